@@ -65,8 +65,9 @@ struct flow_batch *flow_batch_new(uint32_t capacity)
 #define X(number, name, kind, doc) row_size += sizeof(FLOW_COLUMN_##kind);
     FLOW_FIELDS(X)
 #undef X
-    /* Columns start on cache lines: round each up. */
-    uint8_t *at = calloc(1, row_size * capacity + 64u * FLOW_FIELD_COUNT);
+    /* Columns start on cache lines, each a line further than the power of two would have it: a row is written across
+     * all columns, and starts that are equal modulo 4096 would share one cache set. */
+    uint8_t *at = calloc(1, row_size * capacity + 128u * FLOW_FIELD_COUNT);
     if (at == NULL) {
         free(batch);
         return NULL;
@@ -76,7 +77,7 @@ struct flow_batch *flow_batch_new(uint32_t capacity)
     size_t used = 0;
 #define X(number, name_, kind, doc)                                                                                    \
     batch->name_ = (void *)(at + used);                                                                                \
-    used += (sizeof(FLOW_COLUMN_##kind) * capacity + 63) / 64 * 64;
+    used += (sizeof(FLOW_COLUMN_##kind) * capacity + 63) / 64 * 64 + 64;
     FLOW_FIELDS(X)
 #undef X
     return batch;
