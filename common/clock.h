@@ -8,7 +8,7 @@
 
 #include "common/result.h"
 
-#define NS_PER_S 1000000000ll
+#define NS_PER_S  1000000000ll
 #define NS_PER_MS 1000000ll
 #define NS_PER_US 1000ll
 

@@ -13,7 +13,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL
 /* Once, before threads. Lines above `most` are not written. */
 void log_init(const char *program, enum log_level most);
 
-void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));   /* something is broken; a person must act */
+void log_error(const char *format, ...)
+    __attribute__((format(printf, 1, 2))); /* something is broken; a person must act */
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2))); /* something was lost or refused */
 void log_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* start, stop, connection, reload */
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
