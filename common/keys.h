@@ -28,7 +28,7 @@
 
 enum key_role { KEY_ROLE_AGGREGATOR, KEY_ROLE_SENSOR, KEY_ROLE_READER, KEY_ROLE_RELAY, KEY_ROLE_COUNT };
 
-#define KEY_BYTES 32
+#define KEY_BYTES     32
 #define KEY_TEXT_SIZE 41 /* Z85 and NUL */
 
 struct keys {
@@ -46,6 +46,10 @@ struct keys {
 const char *key_role_name(enum key_role role);
 MUST_CHECK enum result key_role_parse(const char *text, enum key_role *ret_role);
 
+/* Z85 text of 40 characters and 32 bytes. False: the text is none; the output is untouched then. */
+bool key_decode(const char *text, uint8_t ret_key[static KEY_BYTES]);
+void key_encode(const uint8_t key[static KEY_BYTES], char ret_text[static KEY_TEXT_SIZE]);
+
 /* New aggregator keys in memory. */
 MUST_CHECK enum result keys_make_aggregator(struct keys *ret_keys, struct error *err);
 
@@ -53,14 +57,24 @@ MUST_CHECK enum result keys_make_aggregator(struct keys *ret_keys, struct error 
 MUST_CHECK enum result keys_make(const struct keys *aggregator, enum key_role role, const char *name,
                                  struct keys *ret_keys, struct error *err);
 
-/* Read and write a key file. Writing never overwrites: O_EXCL, 0600, fsync. */
+/* Read and write a key file. Writing never overwrites: O_EXCL, 0600, fsync. RESULT_REJECT: there is such a file. */
 MUST_CHECK enum result keys_read(const char *path, struct keys *ret_keys, struct error *err);
 MUST_CHECK enum result keys_write(const char *path, const struct keys *keys, struct error *err);
+
+/* The text of a key file; `name` stands for the file in complaints. */
+MUST_CHECK enum result keys_parse(const char *name, const char *text, size_t length, struct keys *ret_keys,
+                                  struct error *err);
+
+/* Only role, name and public key: the file an aggregator keeps of others. Reading sets nothing else. */
+MUST_CHECK enum result keys_read_public(int fd, const char *name, struct keys *ret_keys, struct error *err);
+MUST_CHECK enum result keys_write_public(const char *path, const struct keys *keys, struct error *err);
 
 /* Wipes. */
 void keys_clear(struct keys *keys);
 
-/* Who may connect: the aggregator's enrolled/ directory in memory. One thread at a time. */
+/* Who may connect: DIRECTORY/enrolled/ in memory (enrolled.c). One thread at a time. A file that is wrong fails the
+ * whole reading, so that a reload keeps the list it had. */
+#define ENROLLED_MAX 65536u
 struct enrolled;
 MUST_CHECK enum result enrolled_read(const char *directory, struct enrolled **ret_enrolled, struct error *err);
 void enrolled_destroy(struct enrolled **enrolled);
@@ -69,6 +83,9 @@ size_t enrolled_count(const struct enrolled *enrolled, enum key_role role);
 /* Name and role of a CURVE public key (32 raw bytes, as ZAP has them). False: unknown. `ret_name` borrowed. */
 bool enrolled_find(const struct enrolled *enrolled, const uint8_t public_key[static KEY_BYTES], enum key_role *ret_role,
                    const char **ret_name);
+
+/* Is somebody enrolled under this role and name? */
+bool enrolled_has(const struct enrolled *enrolled, enum key_role role, const char *name);
 
 /* Writes DIRECTORY/enrolled/ROLE/NAME.pub; RESULT_REJECT when the name is taken. */
 MUST_CHECK enum result enrolled_add(const char *directory, const struct keys *keys, struct error *err);

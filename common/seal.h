@@ -11,7 +11,7 @@
 #include "common/result.h"
 
 /* Largest Batch before compression, and largest sealed batch; either end refuses more. */
-#define SEAL_PLAIN_MAX (32u << 20)
+#define SEAL_PLAIN_MAX  (32u << 20)
 #define SEAL_SEALED_MAX (16u << 20)
 
 /* Owned bytes. */

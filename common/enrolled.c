@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may connect: enrolled/ROLE/NAME.pub in memory, found by key and by name. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/keys.h"
+
+#define SUFFIX ".pub"
+
+struct entry {
+    enum key_role role;
+    char name[SENSOR_NAME_MAX];
+    uint8_t public_key[KEY_BYTES];
+};
+
+struct enrolled {
+    struct entry *by_name; /* owned; by role, then name */
+    struct entry **by_key; /* owned; pointers into by_name */
+    size_t count;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    return x->role != y->role ? (x->role < y->role ? -1 : 1) : strcmp(x->name, y->name);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct entry *const *x = a, *const *y = b;
+    return memcmp((*x)->public_key, (*y)->public_key, KEY_BYTES);
+}
+
+static enum result add_file(struct enrolled *enrolled, enum key_role role, const char *path, const char *file_name,
+                            struct error *err)
+{
+    struct keys keys;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(err, RESULT_REJECT, "%s: %s", path, strerror(errno));
+    enum result r = keys_read_public(fd, path, &keys, err);
+    close(fd);
+    if (r != RESULT_OK)
+        return r;
+    size_t stem = strlen(file_name) - strlen(SUFFIX);
+    if (keys.role != role || strlen(keys.name) != stem || memcmp(keys.name, file_name, stem) != 0)
+        return error_set(err, RESULT_REJECT, "%s is the key of %s %s; a key lies in enrolled/ROLE/NAME" SUFFIX, path,
+                         key_role_name(keys.role), keys.name);
+    if (enrolled->count == ENROLLED_MAX)
+        return error_set(err, RESULT_FULL, "more than %u keys are enrolled", ENROLLED_MAX);
+    struct entry *grown = realloc(enrolled->by_name, (enrolled->count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    enrolled->by_name = grown;
+    struct entry *entry = &grown[enrolled->count++];
+    *entry = (struct entry){.role = role};
+    memcpy(entry->name, keys.name, sizeof(entry->name));
+    return key_decode(keys.public_key, entry->public_key) ? RESULT_OK
+                                                          : error_set(err, RESULT_FATAL, "%s: no key", path);
+}
+
+static bool has_suffix(const char *name)
+{
+    size_t length = strlen(name);
+    return name[0] != '.' && length > strlen(SUFFIX) && strcmp(name + length - strlen(SUFFIX), SUFFIX) == 0;
+}
+
+static enum result read_role(struct enrolled *enrolled, const char *directory, enum key_role role, struct error *err)
+{
+    char path[PATH_MAX], file[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/enrolled/%s", directory, key_role_name(role));
+    DIR *folder = opendir(path);
+    if (folder == NULL && errno == ENOENT)
+        return RESULT_OK; /* nobody of this role yet */
+    if (folder == NULL)
+        return error_set(err, RESULT_REJECT, "%s: %s", path, strerror(errno));
+    enum result r = RESULT_OK;
+    for (struct dirent *found; r == RESULT_OK && (found = readdir(folder)) != NULL;) {
+        if (!has_suffix(found->d_name))
+            continue;
+        if ((size_t)snprintf(file, sizeof(file), "%s/%s", path, found->d_name) >= sizeof(file))
+            r = error_set(err, RESULT_REJECT, "%s: the path is too long", path);
+        else
+            r = add_file(enrolled, role, file, found->d_name, err);
+    }
+    closedir(folder);
+    return r;
+}
+
+static enum result make_indices(struct enrolled *enrolled, struct error *err)
+{
+    enrolled->by_key = calloc(enrolled->count + 1, sizeof(*enrolled->by_key));
+    if (enrolled->by_key == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    if (enrolled->count > 0)
+        qsort(enrolled->by_name, enrolled->count, sizeof(*enrolled->by_name), compare_names);
+    for (size_t i = 0; i < enrolled->count; i++)
+        enrolled->by_key[i] = &enrolled->by_name[i];
+    qsort(enrolled->by_key, enrolled->count, sizeof(*enrolled->by_key), compare_keys);
+    for (size_t i = 1; i < enrolled->count; i++) {
+        const struct entry *a = enrolled->by_key[i - 1], *b = enrolled->by_key[i];
+        if (memcmp(a->public_key, b->public_key, KEY_BYTES) == 0)
+            return error_set(err, RESULT_REJECT, "%s %s and %s %s are enrolled with one and the same key",
+                             key_role_name(a->role), a->name, key_role_name(b->role), b->name);
+    }
+    return RESULT_OK;
+}
+
+enum result enrolled_read(const char *directory, struct enrolled **ret_enrolled, struct error *err)
+{
+    struct stat st;
+    if (stat(directory, &st) != 0)
+        return error_set(err, RESULT_REJECT, "keys directory %s: %s", directory, strerror(errno));
+    struct enrolled *enrolled = calloc(1, sizeof(*enrolled));
+    if (enrolled == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    enum result r = RESULT_OK;
+    for (int role = KEY_ROLE_SENSOR; r == RESULT_OK && role < KEY_ROLE_COUNT; role++)
+        r = read_role(enrolled, directory, (enum key_role)role, err);
+    if (r == RESULT_OK)
+        r = make_indices(enrolled, err);
+    if (r == RESULT_OK)
+        *ret_enrolled = enrolled;
+    else
+        enrolled_destroy(&enrolled);
+    return r;
+}
+
+void enrolled_destroy(struct enrolled **enrolled)
+{
+    if (*enrolled == NULL)
+        return;
+    free((*enrolled)->by_name);
+    free((*enrolled)->by_key);
+    free(*enrolled);
+    *enrolled = NULL;
+}
+
+size_t enrolled_count(const struct enrolled *enrolled, enum key_role role)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < enrolled->count; i++)
+        count += enrolled->by_name[i].role == role;
+    return count;
+}
+
+bool enrolled_find(const struct enrolled *enrolled, const uint8_t public_key[static KEY_BYTES], enum key_role *ret_role,
+                   const char **ret_name)
+{
+    struct entry wanted;
+    memcpy(wanted.public_key, public_key, KEY_BYTES);
+    const struct entry *key = &wanted;
+    struct entry **found = bsearch(&key, enrolled->by_key, enrolled->count, sizeof(*enrolled->by_key), compare_keys);
+    if (found == NULL)
+        return false;
+    *ret_role = (*found)->role;
+    *ret_name = (*found)->name;
+    return true;
+}
+
+bool enrolled_has(const struct enrolled *enrolled, enum key_role role, const char *name)
+{
+    struct entry wanted = {.role = role};
+    if (strlen(name) >= sizeof(wanted.name) || enrolled->count == 0)
+        return false;
+    strcpy(wanted.name, name);
+    return bsearch(&wanted, enrolled->by_name, enrolled->count, sizeof(*enrolled->by_name), compare_names) != NULL;
+}
+
+enum result enrolled_add(const char *directory, const struct keys *keys, struct error *err)
+{
+    char path[PATH_MAX];
+    const char *role = key_role_name(keys->role);
+    snprintf(path, sizeof(path), "%s/enrolled", directory);
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(errno));
+    snprintf(path, sizeof(path), "%s/enrolled/%s", directory, role);
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(errno));
+    if ((size_t)snprintf(path, sizeof(path), "%s/enrolled/%s/%s" SUFFIX, directory, role, keys->name) >= sizeof(path))
+        return error_set(err, RESULT_REJECT, "%s: the path is too long", directory);
+    return keys_write_public(path, keys, err);
+}

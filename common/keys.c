@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key files: made, read, checked and written. */
+#include "common/keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/nearest.h"
+#include "common/settings.h"
+
+#define KEY_SECTION  "pavo-key"
+#define KEY_FILE_MAX 1024 /* bytes of a file as written here */
+
+static const char *const role_names[KEY_ROLE_COUNT] = {"aggregator", "sensor", "reader", "relay"};
+
+const char *key_role_name(enum key_role role)
+{
+    return role < KEY_ROLE_COUNT ? role_names[role] : "?";
+}
+
+enum result key_role_parse(const char *text, enum key_role *ret_role)
+{
+    for (int role = 0; role < KEY_ROLE_COUNT; role++) {
+        if (strcmp(role_names[role], text) == 0) {
+            *ret_role = (enum key_role)role;
+            return RESULT_OK;
+        }
+    }
+    return RESULT_REJECT;
+}
+
+bool key_decode(const char *text, uint8_t ret_key[static KEY_BYTES])
+{
+    uint8_t key[KEY_BYTES];
+    if (strlen(text) != KEY_TEXT_SIZE - 1 || zmq_z85_decode(key, text) == NULL)
+        return false;
+    memcpy(ret_key, key, KEY_BYTES);
+    sodium_memzero(key, sizeof(key));
+    return true;
+}
+
+void key_encode(const uint8_t key[static KEY_BYTES], char ret_text[static KEY_TEXT_SIZE])
+{
+    zmq_z85_encode(ret_text, key, KEY_BYTES);
+}
+
+/* ---- the lines of a key file */
+
+enum item {
+    ITEM_ROLE,
+    ITEM_NAME,
+    ITEM_PUBLIC,
+    ITEM_SECRET,
+    ITEM_AGGREGATOR,
+    ITEM_SEAL,
+    ITEM_SEAL_SECRET,
+    ITEM_DIGEST,
+    ITEM_COUNT
+};
+
+static const char *const item_names[ITEM_COUNT] = {
+    [ITEM_ROLE] = "role",
+    [ITEM_NAME] = "name",
+    [ITEM_PUBLIC] = "public",
+    [ITEM_SECRET] = "secret",
+    [ITEM_AGGREGATOR] = "aggregator",
+    [ITEM_SEAL] = "seal",
+    [ITEM_SEAL_SECRET] = "seal-secret",
+    [ITEM_DIGEST] = "digest",
+};
+
+#define BIT(item)    (1u << ITEM_##item)
+#define ITEMS_PUBLIC (BIT(ROLE) | BIT(NAME) | BIT(PUBLIC)) /* an enrolled/ROLE/NAME.pub */
+
+/* Exactly what the key file of each role holds: what it lacks is missed later, what it has beyond that has leaked. */
+static const unsigned role_items[KEY_ROLE_COUNT] = {
+    [KEY_ROLE_AGGREGATOR] = ITEMS_PUBLIC | BIT(SECRET) | BIT(SEAL) | BIT(SEAL_SECRET) | BIT(DIGEST),
+    [KEY_ROLE_SENSOR] = ITEMS_PUBLIC | BIT(SECRET) | BIT(AGGREGATOR) | BIT(SEAL) | BIT(DIGEST),
+    [KEY_ROLE_READER] = ITEMS_PUBLIC | BIT(SECRET) | BIT(AGGREGATOR),
+    [KEY_ROLE_RELAY] = ITEMS_PUBLIC | BIT(SECRET) | BIT(AGGREGATOR),
+};
+
+struct key_reading {
+    struct keys *keys;
+    unsigned seen; /* BIT(item) */
+};
+
+static enum result take_text_key(const char *value, char to[static KEY_TEXT_SIZE], struct error *err)
+{
+    uint8_t key[KEY_BYTES];
+    if (!key_decode(value, key))
+        return error_set(err, RESULT_REJECT, "not a key of 40 Z85 characters");
+    sodium_memzero(key, sizeof(key));
+    memcpy(to, value, KEY_TEXT_SIZE);
+    return RESULT_OK;
+}
+
+static enum result take_raw_key(const char *value, uint8_t to[static KEY_BYTES], struct error *err)
+{
+    return key_decode(value, to) ? RESULT_OK : error_set(err, RESULT_REJECT, "not a key of 40 Z85 characters");
+}
+
+static enum result take_item(struct keys *keys, enum item item, const char *value, struct error *err)
+{
+    switch (item) {
+    case ITEM_ROLE:
+        return key_role_parse(value, &keys->role) == RESULT_OK
+                   ? RESULT_OK
+                   : error_set(err, RESULT_REJECT, "'%.32s' is none of aggregator, sensor, reader, relay", value);
+    case ITEM_NAME:
+        if (!sensor_name_valid(value))
+            return error_set(err, RESULT_REJECT, "'%.64s' is no name (1 to 63 of A-Z a-z 0-9 - _ .)", value);
+        memcpy(keys->name, value, strlen(value) + 1);
+        return RESULT_OK;
+    case ITEM_PUBLIC:
+        return take_text_key(value, keys->public_key, err);
+    case ITEM_SECRET:
+        return take_text_key(value, keys->secret_key, err);
+    case ITEM_AGGREGATOR:
+        return take_text_key(value, keys->aggregator, err);
+    case ITEM_SEAL:
+        keys->has_seal = true;
+        return take_raw_key(value, keys->seal_public, err);
+    case ITEM_SEAL_SECRET:
+        keys->has_seal_secret = true;
+        return take_raw_key(value, keys->seal_secret, err);
+    case ITEM_DIGEST:
+        keys->has_digest = true;
+        return take_raw_key(value, keys->digest, err);
+    case ITEM_COUNT:
+        break;
+    }
+    return error_set(err, RESULT_FATAL, "no such item");
+}
+
+static enum result key_line(void *context, const char *section, const char *key, const char *value, struct error *err)
+{
+    struct key_reading *reading = context;
+    struct nearest nearest = {.word = key};
+    if (strcmp(section, KEY_SECTION) != 0)
+        return error_set(err, RESULT_REJECT, "not in section [" KEY_SECTION "]: this is no Pavo key");
+    for (unsigned i = 0; i < ITEM_COUNT; i++) {
+        nearest_try(&nearest, item_names[i]);
+        if (strcmp(item_names[i], key) != 0)
+            continue;
+        if (reading->seen & 1u << i)
+            return error_set(err, RESULT_REJECT, "%s stands here twice", key);
+        reading->seen |= 1u << i;
+        struct error why;
+        enum result r = take_item(reading->keys, (enum item)i, value, &why);
+        return r == RESULT_OK ? r : error_set(err, r, "%s: %s", key, why.text);
+    }
+    return error_set(err, RESULT_REJECT, "unknown key '%s'%s%s", key, nearest.name == NULL ? "" : "; meant is perhaps ",
+                     nearest.name == NULL ? "" : nearest.name);
+}
+
+static enum result check_items(const char *name, unsigned seen, unsigned wanted, struct error *err)
+{
+    for (unsigned i = 0; i < ITEM_COUNT; i++) {
+        if (wanted & ~seen & 1u << i)
+            return error_set(err, RESULT_REJECT, "%s: the line '%s = ...' is missing", name, item_names[i]);
+    }
+    for (unsigned i = 0; i < ITEM_COUNT; i++) {
+        if (seen & ~wanted & 1u << i)
+            return error_set(err, RESULT_REJECT, "%s: a key of this role holds no '%s'; it should not be here", name,
+                             item_names[i]);
+    }
+    return RESULT_OK;
+}
+
+/* Do the public halves follow from the secret ones? */
+static enum result check_pairs(const char *name, const struct keys *keys, struct error *err)
+{
+    char public_text[KEY_TEXT_SIZE];
+    uint8_t public_raw[KEY_BYTES];
+    if (zmq_curve_public(public_text, keys->secret_key) != 0 || strcmp(public_text, keys->public_key) != 0)
+        return error_set(err, RESULT_REJECT, "%s: public and secret do not belong together", name);
+    if (keys->has_seal_secret && (crypto_scalarmult_base(public_raw, keys->seal_secret) != 0 ||
+                                  memcmp(public_raw, keys->seal_public, KEY_BYTES) != 0))
+        return error_set(err, RESULT_REJECT, "%s: seal and seal-secret do not belong together", name);
+    return RESULT_OK;
+}
+
+enum result keys_parse(const char *name, const char *text, size_t length, struct keys *ret_keys, struct error *err)
+{
+    struct keys keys = {0};
+    struct key_reading reading = {.keys = &keys};
+    if (sodium_init() < 0)
+        return error_set(err, RESULT_FATAL, "libsodium does not start: no source of random numbers");
+    enum result r = settings_parse(name, text, length, key_line, &reading, err);
+    if (r == RESULT_OK)
+        r = check_items(name, reading.seen, role_items[keys.role], err);
+    if (r == RESULT_OK)
+        r = check_pairs(name, &keys, err);
+    if (r == RESULT_OK)
+        *ret_keys = keys;
+    keys_clear(&keys);
+    return r;
+}
+
+enum result keys_read_public(int fd, const char *name, struct keys *ret_keys, struct error *err)
+{
+    struct keys keys = {0};
+    struct key_reading reading = {.keys = &keys};
+    enum result r = settings_read(fd, name, key_line, &reading, err);
+    if (r == RESULT_OK)
+        r = check_items(name, reading.seen, ITEMS_PUBLIC, err);
+    if (r == RESULT_OK)
+        *ret_keys = keys;
+    keys_clear(&keys);
+    return r;
+}
+
+enum result keys_read(const char *path, struct keys *ret_keys, struct error *err)
+{
+    char text[KEY_FILE_MAX * 4];
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        int cause = errno;
+        if (fd >= 0)
+            close(fd);
+        return error_set(err, RESULT_REJECT, "key file %s: %s", path, strerror(cause));
+    }
+    if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0) {
+        close(fd);
+        if (!S_ISREG(st.st_mode))
+            return error_set(err, RESULT_REJECT, "key file %s: not a file", path);
+        return error_set(err, RESULT_REJECT, "key file %s is open to others (mode %04o); run: chmod 600 %s", path,
+                         st.st_mode & 07777, path);
+    }
+    ssize_t length = read(fd, text, sizeof(text));
+    int cause = errno;
+    close(fd);
+    enum result r;
+    if (length < 0)
+        r = error_set(err, RESULT_REJECT, "key file %s: %s", path, strerror(cause));
+    else if (length == sizeof(text))
+        r = error_set(err, RESULT_REJECT, "key file %s: too large to be one", path);
+    else
+        r = keys_parse(path, text, (size_t)length, ret_keys, err);
+    sodium_memzero(text, sizeof(text));
+    return r;
+}
+
+/* ---- new keys */
+
+static enum result make_pair(struct keys *keys, struct error *err)
+{
+    if (sodium_init() < 0)
+        return error_set(err, RESULT_FATAL, "libsodium does not start: no source of random numbers");
+    if (zmq_curve_keypair(keys->public_key, keys->secret_key) != 0)
+        return error_set(err, RESULT_FATAL, "libzmq was built without CURVE");
+    return RESULT_OK;
+}
+
+enum result keys_make_aggregator(struct keys *ret_keys, struct error *err)
+{
+    struct keys keys = {.role = KEY_ROLE_AGGREGATOR, .name = "aggregator"};
+    enum result r = make_pair(&keys, err);
+    if (r != RESULT_OK)
+        return r;
+    crypto_box_keypair(keys.seal_public, keys.seal_secret);
+    randombytes_buf(keys.digest, sizeof(keys.digest));
+    keys.has_seal = keys.has_seal_secret = keys.has_digest = true;
+    *ret_keys = keys;
+    keys_clear(&keys);
+    return RESULT_OK;
+}
+
+enum result keys_make(const struct keys *aggregator, enum key_role role, const char *name, struct keys *ret_keys,
+                      struct error *err)
+{
+    struct keys keys = {.role = role};
+    if (role == KEY_ROLE_AGGREGATOR || role >= KEY_ROLE_COUNT)
+        return error_set(err, RESULT_REJECT, "the role must be sensor, reader or relay");
+    if (!sensor_name_valid(name))
+        return error_set(err, RESULT_REJECT, "'%.64s' is no name (1 to 63 of A-Z a-z 0-9 - _ .)", name);
+    enum result r = make_pair(&keys, err);
+    if (r != RESULT_OK)
+        return r;
+    memcpy(keys.name, name, strlen(name) + 1);
+    memcpy(keys.aggregator, aggregator->public_key, KEY_TEXT_SIZE);
+    if (role == KEY_ROLE_SENSOR) {
+        memcpy(keys.seal_public, aggregator->seal_public, KEY_BYTES);
+        memcpy(keys.digest, aggregator->digest, KEY_BYTES);
+        keys.has_seal = keys.has_digest = true;
+    }
+    *ret_keys = keys;
+    keys_clear(&keys);
+    return RESULT_OK;
+}
+
+void keys_clear(struct keys *keys)
+{
+    sodium_memzero(keys, sizeof(*keys));
+}
+
+/* ---- writing */
+
+/* What must last must be in its directory on disk, too. */
+static int sync_directory_of(const char *path)
+{
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        snprintf(directory, sizeof(directory), ".");
+    else
+        snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int r = fsync(fd);
+    int cause = errno;
+    close(fd);
+    errno = cause;
+    return r;
+}
+
+static enum result write_new_file(const char *path, unsigned mode, const char *text, size_t length, struct error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0 && errno == EEXIST)
+        return error_set(err, RESULT_REJECT, "%s exists and is never overwritten; move it away first", path);
+    if (fd < 0)
+        return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(errno));
+    ssize_t written = write(fd, text, length);
+    bool ok = written == (ssize_t)length && fsync(fd) == 0;
+    int cause = written >= 0 && written < (ssize_t)length ? ENOSPC : errno;
+    close(fd);
+    if (ok && sync_directory_of(path) == 0)
+        return RESULT_OK;
+    if (ok)
+        cause = errno;
+    unlink(path);
+    return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(cause));
+}
+
+enum result keys_write(const char *path, const struct keys *keys, struct error *err)
+{
+    char text[KEY_FILE_MAX], raw[KEY_TEXT_SIZE];
+    const char *role = key_role_name(keys->role);
+    unsigned items = role_items[keys->role];
+    int length = snprintf(text, sizeof(text),
+                          "# Pavo key of %s %s. Secret: whoever has it is this %s.\n[" KEY_SECTION "]\n"
+                          "role = %s\nname = %s\npublic = %s\nsecret = %s\n",
+                          role, keys->name, role, role, keys->name, keys->public_key, keys->secret_key);
+    if (items & BIT(AGGREGATOR))
+        length += snprintf(text + length, sizeof(text) - (size_t)length, "aggregator = %s\n", keys->aggregator);
+    const uint8_t *raws[ITEM_COUNT] = {
+        [ITEM_SEAL] = keys->seal_public, [ITEM_SEAL_SECRET] = keys->seal_secret, [ITEM_DIGEST] = keys->digest};
+    for (unsigned i = ITEM_SEAL; i <= ITEM_DIGEST; i++) {
+        if (items & 1u << i) {
+            key_encode(raws[i], raw);
+            length += snprintf(text + length, sizeof(text) - (size_t)length, "%s = %s\n", item_names[i], raw);
+        }
+    }
+    enum result r = write_new_file(path, 0600, text, (size_t)length, err);
+    sodium_memzero(text, sizeof(text));
+    sodium_memzero(raw, sizeof(raw));
+    return r;
+}
+
+enum result keys_write_public(const char *path, const struct keys *keys, struct error *err)
+{
+    char text[KEY_FILE_MAX];
+    int length =
+        snprintf(text, sizeof(text),
+                 "# Public half of the key of %s %s. Removing this file revokes it.\n[" KEY_SECTION "]\n"
+                 "role = %s\nname = %s\npublic = %s\n",
+                 key_role_name(keys->role), keys->name, key_role_name(keys->role), keys->name, keys->public_key);
+    return write_new_file(path, 0644, text, (size_t)length, err);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key files and the list of the enrolled. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/keys.h"
+
+static char directory[64];
+static struct keys aggregator, sensor;
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(directory, "/tmp/pavo-test-keys-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(keys_make_aggregator(&aggregator, NULL), RESULT_OK);
+    assert_int_equal(keys_make(&aggregator, KEY_ROLE_SENSOR, "inner", &sensor, NULL), RESULT_OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof(command), "rm -r %s", directory);
+    return system(command);
+}
+
+static char *in_directory(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    return path;
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    chmod(path, 0600);
+}
+
+static void test_written_is_read(void **state)
+{
+    (void)state;
+    const struct keys *made[] = {&aggregator, &sensor};
+    struct keys reader, read;
+    assert_int_equal(keys_make(&aggregator, KEY_ROLE_READER, "analyst", &reader, NULL), RESULT_OK);
+    assert_false(reader.has_seal || reader.has_digest);
+    const char *paths[] = {"a.key", "s.key"};
+    for (int i = 0; i < 2; i++) {
+        struct error err = {""};
+        struct stat st;
+        char *path = in_directory(paths[i]);
+        assert_int_equal(keys_write(path, made[i], &err), RESULT_OK);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+        memset(&read, 0xff, sizeof(read));
+        if (keys_read(path, &read, &err) != RESULT_OK)
+            fail_msg("%s", err.text);
+        assert_memory_equal(&read, made[i], sizeof(read));
+    }
+    assert_int_equal(keys_write(in_directory("r.key"), &reader, NULL), RESULT_OK);
+    assert_int_equal(keys_read(in_directory("r.key"), &read, NULL), RESULT_OK);
+    assert_string_equal(read.aggregator, aggregator.public_key);
+    assert_memory_equal(sensor.seal_public, aggregator.seal_public, KEY_BYTES);
+    assert_memory_equal(sensor.digest, aggregator.digest, KEY_BYTES);
+    assert_false(sensor.has_seal_secret);
+}
+
+static void test_never_overwrites(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    struct keys read;
+    char *path = in_directory("a.key");
+    assert_int_equal(keys_write(path, &aggregator, &err), RESULT_OK);
+    assert_int_equal(keys_write(path, &sensor, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, "never overwritten"));
+    assert_int_equal(keys_read(path, &read, &err), RESULT_OK);
+    assert_int_equal(read.role, KEY_ROLE_AGGREGATOR);
+    assert_int_equal(keys_write(in_directory("no/such/place.key"), &sensor, &err), RESULT_FATAL);
+}
+
+static void test_open_to_others_is_refused(void **state)
+{
+    (void)state;
+    char *path = in_directory("a.key");
+    assert_int_equal(keys_write(path, &aggregator, NULL), RESULT_OK);
+    static const unsigned modes[] = {0640, 0604, 0660, 0610};
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        struct error err = {""};
+        struct keys read;
+        char way_out[300];
+        chmod(path, modes[i]);
+        assert_int_equal(keys_read(path, &read, &err), RESULT_REJECT);
+        snprintf(way_out, sizeof(way_out), "run: chmod 600 %s", path);
+        assert_non_null(strstr(err.text, way_out));
+    }
+    chmod(path, 0400);
+    struct keys read;
+    assert_int_equal(keys_read(path, &read, NULL), RESULT_OK);
+}
+
+/* The text of a sensor's key file with `from` replaced by `to`. */
+static char *altered(const char *from, const char *to)
+{
+    static char text[4096], result[8192];
+    char *path = in_directory("alter.key");
+    unlink(path);
+    assert_int_equal(keys_write(path, &sensor, NULL), RESULT_OK);
+    FILE *file = fopen(path, "r");
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    char *at = strstr(text, from);
+    assert_non_null(at);
+    snprintf(result, sizeof(result), "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    return result;
+}
+
+static void test_bad_files(void **state)
+{
+    (void)state;
+    struct keys other;
+    char line[128];
+    assert_int_equal(keys_make(&aggregator, KEY_ROLE_SENSOR, "other", &other, NULL), RESULT_OK);
+    snprintf(line, sizeof(line), "%s", other.secret_key);
+    const struct {
+        const char *from, *to, *complaint;
+    } bad[] = {
+        {"role = sensor", "role = sensr", "is none of aggregator, sensor, reader, relay"},
+        {"role = sensor", "role = reader", "a key of this role holds no 'seal'"},
+        {"role = sensor", "role = aggregator", "'seal-secret = ...' is missing"},
+        {"role = sensor\n", "", "the line 'role = ...' is missing"},
+        {"name = inner", "name = ../inner", "is no name"},
+        {"name = inner\n", "name = inner\nname = outer\n", "name stands here twice"},
+        {"digest = ", "digest = x", "x:"},
+        {"digest = ", "digset = ", "meant is perhaps digest"},
+        {"[pavo-key]", "[pavo]", "this is no Pavo key"},
+        {sensor.secret_key, line, "public and secret do not belong together"},
+        {sensor.secret_key, "short", "secret: not a key of 40 Z85 characters"},
+        {sensor.secret_key, "????????????????????????????????????????~", "not a key of 40 Z85 characters"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct error err = {""};
+        struct keys read = {.name = "untouched"};
+        char *text = altered(bad[i].from, bad[i].to);
+        assert_int_equal(keys_parse("x", text, strlen(text), &read, &err), RESULT_REJECT);
+        if (strstr(err.text, bad[i].complaint) == NULL)
+            fail_msg("%zu: %s", i, err.text);
+        assert_null(strstr(err.text, line)); /* no complaint repeats a secret */
+        assert_string_equal(read.name, "untouched");
+    }
+    struct error err = {""};
+    struct keys read;
+    assert_int_equal(keys_read(directory, &read, &err), RESULT_REJECT);
+    assert_int_equal(keys_read(in_directory("none.key"), &read, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, "No such file"));
+}
+
+static void test_bad_names_get_no_keys(void **state)
+{
+    (void)state;
+    struct keys made;
+    static const char *const bad[] = {
+        "", ".x", "a/b", "a b", "../x", "\n", "0123456789012345678901234567890123456789012345678901234567890123"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(keys_make(&aggregator, KEY_ROLE_SENSOR, bad[i], &made, NULL), RESULT_REJECT);
+    assert_int_equal(keys_make(&aggregator, KEY_ROLE_AGGREGATOR, "x", &made, NULL), RESULT_REJECT);
+}
+
+static void test_clear_wipes(void **state)
+{
+    (void)state;
+    struct keys keys = sensor;
+    static const struct keys zero;
+    keys_clear(&keys);
+    assert_memory_equal(&keys, &zero, sizeof(keys));
+}
+
+static void test_enrolled(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    struct enrolled *enrolled = NULL;
+    assert_int_equal(enrolled_read(directory, &enrolled, &err), RESULT_OK);
+    assert_int_equal(enrolled_count(enrolled, KEY_ROLE_SENSOR), 0);
+    uint8_t key[KEY_BYTES];
+    enum key_role role;
+    const char *name;
+    assert_true(key_decode(sensor.public_key, key));
+    assert_false(enrolled_find(enrolled, key, &role, &name));
+    assert_false(enrolled_has(enrolled, KEY_ROLE_SENSOR, "inner"));
+    enrolled_destroy(&enrolled);
+
+    struct keys made[20];
+    for (int i = 0; i < 20; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "s%d", i);
+        assert_int_equal(keys_make(&aggregator, i % 2 ? KEY_ROLE_SENSOR : KEY_ROLE_READER, text, &made[i], NULL),
+                         RESULT_OK);
+        assert_int_equal(enrolled_add(directory, &made[i], &err), RESULT_OK);
+    }
+    assert_int_equal(enrolled_add(directory, &made[3], &err), RESULT_REJECT); /* the name is taken */
+    write_text(in_directory("enrolled/sensor/.hidden.pub"), "garbage");
+    write_text(in_directory("enrolled/sensor/README"), "garbage");
+    assert_int_equal(enrolled_read(directory, &enrolled, &err), RESULT_OK);
+    assert_int_equal(enrolled_count(enrolled, KEY_ROLE_SENSOR), 10);
+    assert_int_equal(enrolled_count(enrolled, KEY_ROLE_READER), 10);
+    for (int i = 0; i < 20; i++) {
+        assert_true(key_decode(made[i].public_key, key));
+        assert_true(enrolled_find(enrolled, key, &role, &name));
+        assert_int_equal(role, made[i].role);
+        assert_string_equal(name, made[i].name);
+        assert_true(enrolled_has(enrolled, role, name));
+        assert_false(enrolled_has(enrolled, KEY_ROLE_RELAY, name));
+    }
+    enrolled_destroy(&enrolled);
+    assert_null(enrolled);
+    /* Revoked. */
+    unlink(in_directory("enrolled/sensor/s1.pub"));
+    assert_int_equal(enrolled_read(directory, &enrolled, &err), RESULT_OK);
+    assert_true(key_decode(made[1].public_key, key));
+    assert_false(enrolled_find(enrolled, key, &role, &name));
+    assert_false(enrolled_has(enrolled, KEY_ROLE_SENSOR, "s1"));
+    enrolled_destroy(&enrolled);
+}
+
+static void test_enrolled_holds_no_secret(void **state)
+{
+    (void)state;
+    char text[2048];
+    assert_int_equal(enrolled_add(directory, &sensor, NULL), RESULT_OK);
+    FILE *file = fopen(in_directory("enrolled/sensor/inner.pub"), "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    assert_null(strstr(text, sensor.secret_key));
+    assert_null(strstr(text, "digest"));
+    assert_non_null(strstr(text, sensor.public_key));
+}
+
+static void test_enrolled_rejects(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    struct enrolled *enrolled = NULL;
+    assert_int_equal(enrolled_read(in_directory("nowhere"), &enrolled, &err), RESULT_REJECT);
+    assert_int_equal(enrolled_add(directory, &sensor, NULL), RESULT_OK);
+    /* The same key again under another name. */
+    struct keys twin = sensor;
+    strcpy(twin.name, "twin");
+    assert_int_equal(enrolled_add(directory, &twin, NULL), RESULT_OK);
+    assert_int_equal(enrolled_read(directory, &enrolled, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, "one and the same key"));
+    /* A file renamed. */
+    char from[256];
+    strcpy(from, in_directory("enrolled/sensor/twin.pub"));
+    assert_int_equal(rename(from, in_directory("enrolled/sensor/triplet.pub")), 0);
+    assert_int_equal(enrolled_read(directory, &enrolled, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, "is the key of sensor twin"));
+    /* A secret key where a public one belongs. */
+    unlink(in_directory("enrolled/sensor/triplet.pub"));
+    strcpy(twin.name, "leak");
+    assert_int_equal(keys_write(in_directory("enrolled/sensor/leak.pub"), &twin, NULL), RESULT_OK);
+    assert_int_equal(enrolled_read(directory, &enrolled, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, "should not be here"));
+    assert_null(enrolled);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_written_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_never_overwrites, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_open_to_others_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_names_get_no_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clear_wipes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_enrolled, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_enrolled_holds_no_secret, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_enrolled_rejects, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
