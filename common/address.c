@@ -94,7 +94,7 @@ enum result address_port_parse(const char *text, struct address *ret_address, ui
     return RESULT_OK;
 }
 
-static struct address prefix_mask(unsigned length)
+struct address address_prefix_mask(unsigned length)
 {
     return (struct address){
         .hi = length == 0 ? 0 : length >= 64 ? UINT64_MAX : UINT64_MAX << (64 - length),
@@ -118,7 +118,7 @@ enum result address_prefix_parse(const char *text, struct address_prefix *ret_pr
     if (text[length] == '/' && !number_parse(text + length + 1, family_bits, &bits))
         return RESULT_REJECT;
     struct address_prefix prefix = {.address = address, .length = (unsigned)bits + 128 - family_bits};
-    struct address mask = prefix_mask(prefix.length);
+    struct address mask = address_prefix_mask(prefix.length);
     if ((address.hi & ~mask.hi) != 0 || (address.lo & ~mask.lo) != 0)
         return RESULT_REJECT;
     *ret_prefix = prefix;
@@ -127,6 +127,6 @@ enum result address_prefix_parse(const char *text, struct address_prefix *ret_pr
 
 bool address_in_prefix(struct address a, const struct address_prefix *prefix)
 {
-    struct address mask = prefix_mask(prefix->length);
+    struct address mask = address_prefix_mask(prefix->length);
     return ((a.hi ^ prefix->address.hi) & mask.hi) == 0 && ((a.lo ^ prefix->address.lo) & mask.lo) == 0;
 }

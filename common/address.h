@@ -56,6 +56,9 @@ MUST_CHECK enum result address_port_parse(const char *text, struct address *ret_
 /* ADDR or ADDR/LENGTH in the family's own length; bits behind the prefix must be zero. */
 MUST_CHECK enum result address_prefix_parse(const char *text, struct address_prefix *ret_prefix);
 
+/* The bits a prefix of `length` (0 .. 128) fixes. */
+struct address address_prefix_mask(unsigned length);
+
 bool address_in_prefix(struct address a, const struct address_prefix *prefix);
 
 #endif

@@ -27,7 +27,7 @@ enum filter_op {
     FILTER_ADDRESS, /* side, prefix */
     FILTER_COMPARE, /* a number: field(s), comparison, value */
     FILTER_MASK,    /* (field & mask) == value */
-    FILTER_SENSOR,  /* name */
+    FILTER_SENSOR,  /* the observer's name, exactly */
 };
 
 enum filter_side { FILTER_EITHER, FILTER_SRC, FILTER_DST, FILTER_BOTH };
@@ -41,7 +41,17 @@ enum filter_value {
 };
 
 /* Read-only for the two readers. For pairs (packets, bytes, ports, ttl ...) `field` is the src_ member, the dst_
- * member is field + 1; side SRC or DST picks one, EITHER means one of the two satisfies it, BOTH that both do. */
+ * member is field + 1; side SRC or DST picks one, EITHER means one of the two satisfies it, BOTH that both do.
+ * This holds for COMPARE and MASK; for ADDRESS the pair is (src_hi, src_lo) and (dst_hi, dst_lo).
+ *
+ * What a reader need not know, because the parser has written it into the tree: which fields can be unset (a test of
+ * packets, evidence bits or protocol stands beside the comparison), `!=` meaning neither side, units, reused words.
+ * What it must know:
+ *   - a column that is absent is zero, and zero is a value like any other: every node is true or false, never unknown;
+ *   - TIME fields and DURATION compare signed, all others unsigned; `value` always fits the field (signed: >= 0);
+ *   - SUM is the true sum: it must not wrap or fail at the edge of the field's type (`value` is at most INT64_MAX, so
+ *     a sum that saturates at UINT64_MAX does). DURATION may be negative where a clock ran backwards;
+ *   - the tree is at most FILTER_DEPTH_MAX deep; a subtree may hang in several places, so it is not for changing. */
 struct filter_node {
     enum filter_op op;
     enum filter_side side;
@@ -63,7 +73,7 @@ struct filter; /* owns the nodes and the text */
 #define FILTER_DEPTH_MAX 64u
 
 /* Empty or blank text matches everything. RESULT_REJECT: the sentence says what was expected, and ret_offset
- * (may be NULL) where in `text`. */
+ * (may be NULL) where in `text`, in bytes. RESULT_FATAL: out of memory. */
 MUST_CHECK enum result filter_parse(const char *text, struct filter **ret_filter, size_t *ret_offset, struct error *err);
 void filter_destroy(struct filter **filter);
 const struct filter_node *filter_root(const struct filter *filter);
@@ -71,7 +81,8 @@ const struct filter_node *filter_root(const struct filter *filter);
 /* Does row `row` of the batch match? The batch's observers give sensor names. */
 bool filter_match(const struct filter *filter, const struct flow_batch *batch, uint32_t row);
 
-/* Rows that match, packed to the front of `ret_rows` (room for batch->rows). Returns how many. */
+/* Rows that match, ascending, packed to the front of `ret_rows` (room for batch->rows). Returns how many.
+ * Runs over columns: far cheaper per row than filter_match. */
 uint32_t filter_select(const struct filter *filter, const struct flow_batch *batch, uint32_t *ret_rows);
 
 #endif
