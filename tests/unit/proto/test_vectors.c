@@ -10,6 +10,9 @@
 
 #include <cmocka.h>
 
+#include <zmq.h>
+
+#include "common/seal.h"
 #include "proto/codec.h"
 
 static size_t vector_read(const char *name, uint8_t *bytes, size_t size)
@@ -59,6 +62,7 @@ static void test_round_trips(void **state)
     check_round_trip("link", &pavo__link__descriptor);
     check_round_trip("published", &pavo__published__descriptor);
     check_round_trip("query", &pavo__query__descriptor);
+    check_round_trip("sealed_batch", &pavo__from_sensor__descriptor);
     check_round_trip("reply", &pavo__reply__descriptor);
 }
 
@@ -93,11 +97,34 @@ static void test_batch_rows(void **state)
     pavo__batch__free_unpacked(message, NULL);
 }
 
+/* The sealed vector opens, with the keys its text names, to the bytes of the plain one. */
+static void test_sealed_batch_opens(void **state)
+{
+    (void)state;
+    uint8_t frame[4096], plain[4096], seal_public[KEY_BYTES], seal_secret[KEY_BYTES];
+    assert_non_null(zmq_z85_decode(seal_public, "B@=z9G9h<IO=kfO9AIYVwJU{tk.v($6mk?lU5rcs"));
+    assert_non_null(zmq_z85_decode(seal_secret, "frEnl@EpQ40i9%+)!91g8z8a$nt)}]pjt(f:#H)B"));
+    size_t plain_length = vector_read("batch", plain, sizeof(plain));
+    Pavo__FromSensor *message = pavo__from_sensor__unpack(NULL, vector_read("sealed_batch", frame, sizeof(frame)), frame);
+    assert_non_null(message);
+    assert_int_equal(message->body_case, PAVO__FROM_SENSOR__BODY_BATCH);
+    const Pavo__SealedBatch *sealed = message->batch;
+    struct bytes opened;
+    struct error err;
+    assert_int_equal(
+        unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, seal_public, seal_secret, &opened, &err), RESULT_OK);
+    assert_int_equal(opened.length, plain_length);
+    assert_memory_equal(opened.data, plain, plain_length);
+    bytes_free(&opened);
+    pavo__from_sensor__free_unpacked(message, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_batch_rows),
+        cmocka_unit_test(test_sealed_batch_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
