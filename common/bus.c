@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets with every option set that keeps them sealed, bounded and alive. */
+#include "common/bus.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#define ENDPOINT_MAX     320
+#define HEARTBEAT_MS     5000
+#define DEAD_AFTER_MS    15000
+#define RECONNECT_MS     100
+#define RECONNECT_MAX_MS 5000
+#define HANDSHAKE_MS     10000 /* a connection that has not shown its key by then is closed */
+#define CONNECT_MS       10000
+#define LINGER_MS        1000
+
+/* 1 to 65535, or * for any free one. */
+static bool is_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return strcmp(text, "*") == 0 ||
+           (digits > 0 && digits <= 5 && text[digits] == '\0' && atoi(text) > 0 && atoi(text) <= UINT16_MAX);
+}
+
+/* "host:port", "host", "[v6]:port", "v6" or a full endpoint, as a full endpoint. */
+static enum result full_endpoint(const char *text, uint16_t default_port, char to[static ENDPOINT_MAX],
+                                 struct error *err)
+{
+    const char *colon = strrchr(text, ':');
+    bool bracketed = text[0] == '[';
+    bool bare_v6 = !bracketed && colon != NULL && strchr(text, ':') != colon;
+    bool has_port = !bare_v6 && colon != NULL && (!bracketed || (colon > text && colon[-1] == ']'));
+    int length;
+    if (has_port && strstr(text, "://") == NULL && !is_port(colon + 1))
+        return error_set(err, RESULT_REJECT, "'%.64s' names no port after the colon; write HOST or HOST:PORT", text);
+    if (text[0] == '\0')
+        return error_set(err, RESULT_REJECT, "the endpoint is empty; write HOST or HOST:PORT");
+    if (strstr(text, "://") != NULL)
+        length = snprintf(to, ENDPOINT_MAX, "%s", text);
+    else if (has_port)
+        length = snprintf(to, ENDPOINT_MAX, "tcp://%s", text);
+    else
+        length = snprintf(to, ENDPOINT_MAX, bare_v6 ? "tcp://[%s]:%u" : "tcp://%s:%u", text, default_port);
+    if (length >= ENDPOINT_MAX)
+        return error_set(err, RESULT_REJECT, "endpoint '%.40s...' is too long", text);
+    return RESULT_OK;
+}
+
+static bool set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
+}
+
+static bool set_text(void *socket, int option, const char *value)
+{
+    return zmq_setsockopt(socket, option, value, strlen(value)) == 0;
+}
+
+static bool set_common(void *socket, int queue_messages)
+{
+    return set_int(socket, ZMQ_LINGER, LINGER_MS) && set_int(socket, ZMQ_SNDHWM, queue_messages) &&
+           set_int(socket, ZMQ_RCVHWM, queue_messages) && set_int(socket, ZMQ_IPV6, 1) &&
+           set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS) && set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, DEAD_AFTER_MS) &&
+           set_int(socket, ZMQ_HEARTBEAT_TTL, DEAD_AFTER_MS) && set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) && set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, 60) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, 10) && set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
+}
+
+static bool set_client(void *socket, const struct keys *keys)
+{
+    return set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+           set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) &&
+           set_int(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS) &&
+           set_text(socket, ZMQ_CURVE_SERVERKEY, keys->aggregator) &&
+           set_text(socket, ZMQ_CURVE_PUBLICKEY, keys->public_key) &&
+           set_text(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key);
+}
+
+static bool set_server(void *socket, const struct keys *keys, const char *domain, int64_t message_max)
+{
+    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max)) == 0 &&
+           set_int(socket, ZMQ_CURVE_SERVER, 1) && set_text(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key) &&
+           set_text(socket, ZMQ_ZAP_DOMAIN, domain);
+}
+
+static enum result close_with(void *socket, struct error *err, enum result result, const char *doing,
+                              const char *endpoint)
+{
+    int cause = errno;
+    if (socket != NULL)
+        zmq_close(socket);
+    return error_set(err, result, "%s %s: %s", doing, endpoint, zmq_strerror(cause));
+}
+
+enum result bus_connect(void *zmq_context, int type, const char *endpoint, uint16_t default_port,
+                        const struct keys *keys, int queue_messages, void **ret_socket, struct error *err)
+{
+    char full[ENDPOINT_MAX];
+    enum result r = full_endpoint(endpoint, default_port, full, err);
+    if (r != RESULT_OK)
+        return r;
+    void *socket = zmq_socket(zmq_context, type);
+    if (socket == NULL || !set_common(socket, queue_messages) || !set_client(socket, keys))
+        return close_with(socket, err, RESULT_FATAL, "setting up a connection to", full);
+    if (zmq_connect(socket, full) != 0)
+        return close_with(socket, err, RESULT_REJECT, "connecting to", full);
+    *ret_socket = socket;
+    return RESULT_OK;
+}
+
+enum result bus_bind(void *zmq_context, int type, const char *endpoint, uint16_t default_port, const struct keys *keys,
+                     const char *domain, int queue_messages, int64_t message_max, void **ret_socket, struct error *err)
+{
+    char full[ENDPOINT_MAX];
+    enum result r = full_endpoint(endpoint, default_port, full, err);
+    if (r != RESULT_OK)
+        return r;
+    void *socket = zmq_socket(zmq_context, type);
+    if (socket == NULL || !set_common(socket, queue_messages) || !set_server(socket, keys, domain, message_max))
+        return close_with(socket, err, RESULT_FATAL, "setting up", full);
+    if (zmq_bind(socket, full) != 0)
+        return close_with(socket, err, RESULT_REJECT, "listening at", full);
+    *ret_socket = socket;
+    return RESULT_OK;
+}
+
+enum result bus_send(void *socket, const void *data, size_t length, bool more)
+{
+    int sent;
+    do {
+        sent = zmq_send(socket, data, length, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return RESULT_OK;
+    return errno == EAGAIN ? RESULT_AGAIN : errno == EHOSTUNREACH ? RESULT_REJECT : RESULT_FATAL;
+}
