@@ -526,6 +526,10 @@ enum result store_find_waiting(struct store_reader *reader, const char *boundary
     enum result r = store_find(reader, &(struct store_query){.by_position = true}, err);
     if (r != RESULT_OK)
         return r;
+    free(reader->plan); /* files without flows have conclusions */
+    r = reader_plan(reader, &(struct day_wanted){0}, true, err);
+    if (r != RESULT_OK)
+        return r;
     strcpy(reader->waiting, boundary);
     strcpy(reader->inside, inside);
     strcpy(reader->outside, outside);

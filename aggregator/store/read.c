@@ -189,6 +189,8 @@ static enum result open_day(struct store_reader *reader, const struct day_view *
 enum result reader_plan(struct store_reader *reader, const struct day_wanted *wanted, bool oldest_first,
                         struct error *err)
 {
+    reader->plan = NULL;
+    reader->plan_count = 0;
     enum result r = reader_days(reader, wanted, &reader->plan, &reader->plan_count, err);
     if (r != RESULT_OK || oldest_first)
         return r;
