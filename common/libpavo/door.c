@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's connection to a door, watched through libzmq's socket monitor. */
+#include "common/libpavo/door.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zmq.h>
+
+#include "common/bus.h"
+
+enum result door_endpoint(const char *aggregator, const char *given, unsigned step,
+                          char ret_endpoint[static DOOR_TEXT_MAX], struct error *err)
+{
+    if (given != NULL) {
+        if (strlen(given) >= sizeof(((struct door *)0)->endpoint))
+            return error_set(err, RESULT_REJECT, "'%.64s...' is too long for an endpoint", given);
+        snprintf(ret_endpoint, DOOR_TEXT_MAX, "%s", given);
+        return RESULT_OK;
+    }
+    if (strstr(aggregator, "://") != NULL)
+        return error_set(err, RESULT_REJECT, "'%.200s' is one endpoint; an aggregator is HOST or HOST:PORT", aggregator);
+    /* HOST, HOST:PORT, [V6], [V6]:PORT, and a bare V6 address, whose colons are not before a port. */
+    const char *bracket = strchr(aggregator, ']'), *colon = strrchr(aggregator, ':');
+    bool bare_v6 = aggregator[0] != '[' && colon != NULL && strchr(aggregator, ':') != colon;
+    if (bare_v6 || (bracket != NULL && colon != NULL && colon < bracket))
+        colon = NULL;
+    size_t host_length = colon == NULL ? strlen(aggregator) : (size_t)(colon - aggregator);
+    char *end = NULL;
+    unsigned long port = colon == NULL ? BUS_INTAKE_PORT : strtoul(colon + 1, &end, 10);
+    if (host_length == 0 || host_length > 200)
+        return error_set(err, RESULT_REJECT, "'%.64s' is no aggregator: HOST or HOST:PORT was expected", aggregator);
+    if (colon != NULL && (*end != '\0' || end == colon + 1 || port == 0 || port + 2 > 65535))
+        return error_set(err, RESULT_REJECT, "'%.200s': after the colon the port of the intake was expected (%d)",
+                         aggregator, BUS_INTAKE_PORT);
+    snprintf(ret_endpoint, DOOR_TEXT_MAX, bare_v6 ? "[%.*s]:%lu" : "%.*s:%lu", (int)host_length, aggregator, port + step);
+    return RESULT_OK;
+}
+
+#define EVENTS                                                                                                         \
+    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |                     \
+     ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |      \
+     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+
+static enum result monitor_open(void *zmq_context, struct door *door, struct error *err)
+{
+    static atomic_uint count;
+    char name[64];
+    snprintf(name, sizeof(name), "inproc://pavo-door-%p-%u", door->socket, atomic_fetch_add(&count, 1));
+    if (zmq_socket_monitor(door->socket, name, EVENTS) != 0)
+        return error_set(err, RESULT_FATAL, "%s: cannot watch the connection: %s", door->endpoint, zmq_strerror(errno));
+    door->monitor = zmq_socket(zmq_context, ZMQ_PAIR);
+    if (door->monitor == NULL || zmq_connect(door->monitor, name) != 0)
+        return error_set(err, RESULT_FATAL, "%s: cannot watch the connection: %s", door->endpoint, zmq_strerror(errno));
+    return RESULT_OK;
+}
+
+enum result door_open(void *zmq_context, int type, const char *endpoint, const struct keys *keys, int queue_messages,
+                      struct door *ret_door, struct error *err)
+{
+    struct door door = {0};
+    snprintf(door.endpoint, sizeof(door.endpoint), "%s", endpoint);
+    enum result result = bus_connect(zmq_context, type, endpoint, type == ZMQ_SUB ? BUS_PUBLISH_PORT : BUS_ANSWER_PORT,
+                                     keys, queue_messages, &door.socket, err);
+    if (result == RESULT_OK)
+        result = monitor_open(zmq_context, &door, err);
+    if (result != RESULT_OK) {
+        door_close(&door);
+        return result;
+    }
+    *ret_door = door;
+    return RESULT_OK;
+}
+
+void door_close(struct door *door)
+{
+    if (door->socket != NULL)
+        zmq_socket_monitor(door->socket, NULL, 0);
+    if (door->monitor != NULL)
+        zmq_close(door->monitor);
+    if (door->socket != NULL)
+        zmq_close(door->socket);
+    *door = (struct door){0};
+}
+
+static void note(struct door *door, uint16_t event, uint32_t value)
+{
+    switch (event) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        door->state = DOOR_OPEN;
+        door->reason = 0;
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        door->state = DOOR_REFUSED;
+        door->reason = event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ? EACCES : EPROTO;
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        /* The other end hung up in mid-handshake: not the key's aggregator, or no aggregator at all. */
+        if (door->state != DOOR_REFUSED)
+            door->state = DOOR_CONNECTING;
+        door->reason = EPROTO;
+        break;
+    case ZMQ_EVENT_CLOSED:
+    case ZMQ_EVENT_DISCONNECTED:
+        if (door->state == DOOR_OPEN) {
+            door->state = DOOR_CONNECTING;
+            door->reason = ECONNRESET;
+        }
+        break;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+        /* `value` is the interval; the reason of the failure is not told, but nobody listening is by far the most
+         * common, and a peer that hangs up in the handshake has said so above. */
+        if (door->state == DOOR_CONNECTING && door->reason != EPROTO)
+            door->reason = ECONNREFUSED;
+        break;
+    default:
+        break;
+    }
+    (void)value;
+}
+
+void door_watch(struct door *door)
+{
+    zmq_msg_t frame;
+    zmq_msg_init(&frame);
+    /* First frame: event and value; second: endpoint. */
+    while (zmq_msg_recv(&frame, door->monitor, ZMQ_DONTWAIT) != -1) {
+        uint16_t event = 0;
+        uint32_t value = 0;
+        if (zmq_msg_more(&frame) && zmq_msg_size(&frame) == sizeof(event) + sizeof(value)) {
+            memcpy(&event, zmq_msg_data(&frame), sizeof(event));
+            memcpy(&value, (const char *)zmq_msg_data(&frame) + sizeof(event), sizeof(value));
+            note(door, event, value);
+        }
+    }
+    zmq_msg_close(&frame);
+}
+
+const char *door_text(const struct door *door, const char *key_name, char text[static DOOR_TEXT_MAX])
+{
+    if (door->state == DOOR_REFUSED)
+        snprintf(text, DOOR_TEXT_MAX,
+                 "%.200s refuses the key '%s': is it enrolled there as a reader (pavo keys show), and has the aggregator "
+                 "been told (SIGHUP)?",
+                 door->endpoint, key_name);
+    else if (door->state == DOOR_OPEN)
+        snprintf(text, DOOR_TEXT_MAX, "%.200s let us in, but does not answer", door->endpoint);
+    else if (door->reason == EPROTO)
+        snprintf(text, DOOR_TEXT_MAX,
+                 "%.200s hangs up during the handshake: it is another aggregator than the key '%s' is for, or none",
+                 door->endpoint, key_name);
+    else if (door->reason == ECONNRESET)
+        snprintf(text, DOOR_TEXT_MAX, "%.200s has gone away; connecting again", door->endpoint);
+    else
+        snprintf(text, DOOR_TEXT_MAX,
+                 "%.200s cannot be reached: does pavo-aggregator run there, and does a firewall let the port through?",
+                 door->endpoint);
+    return text;
+}

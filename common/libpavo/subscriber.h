@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside a subscriber. Internal to libpavo. */
+#ifndef PAVO_COMMON_LIBPAVO_SUBSCRIBER_H
+#define PAVO_COMMON_LIBPAVO_SUBSCRIBER_H
+
+#include "common/libpavo/ask.h"
+#include "common/libpavo/pavo.h"
+#include "common/libpavo/reading.h"
+
+#define TOPIC_COUNT 5
+
+struct topic_name {
+    unsigned bit;
+    const char *name; /* the first frame of its messages */
+};
+extern const struct topic_name topic_names[TOPIC_COUNT];
+
+struct pavo_options {
+    char *aggregator, *publish, *answer, *key_file, *filter;
+    unsigned topics;
+    unsigned queue;
+    uint64_t start[TOPIC_COUNT];
+    bool out_of_memory; /* in a setter; told by pavo_subscriber_new */
+};
+
+/* How long a replay may be silent before it is asked for again, how often, and how long an aggregator may be away in
+ * the middle of one, before the rest is called lost. */
+#define REPLAY_SILENCE_NS (10 * 1000000000ll)
+#define REPLAY_ATTEMPTS   3
+#define REPLAY_AWAY_NS    (120 * 1000000000ll)
+
+/* One topic's chain of positions. */
+struct chain {
+    const struct topic_name *topic;
+    bool wanted;
+    bool begun;         /* `seen` means something */
+    bool start_pending; /* the store has to be asked for what came before us */
+    uint64_t seen;      /* position of the newest message taken in */
+    uint64_t done;      /* and of the newest whose events are all handed out; PAVO_START_NOW: none */
+};
+
+/* The one replay that may be under way. Live messages wait in the socket meanwhile: no queue of our own grows. */
+struct replay {
+    struct chain *chain; /* NULL: none is */
+    uint64_t id;
+    uint64_t through; /* 0: up to now */
+    bool oldest;      /* the first message may have any predecessor */
+    bool ended;       /* the last reply has come */
+    unsigned attempts;
+    int64_t asked_ns, heard_ns;
+    struct error failure; /* why it ended short */
+};
+
+struct pavo_subscriber {
+    void *zmq;
+    struct keys keys;
+    struct filter *filter;
+    struct door live;
+    struct asker asker;
+    int epoll;
+    struct chain chains[TOPIC_COUNT];
+    struct replay replay;
+    struct reading reading; /* events are handed out from here */
+    struct reading held;    /* the live message behind a gap */
+    bool gap_pending;       /* `gap_*` is to be handed out before `reading` */
+    struct chain *gap_chain;
+    uint64_t gap_after, gap_through;
+    char gap_reason[256];
+    pavo_event event;
+    bool refusal_told;
+    char error[DOOR_TEXT_MAX];
+    uint64_t counts[PAVO_COUNT_FLOWS_CHOSEN + 1];
+};
+
+#endif
