@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Captures from interfaces, through libpcap. */
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "sensor/capture/backend.h"
+
+enum {
+    BLOCK_WAIT_MS = 100, /* the kernel hands over a block of packets when it is full, or so old */
+    RETRY_NS = NS_PER_S, /* an interface that went down is asked again so often */
+};
+
+struct interface {
+    char *name;
+    pcap_t *pcap; /* NULL: gone for good */
+    int fd;
+    uint16_t link_type;
+    bool down;
+    int64_t retry_at; /* monotonic; while down */
+    struct pcap_stat last; /* what libpcap counts has 32 bits, and wraps */
+    uint64_t kernel_dropped, interface_dropped;
+};
+
+struct live {
+    struct capture capture;
+    struct capture_options options;
+    struct interface interfaces[CAPTURE_SOURCES_MAX];
+    size_t count;
+    size_t turn; /* the interface asked first next time */
+    uint8_t *copies; /* CAPTURE_BATCH * snaplen: a packet in the ring is ours only within libpcap's callback */
+    struct packet *packets; /* the caller's, while we are in the callback */
+    size_t packet_count;
+    uint16_t source;
+};
+
+static void say(const struct live *l, enum capture_say kind, const char *name, const char *text)
+{
+    char sentence[512];
+    snprintf(sentence, sizeof(sentence), "%.64s: %.400s", name, text);
+    if (l->options.say != NULL)
+        l->options.say(l->options.context, kind, sentence);
+}
+
+static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+    struct live *l = (struct live *)user;
+    uint8_t *copy = l->copies + l->packet_count * l->options.snaplen;
+    uint32_t captured = header->caplen < l->options.snaplen ? header->caplen : l->options.snaplen;
+    memcpy(copy, data, captured);
+    l->packets[l->packet_count++] = (struct packet){
+        .data = copy,
+        .captured = captured,
+        .length = header->len < captured ? captured : header->len,
+        .time_ns = (int64_t)header->ts.tv_sec * NS_PER_S + header->ts.tv_usec, /* nanoseconds: asked for */
+        .interface = l->source,
+        .link_type = l->interfaces[l->source].link_type,
+    };
+}
+
+/* The interface is down or gone. Down: the socket stays, and packets come again when it is up. */
+static void lose(struct live *l, struct interface *i)
+{
+    if (!i->down)
+        say(l, CAPTURE_SAY_WARNING, i->name, pcap_geterr(i->pcap));
+    i->down = true;
+    i->retry_at = clock_monotonic_ns() + RETRY_NS;
+}
+
+/* Asks every interface once, beginning with another one each time so that none is starved. */
+static void ask_all(struct live *l)
+{
+    for (size_t n = 0; n < l->count && l->packet_count < CAPTURE_BATCH; n++) {
+        l->source = (uint16_t)((l->turn + n) % l->count);
+        struct interface *i = &l->interfaces[l->source];
+        if (i->down && clock_monotonic_ns() < i->retry_at)
+            continue;
+        int got = pcap_dispatch(i->pcap, (int)(CAPTURE_BATCH - l->packet_count), take, (u_char *)l);
+        if (got < 0) {
+            lose(l, i);
+        } else if (i->down) {
+            i->down = false;
+            say(l, CAPTURE_SAY_NOTICE, i->name, "is back");
+        }
+    }
+    l->turn = (l->turn + 1) % l->count;
+}
+
+static enum result live_next(struct capture *capture, int wait_ms, struct packet *packets, size_t *ret_count)
+{
+    struct live *l = (struct live *)capture;
+    l->packets = packets;
+    l->packet_count = 0;
+    ask_all(l);
+    if (l->packet_count == 0 && wait_ms > 0) {
+        struct pollfd fds[CAPTURE_SOURCES_MAX];
+        nfds_t waiting = 0;
+        for (size_t n = 0; n < l->count; n++) {
+            if (!l->interfaces[n].down)
+                fds[waiting++] = (struct pollfd){.fd = l->interfaces[n].fd, .events = POLLIN};
+        }
+        if (poll(fds, waiting, wait_ms) > 0)
+            ask_all(l);
+    }
+    *ret_count = l->packet_count;
+    return l->packet_count > 0 ? RESULT_OK : RESULT_AGAIN;
+}
+
+static size_t live_source_count(const struct capture *capture)
+{
+    return ((const struct live *)capture)->count;
+}
+
+static void live_source_get(struct capture *capture, size_t number, struct capture_source *ret_source)
+{
+    struct interface *i = &((struct live *)capture)->interfaces[number];
+    struct pcap_stat now;
+    if (pcap_stats(i->pcap, &now) == 0) {
+        i->kernel_dropped += now.ps_drop - i->last.ps_drop;
+        i->interface_dropped += now.ps_ifdrop - i->last.ps_ifdrop;
+        i->last = now;
+    }
+    *ret_source = (struct capture_source){
+        .name = i->name,
+        .kernel_dropped = i->kernel_dropped,
+        .interface_dropped = i->interface_dropped,
+    };
+    link_type_name(i->link_type, ret_source->link_type, sizeof(ret_source->link_type));
+}
+
+static void live_close(struct capture *capture)
+{
+    struct live *l = (struct live *)capture;
+    for (size_t n = 0; n < l->count; n++) {
+        if (l->interfaces[n].pcap != NULL)
+            pcap_close(l->interfaces[n].pcap);
+        free(l->interfaces[n].name);
+    }
+    free(l->copies);
+    free(l);
+}
+
+static const struct capture_ops live_ops = {
+    .next = live_next,
+    .source_count = live_source_count,
+    .source_get = live_source_get,
+    .close = live_close,
+};
+
+/* The kernel gives all packets of a flow, both ways, to one of the sockets of a group. Fragments are put together for
+ * the choice, so that they go where their flow goes. */
+static enum result join_fanout(const struct live *l, const struct interface *i, size_t number, struct error *err)
+{
+    if (l->options.thread_count < 2)
+        return RESULT_OK;
+    int group = (int)((unsigned)getpid() + number) & 0xffff;
+    int fanout = group | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
+    if (setsockopt(i->fd, SOL_PACKET, PACKET_FANOUT, &fanout, sizeof(fanout)) != 0)
+        return error_set(err, RESULT_REJECT, "%s: the kernel does not share it among threads (%s); use --threads 1", i->name,
+                         strerror(errno));
+    return RESULT_OK;
+}
+
+static enum result activate(const struct live *l, struct interface *i, struct error *err)
+{
+    char reason[PCAP_ERRBUF_SIZE] = "";
+    i->pcap = pcap_create(i->name, reason);
+    if (i->pcap == NULL)
+        return error_set(err, RESULT_REJECT, "%s: %s", i->name, reason);
+    pcap_set_snaplen(i->pcap, (int)l->options.snaplen);
+    pcap_set_promisc(i->pcap, 1);
+    pcap_set_immediate_mode(i->pcap, 0); /* off: TPACKET_V3, a wake-up for a block of packets and not for each */
+    pcap_set_timeout(i->pcap, BLOCK_WAIT_MS);
+    pcap_set_buffer_size(i->pcap, (int)(l->options.buffer_size > INT32_MAX ? INT32_MAX : l->options.buffer_size));
+    pcap_set_tstamp_precision(i->pcap, PCAP_TSTAMP_PRECISION_NANO);
+    int status = pcap_activate(i->pcap);
+    if (status < 0) {
+        const char *way_out = status == PCAP_ERROR_PERM_DENIED       ? "; run as root or give it CAP_NET_RAW"
+                              : status == PCAP_ERROR_NO_SUCH_DEVICE ? "; `ip link` lists the interfaces there are"
+                                                                     : "";
+        return error_set(err, RESULT_REJECT, "%s: %s (%s)%s", i->name, pcap_statustostr(status), pcap_geterr(i->pcap), way_out);
+    }
+    if (status > 0)
+        say(l, CAPTURE_SAY_WARNING, i->name, pcap_geterr(i->pcap)[0] != '\0' ? pcap_geterr(i->pcap) : pcap_statustostr(status));
+    return RESULT_OK;
+}
+
+static enum result open_interface(const struct live *l, struct interface *i, size_t number, struct error *err)
+{
+    enum result result = activate(l, i, err);
+    if (result != RESULT_OK)
+        return result;
+    char reason[PCAP_ERRBUF_SIZE] = "";
+    i->link_type = link_type_of_dlt(pcap_datalink(i->pcap));
+    if (l->options.filter != NULL) {
+        struct bpf_program program;
+        if (pcap_compile(i->pcap, &program, l->options.filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
+            return error_set(err, RESULT_REJECT, "capture filter \"%s\" on %s: %s (see pcap-filter(7))", l->options.filter,
+                             i->name, pcap_geterr(i->pcap));
+        int set = pcap_setfilter(i->pcap, &program);
+        pcap_freecode(&program);
+        if (set != 0)
+            return error_set(err, RESULT_REJECT, "%s: %s", i->name, pcap_geterr(i->pcap));
+    }
+    i->fd = pcap_get_selectable_fd(i->pcap);
+    if (i->fd < 0 || pcap_setnonblock(i->pcap, 1, reason) != 0)
+        return error_set(err, RESULT_REJECT, "%s: cannot be waited for %s", i->name, reason);
+    return join_fanout(l, i, number, err);
+}
+
+enum result capture_open_live(const struct capture_options *options, struct capture **ret_capture, struct error *err)
+{
+    if (options->name_count == 0 || options->name_count > CAPTURE_SOURCES_MAX)
+        return error_set(err, RESULT_REJECT, "between 1 and %u interfaces can be captured from", CAPTURE_SOURCES_MAX);
+    struct live *l = calloc(1, sizeof(*l));
+    if (l != NULL)
+        l->copies = malloc((size_t)CAPTURE_BATCH * options->snaplen);
+    if (l == NULL || l->copies == NULL) {
+        free(l);
+        return error_set(err, RESULT_FATAL, "out of memory");
+    }
+    l->capture.ops = &live_ops;
+    l->options = *options;
+    enum result result = RESULT_OK;
+    for (size_t n = 0; n < options->name_count && result == RESULT_OK; n++) {
+        struct interface *i = &l->interfaces[n];
+        l->count = n + 1;
+        i->name = strdup(options->names[n]);
+        result = i->name == NULL ? error_set(err, RESULT_FATAL, "out of memory") : open_interface(l, i, n, err);
+    }
+    if (result != RESULT_OK) {
+        live_close(&l->capture);
+        return result;
+    }
+    *ret_capture = &l->capture;
+    return RESULT_OK;
+}

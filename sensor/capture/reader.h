@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside capture: one capture file, read in pieces. */
+#ifndef PAVO_SENSOR_CAPTURE_READER_H
+#define PAVO_SENSOR_CAPTURE_READER_H
+
+#include <stdbool.h>
+
+#include "common/result.h"
+#include "sensor/capture/packet.h"
+
+struct reader;
+
+/* "-" is standard input. Nothing is read yet. */
+MUST_CHECK enum result reader_open(const char *path, struct reader **ret_reader, struct error *err);
+void reader_close(struct reader **reader);
+
+/* The next packet, which stays the next until reader_pass. It is borrowed until the bytes after it are asked for:
+ * `may_read` false keeps all packets looked at so far where they are, and gives RESULT_AGAIN when the file would have
+ * to be read on. RESULT_END: the file is finished. RESULT_REJECT: it is broken here, and says so with its name and
+ * the packet's number; what came before was good. */
+MUST_CHECK enum result reader_peek(struct reader *reader, bool may_read, const struct packet **ret_packet, struct error *err);
+void reader_pass(struct reader *reader);
+
+#endif

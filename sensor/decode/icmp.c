@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ICMP and ICMPv6: requests and replies by identifier, errors with the flow they quote. */
+#include <netinet/in.h>
+
+#include "sensor/decode/walk.h"
+
+enum { ICMP_BYTES = 8 };
+
+/* What a type is, and for replies, which request they answer. */
+enum role { ROLE_OTHER, ROLE_REQUEST, ROLE_REPLY, ROLE_ERROR };
+
+static enum role icmp_role(unsigned type)
+{
+    switch (type) {
+    case 8:  /* echo */
+    case 13: /* timestamp */
+    case 15: /* information */
+    case 17: /* address mask */
+        return ROLE_REQUEST;
+    case 0:
+    case 14:
+    case 16:
+    case 18:
+        return ROLE_REPLY;
+    case 3:  /* destination unreachable */
+    case 4:  /* source quench */
+    case 5:  /* redirect */
+    case 11: /* time exceeded */
+    case 12: /* parameter problem */
+        return ROLE_ERROR;
+    default:
+        return ROLE_OTHER;
+    }
+}
+
+static enum role icmpv6_role(unsigned type)
+{
+    if (type < 128)
+        return ROLE_ERROR;
+    return type == 128 ? ROLE_REQUEST : type == 129 ? ROLE_REPLY : ROLE_OTHER;
+}
+
+/* Request and reply of a kind share a discriminator: the identifier, and which kind it is. */
+static uint32_t echo_discriminator(unsigned protocol, unsigned type, unsigned identifier)
+{
+    unsigned kind = protocol == IPPROTO_ICMPV6 ? 128 : type == 0 ? 8 : type > 13 ? (type - 1) | 1 : type;
+    return (uint32_t)kind << 16 | identifier;
+}
+
+/* The quoted packet: its addresses and the first eight bytes above, as RFC 792 promises. */
+static void walk_quoted(struct walk *w)
+{
+    struct cursor c = w->c;
+    struct quoted q = {0};
+    unsigned version = c.left > 0 ? c.at[0] >> 4 : 0;
+    if (version == 4) {
+        const uint8_t *ip = cursor_take(&c, 20);
+        if (ip == NULL || (ip[0] & 15) < 5 || (get_be16(ip + 6) & 0x1fff) != 0)
+            return;
+        cursor_skip(&c, (size_t)(ip[0] & 15) * 4 - 20);
+        q.src = address_from_ipv4(get_be32(ip + 12));
+        q.dst = address_from_ipv4(get_be32(ip + 16));
+        q.protocol = ip[9];
+    } else if (version == 6) {
+        const uint8_t *ip = cursor_take(&c, 40);
+        if (ip == NULL)
+            return;
+        q.src = address_from_bytes(ip + 8);
+        q.dst = address_from_bytes(ip + 24);
+        q.protocol = ip[6];
+    } else {
+        return;
+    }
+    const uint8_t *top = cursor_take(&c, 8);
+    if (top == NULL)
+        return;
+    switch (q.protocol) {
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+    case IPPROTO_UDPLITE:
+    case IPPROTO_SCTP:
+    case IPPROTO_DCCP:
+        q.kind = q.protocol == IPPROTO_TCP ? DECODED_TCP : DECODED_PORTS;
+        q.src_port = get_be16(top);
+        q.dst_port = get_be16(top + 2);
+        break;
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6: {
+        enum role role = q.protocol == IPPROTO_ICMP ? icmp_role(top[0]) : icmpv6_role(top[0]);
+        if (role != ROLE_REQUEST && role != ROLE_REPLY)
+            return;
+        q.kind = DECODED_ECHO;
+        q.discriminator = echo_discriminator(q.protocol, top[0], get_be16(top + 4));
+        break;
+    }
+    default:
+        q.kind = DECODED_OTHER;
+        break;
+    }
+    w->d->quoted = q;
+    w->d->quotes = true;
+}
+
+static enum decode_outcome walk_message(struct walk *w, bool more, enum role (*role_of)(unsigned type))
+{
+    struct decoded *d = w->d;
+    size_t left = walk_left(w);
+    if (left < ICMP_BYTES && !more)
+        return DECODE_MALFORMED_ICMP;
+    d->kind = DECODED_ICMP;
+    d->payload = (uint32_t)(left > ICMP_BYTES ? left - ICMP_BYTES : 0);
+    if (w->c.left < ICMP_BYTES) { /* cut: type and code at most */
+        if (w->c.left >= 2)
+            d->icmp_type_code = get_be16(w->c.at);
+        d->discriminator = d->icmp_type_code;
+        return DECODE_METERED;
+    }
+    const uint8_t *icmp = cursor_take(&w->c, ICMP_BYTES);
+    d->icmp_type_code = get_be16(icmp);
+    d->discriminator = d->icmp_type_code;
+    enum role role = role_of(icmp[0]);
+    switch (role) {
+    case ROLE_REQUEST:
+    case ROLE_REPLY:
+        d->kind = DECODED_ECHO;
+        d->answers = role == ROLE_REPLY;
+        d->discriminator = echo_discriminator(d->protocol, icmp[0], get_be16(icmp + 4));
+        d->icmp_sequence = get_be16(icmp + 6);
+        /* Not the identifier, which NAT rewrites, nor the checksum. */
+        walk_content(w, d->payload);
+        break;
+    case ROLE_ERROR:
+        d->kind = DECODED_ICMP_ERROR;
+        walk_quoted(w);
+        break;
+    case ROLE_OTHER:
+        break;
+    }
+    return DECODE_METERED;
+}
+
+enum decode_outcome walk_icmp(struct walk *w, bool more)
+{
+    return walk_message(w, more, icmp_role);
+}
+
+enum decode_outcome walk_icmpv6(struct walk *w, bool more)
+{
+    return walk_message(w, more, icmpv6_role);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program: workers, the shipper, status, and an orderly end. */
+#include "sensor/sensor.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/keys.h"
+#include "common/log.h"
+#include "sensor/print.h"
+#include "sensor/privileges.h"
+#include "sensor/ship/shipper.h"
+#include "sensor/status.h"
+#include "sensor/worker.h"
+
+#define STATUS_NS (5 * NS_PER_S)
+#define DRAIN_NS (10 * NS_PER_S)       /* a sensor told to stop waits so long for acknowledgements */
+#define DRAIN_STEP_NS (500 * NS_PER_MS)
+#define LAG_WARNING_NS (2 * NS_PER_S)  /* a sensor that far behind says so */
+
+struct sensor {
+    const struct config *config;
+    struct keys keys;
+    bool has_keys;
+    struct observer observer;
+    struct shipper *shipper; /* NULL: --print, --dry-run */
+    struct worker **workers;
+    size_t worker_count;
+    struct totals before; /* when status was last shipped */
+    int64_t status_at;    /* monotonic */
+    struct log_gate lag_gate;
+    bool stopping; /* a signal came */
+};
+
+/* ---------------------------------------------------------------- where batches go */
+
+static void submit_to_shipper(void *context, struct flow_batch **batch)
+{
+    struct sensor *s = context;
+    shipper_submit(s->shipper, batch);
+}
+
+static void print_batch(void *context, struct flow_batch **batch)
+{
+    struct sensor *s = context;
+    struct flow flow;
+    flockfile(stdout);
+    for (uint32_t row = 0; row < (*batch)->rows; row++) {
+        flow_batch_get(*batch, row, &flow);
+        print_flow(stdout, &flow, &s->observer, s->config->json);
+    }
+    fflush(stdout);
+    funlockfile(stdout);
+}
+
+static void forget_batch(void *context, struct flow_batch **batch)
+{
+    (void)context;
+    (void)batch;
+}
+
+/* ---------------------------------------------------------------- start */
+
+static void say(void *context, enum capture_say kind, const char *sentence)
+{
+    (void)context;
+    if (kind == CAPTURE_SAY_WARNING)
+        log_warning("%s", sentence);
+    else
+        log_notice("%s", sentence);
+}
+
+static bool ships(const struct config *config)
+{
+    return !config->print && !config->dry_run;
+}
+
+static enum result read_keys(struct sensor *s, struct error *err)
+{
+    snprintf(s->observer.sensor, sizeof(s->observer.sensor), "sensor");
+    s->observer.epoch = (uint64_t)clock_wall_ns();
+    if (s->config->key == NULL)
+        return RESULT_OK;
+    enum result result = keys_read(s->config->key, &s->keys, err);
+    if (result != RESULT_OK)
+        return result;
+    if (s->keys.role != KEY_ROLE_SENSOR)
+        return error_set(err, RESULT_REJECT, "%s is the key of a %s, not of a sensor: `pavo keys enrol sensor NAME` makes one",
+                         s->config->key, key_role_name(s->keys.role));
+    s->has_keys = true;
+    memcpy(s->observer.sensor, s->keys.name, sizeof(s->observer.sensor));
+    return RESULT_OK;
+}
+
+static enum result open_capture(const struct sensor *s, size_t thread, struct capture **ret_capture, struct error *err)
+{
+    const struct config *c = s->config;
+    bool live = c->interfaces.count > 0;
+    const struct option_list *names = live ? &c->interfaces : &c->files;
+    struct capture_options options = {
+        .names = (const char *const *)names->items,
+        .name_count = names->count,
+        .filter = c->filter,
+        .buffer_size = c->buffer_size,
+        .snaplen = (uint32_t)c->snaplen,
+        .thread_count = (uint32_t)s->worker_count,
+        .thread = (uint32_t)thread,
+        .progress = c->progress,
+        .say = say,
+    };
+    return live ? capture_open_live(&options, ret_capture, err) : capture_open_files(&options, ret_capture, err);
+}
+
+static struct worker_options worker_options_of(struct sensor *s, size_t thread, struct capture *capture)
+{
+    const struct config *c = s->config;
+    struct worker_options options = {
+        .capture = capture,
+        .live = c->interfaces.count > 0,
+        .decode = {.outer = c->outer},
+        .meter = meter_options_default(),
+        .batcher = {
+            .observer = s->observer,
+            .rows = (uint32_t)c->batch_rows,
+            .age_ns = c->batch_age,
+            .submit = c->print ? print_batch : c->dry_run ? forget_batch : submit_to_shipper,
+            .context = s,
+        },
+    };
+    struct meter_options *m = &options.meter;
+    m->idle_ns = c->idle_timeout;
+    m->established_ns = c->tcp_timeout;
+    m->unanswered_ns = c->unanswered_timeout;
+    m->linger_ns = c->linger;
+    m->status_ns = c->status_interval;
+    m->flows_max = (uint32_t)(c->flows_max / s->worker_count > METER_FLOWS_MIN ? c->flows_max / s->worker_count : METER_FLOWS_MIN);
+    m->first_flow = 1 + thread;
+    m->flow_step = s->worker_count;
+    m->digest_key = s->has_keys && s->keys.has_digest ? s->keys.digest : NULL;
+    randombytes_buf(&m->seed, sizeof(m->seed));
+    return options;
+}
+
+static enum result drop_privileges(const struct sensor *s, struct error *err)
+{
+    enum result result = privileges_drop(s->config->user, s->config->files.count > 0, err);
+    if (result == RESULT_AGAIN) {
+        if (s->config->interfaces.count > 0)
+            log_warning("%s", err->text);
+        return RESULT_OK;
+    }
+    return result;
+}
+
+static enum result start_shipper(struct sensor *s, struct error *err)
+{
+    if (!ships(s->config))
+        return RESULT_OK;
+    struct shipper_options options = {
+        .endpoint = s->config->aggregator,
+        .keys = &s->keys,
+        .epoch = s->observer.epoch,
+        .held_max = s->config->held_max,
+        .patient = s->config->files.count > 0,
+    };
+    return shipper_start(&options, &s->shipper, err);
+}
+
+/* Captures are opened first, while there may be the right to; then rights are given up; then threads begin. */
+static enum result start(struct sensor *s, struct error *err)
+{
+    struct capture *captures[64] = {NULL};
+    bool live = s->config->interfaces.count > 0;
+    size_t wanted = live ? s->config->threads : 1;
+    s->worker_count = wanted;
+    enum result result = read_keys(s, err);
+    size_t opened = 0;
+    while (result == RESULT_OK && opened < wanted) {
+        result = open_capture(s, opened, &captures[opened], err);
+        opened += result == RESULT_OK;
+    }
+    s->workers = calloc(wanted, sizeof(*s->workers));
+    if (result == RESULT_OK && s->workers == NULL)
+        result = error_set(err, RESULT_FATAL, "out of memory");
+    if (result == RESULT_OK)
+        result = drop_privileges(s, err);
+    if (result == RESULT_OK)
+        result = start_shipper(s, err);
+    s->worker_count = 0;
+    for (size_t n = 0; n < opened; n++) {
+        if (result != RESULT_OK) {
+            capture_close(&captures[n]);
+            continue;
+        }
+        s->worker_count = wanted; /* worker_options_of divides by it */
+        struct worker_options options = worker_options_of(s, n, captures[n]);
+        s->worker_count = n;
+        result = worker_start(&options, &s->workers[n], err);
+        s->worker_count += result == RESULT_OK;
+    }
+    return result;
+}
+
+/* ---------------------------------------------------------------- run */
+
+static void tell_status(struct sensor *s, bool last)
+{
+    static struct totals now;
+    totals_collect(s->workers, s->worker_count, s->observer.epoch, &now);
+    if (s->shipper != NULL) {
+        uint64_t from = s->before.started_ns == 0 ? s->observer.epoch : s->before.started_ns + s->before.wall_ns;
+        losses_ship(s->shipper, &s->before, &now, from);
+        status_ship(s->shipper, &now, last);
+    }
+    uint64_t suppressed;
+    if (now.sum.lag_ns > LAG_WARNING_NS && log_gate_pass(&s->lag_gate, clock_monotonic_ns(), 60 * NS_PER_S, &suppressed))
+        log_warning("%.1f s behind the interfaces: packets wait in the kernel's buffer", (double)now.sum.lag_ns / 1e9);
+    s->before = now;
+    s->status_at = clock_monotonic_ns();
+}
+
+static bool all_finished(const struct sensor *s)
+{
+    for (size_t n = 0; n < s->worker_count; n++) {
+        if (!worker_finished(s->workers[n]))
+            return false;
+    }
+    return true;
+}
+
+/* Waits up to `ns` for a signal that ends the program. */
+static bool stop_asked(const sigset_t *signals, int64_t ns)
+{
+    struct timespec wait = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+    return sigtimedwait(signals, NULL, &wait) > 0;
+}
+
+/* Until the files are read, or somebody says stop. */
+static void watch(struct sensor *s, const sigset_t *signals)
+{
+    s->status_at = clock_monotonic_ns();
+    while (!all_finished(s)) {
+        if (stop_asked(signals, s->config->interfaces.count > 0 ? 200 * NS_PER_MS : 20 * NS_PER_MS)) {
+            s->stopping = true;
+            break;
+        }
+        if (clock_monotonic_ns() - s->status_at >= STATUS_NS)
+            tell_status(s, false);
+    }
+}
+
+/* False: a worker waits for room at the shipper, and the time is up. */
+static bool stop_workers(struct sensor *s)
+{
+    int64_t until = clock_monotonic_ns() + DRAIN_NS;
+    for (size_t n = 0; n < s->worker_count; n++)
+        worker_stop(s->workers[n]);
+    while (!all_finished(s)) {
+        if (clock_monotonic_ns() >= until)
+            return false;
+        usleep(10000);
+    }
+    return true;
+}
+
+/* Everything submitted is acknowledged, or the patience of this way of ending is over. */
+static bool drain(struct sensor *s, const sigset_t *signals)
+{
+    int64_t until = clock_monotonic_ns() + DRAIN_NS;
+    while (!shipper_drain(s->shipper, DRAIN_STEP_NS)) {
+        if (!s->stopping && stop_asked(signals, 0)) {
+            s->stopping = true;
+            until = clock_monotonic_ns() + DRAIN_NS;
+        }
+        if (s->stopping && clock_monotonic_ns() >= until)
+            return false;
+    }
+    return true;
+}
+
+/* The last status says what became of all records, so it goes when they are acknowledged. */
+static int finish_shipping(struct sensor *s, const sigset_t *signals)
+{
+    bool drained = drain(s, signals);
+    tell_status(s, true);
+    if (drained)
+        drained = drain(s, signals);
+    uint64_t left = shipper_stop(&s->shipper);
+    if (left > 0 || !drained) {
+        log_error("%" PRIu64 " records were not acknowledged by the aggregator at %s and are lost with this process", left,
+                  s->config->aggregator);
+        return SENSOR_EXIT_UNSHIPPED;
+    }
+    return SENSOR_EXIT_OK;
+}
+
+static int finish(struct sensor *s, const sigset_t *signals)
+{
+    static struct totals totals;
+    if (!stop_workers(s)) {
+        log_error("flows could not be handed over within %d s: the aggregator at %s is away; they are lost with this process",
+                  (int)(DRAIN_NS / NS_PER_S), s->config->aggregator);
+        _exit(SENSOR_EXIT_UNSHIPPED); /* a thread that waits cannot be joined */
+    }
+    int code = s->shipper != NULL ? finish_shipping(s, signals) : SENSOR_EXIT_OK;
+    totals_collect(s->workers, s->worker_count, s->observer.epoch, &totals);
+    if (s->config->dry_run)
+        totals_print(stdout, &totals, s->config->json);
+    for (size_t i = 0; i < totals.sum.source_count; i++) {
+        if (totals.sum.sources[i].source.broken && code == SENSOR_EXIT_OK)
+            code = SENSOR_EXIT_FAILED;
+    }
+    log_notice("%" PRIu64 " packets metered, %" PRIu64 " flows in %" PRIu64 " records", totals.sum.meter.packets,
+               totals.sum.meter.flows_made, totals.sum.meter.records_made);
+    return code;
+}
+
+static void announce(const struct sensor *s)
+{
+    if (s->shipper != NULL)
+        log_notice("sensor %s, shipping to %s", s->observer.sensor, s->config->aggregator);
+    for (size_t i = 0; i < s->config->interfaces.count; i++)
+        log_notice("capturing on %s", s->config->interfaces.items[i]);
+    if (s->config->print && !s->config->json) {
+        print_header(stdout);
+        fflush(stdout);
+    }
+}
+
+int sensor_run(const struct config *config)
+{
+    static struct sensor sensor;
+    struct sensor *s = &sensor;
+    struct error err;
+    sigset_t signals;
+    *s = (struct sensor){.config = config};
+    if (sodium_init() < 0) {
+        log_error("libsodium cannot be initialised");
+        return SENSOR_EXIT_FAILED;
+    }
+    /* Blocked in every thread: the main one asks for them. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    enum result result = start(s, &err);
+    int code = SENSOR_EXIT_FAILED;
+    if (result != RESULT_OK) {
+        log_error("%s", err.text);
+        for (size_t n = 0; n < s->worker_count; n++)
+            worker_stop(s->workers[n]);
+    } else {
+        announce(s);
+        watch(s, &signals);
+        code = finish(s, &signals);
+    }
+    for (size_t n = 0; n < s->worker_count; n++)
+        worker_destroy(&s->workers[n]);
+    if (s->shipper != NULL)
+        shipper_stop(&s->shipper);
+    free(s->workers);
+    keys_clear(&s->keys);
+    return code;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sums over workers, and where they go. */
+#include "sensor/status.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+/* The decode outcomes but the first, and what is lost before decode. */
+enum { DROPPED_KERNEL = DECODE_OUTCOME_COUNT - 1, DROPPED_INTERFACE, DROPPED_COUNT };
+
+static void add_source(struct source_counts *sum, const struct source_counts *part)
+{
+    sum->source.name = part->source.name;
+    if (sum->source.link_type[0] == '\0')
+        memcpy(sum->source.link_type, part->source.link_type, sizeof(sum->source.link_type));
+    sum->source.kernel_dropped += part->source.kernel_dropped;
+    /* What the interface itself dropped is one number, which every thread's capture is told. */
+    if (part->source.interface_dropped > sum->source.interface_dropped)
+        sum->source.interface_dropped = part->source.interface_dropped;
+    sum->source.broken |= part->source.broken;
+    sum->received += part->received;
+    for (unsigned i = 0; i < DECODE_OUTCOME_COUNT; i++) {
+        sum->outcomes[i] += part->outcomes[i];
+        sum->bytes[i] += part->bytes[i];
+    }
+}
+
+static void add_meter(struct meter_counts *sum, const struct meter_counts *part)
+{
+    sum->packets += part->packets;
+    sum->bytes += part->bytes;
+    sum->packets_recorded += part->packets_recorded;
+    sum->flows_made += part->flows_made;
+    sum->flows_active += part->flows_active;
+    sum->flows_evicted += part->flows_evicted;
+    sum->records_made += part->records_made;
+    sum->clock_steps += part->clock_steps;
+    sum->fragments_waiting += part->fragments_waiting;
+}
+
+static uint64_t timeval_ns(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * (uint64_t)NS_PER_S + (uint64_t)t.tv_usec * 1000;
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL || fscanf(file, "%*u %lu", &pages) != 1)
+        pages = 0;
+    if (file != NULL)
+        fclose(file);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void totals_collect(struct worker *const *workers, size_t count, uint64_t started_ns, struct totals *ret_totals)
+{
+    static struct worker_snapshot part; /* large; only the main thread comes here */
+    memset(ret_totals, 0, sizeof(*ret_totals));
+    struct worker_snapshot *sum = &ret_totals->sum;
+    for (size_t n = 0; n < count; n++) {
+        worker_snapshot_get(workers[n], &part);
+        add_meter(&sum->meter, &part.meter);
+        sum->records_waiting += part.records_waiting;
+        sum->records_lost += part.records_lost;
+        if (part.lag_ns > sum->lag_ns)
+            sum->lag_ns = part.lag_ns;
+        if (part.packet_time_ns > sum->packet_time_ns)
+            sum->packet_time_ns = part.packet_time_ns;
+        sum->source_count = part.source_count;
+        for (size_t i = 0; i < part.source_count; i++)
+            add_source(&sum->sources[i], &part.sources[i]);
+    }
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    ret_totals->cpu_ns = timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime);
+    ret_totals->rss_peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    ret_totals->rss_bytes = resident_bytes();
+    ret_totals->started_ns = started_ns;
+    ret_totals->wall_ns = (uint64_t)clock_wall_ns() - started_ns;
+}
+
+static uint64_t source_offered(const struct source_counts *s)
+{
+    return s->received + s->source.kernel_dropped + s->source.interface_dropped;
+}
+
+static const char *dropped_name(unsigned number)
+{
+    return number == DROPPED_KERNEL      ? "kernel"
+           : number == DROPPED_INTERFACE ? "interface"
+                                         : decode_outcome_name(number + 1);
+}
+
+static uint64_t dropped_value(const struct source_counts *s, unsigned number)
+{
+    return number == DROPPED_KERNEL      ? s->source.kernel_dropped
+           : number == DROPPED_INTERFACE ? s->source.interface_dropped
+                                         : s->outcomes[number + 1];
+}
+
+void status_ship(struct shipper *shipper, const struct totals *totals, bool last)
+{
+    static Pavo__InterfaceStatus interfaces[CAPTURE_SOURCES_MAX];
+    static Pavo__InterfaceStatus *interface_list[CAPTURE_SOURCES_MAX];
+    static Pavo__Counter counters[CAPTURE_SOURCES_MAX][DROPPED_COUNT];
+    static Pavo__Counter *counter_list[CAPTURE_SOURCES_MAX][DROPPED_COUNT];
+    const struct worker_snapshot *sum = &totals->sum;
+    for (size_t i = 0; i < sum->source_count; i++) {
+        const struct source_counts *s = &sum->sources[i];
+        Pavo__InterfaceStatus *status = &interfaces[i];
+        pavo__interface_status__init(status);
+        status->name = (char *)s->source.name;
+        status->link_type = (char *)s->source.link_type;
+        status->packets_offered = source_offered(s);
+        status->packets_metered = s->outcomes[DECODE_METERED];
+        status->bytes_metered = s->bytes[DECODE_METERED];
+        status->dropped = counter_list[i];
+        for (unsigned number = 0; number < DROPPED_COUNT; number++) {
+            uint64_t value = dropped_value(s, number);
+            if (value == 0)
+                continue;
+            Pavo__Counter *counter = &counters[i][status->n_dropped];
+            pavo__counter__init(counter);
+            counter->name = (char *)dropped_name(number);
+            counter->value = value;
+            counter_list[i][status->n_dropped++] = counter;
+        }
+        interface_list[i] = status;
+    }
+    Pavo__SensorStatus message;
+    pavo__sensor_status__init(&message);
+    message.time_ns = (uint64_t)clock_wall_ns();
+    message.started_ns = totals->started_ns;
+    message.software = (char *)"pavo-sensor " PAVO_VERSION;
+    message.n_interfaces = sum->source_count;
+    message.interfaces = interface_list;
+    message.flows_made = sum->meter.flows_made;
+    message.records_made = sum->meter.records_made;
+    message.records_held = sum->records_waiting;
+    message.records_lost = sum->records_lost;
+    message.flows_active = sum->meter.flows_active;
+    message.capture_lag_ns = (uint64_t)sum->lag_ns;
+    message.cpu_ns = totals->cpu_ns;
+    message.rss_bytes = totals->rss_bytes;
+    message.packets_in_table = sum->meter.packets - sum->meter.packets_recorded;
+    message.last = last;
+    shipper_status(shipper, &message);
+}
+
+static void loss_ship(struct shipper *shipper, Pavo__Loss__Kind kind, const char *interface, const char *reason,
+                      uint64_t count, uint64_t from_ns)
+{
+    if (count == 0)
+        return;
+    Pavo__Loss loss;
+    pavo__loss__init(&loss);
+    loss.kind = kind;
+    loss.from_ns = from_ns;
+    loss.to_ns = (uint64_t)clock_wall_ns();
+    loss.count = count;
+    loss.interface = (char *)interface;
+    loss.reason = (char *)reason;
+    shipper_loss(shipper, &loss);
+}
+
+void losses_ship(struct shipper *shipper, const struct totals *before, const struct totals *now, uint64_t from_ns)
+{
+    for (size_t i = 0; i < now->sum.source_count; i++) {
+        const struct capture_source *old = &before->sum.sources[i].source, *new = &now->sum.sources[i].source;
+        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_KERNEL, new->name, "the kernel's capture buffer was full",
+                  new->kernel_dropped - old->kernel_dropped, from_ns);
+        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_INTERFACE, new->name, "the interface or its driver had no room",
+                  new->interface_dropped - old->interface_dropped, from_ns);
+    }
+}
+
+static void sources_sum(const struct worker_snapshot *snapshot, struct source_counts *ret_sum)
+{
+    memset(ret_sum, 0, sizeof(*ret_sum));
+    for (size_t i = 0; i < snapshot->source_count; i++)
+        add_source(ret_sum, &snapshot->sources[i]);
+}
+
+void totals_print(FILE *out, const struct totals *totals, bool json)
+{
+    struct source_counts sum;
+    sources_sum(&totals->sum, &sum);
+    const struct meter_counts *meter = &totals->sum.meter;
+    double seconds = (double)totals->cpu_ns / 1e9, wall = (double)totals->wall_ns / 1e9;
+    if (json) {
+        fprintf(out, "{\"packets_offered\":%" PRIu64 ",\"packets_metered\":%" PRIu64 ",\"bytes_metered\":%" PRIu64 ",\"dropped\":{",
+                source_offered(&sum), sum.outcomes[DECODE_METERED], sum.bytes[DECODE_METERED]);
+        const char *comma = "";
+        for (unsigned number = 0; number < DROPPED_COUNT; number++) {
+            if (dropped_value(&sum, number) == 0)
+                continue;
+            fprintf(out, "%s\"%s\":%" PRIu64, comma, dropped_name(number), dropped_value(&sum, number));
+            comma = ",";
+        }
+        fprintf(out,
+                "},\"flows\":%" PRIu64 ",\"records\":%" PRIu64 ",\"flows_evicted\":%" PRIu64
+                ",\"clock_steps\":%" PRIu64 ",\"cpu_seconds\":%.3f,\"wall_seconds\":%.3f,\"peak_rss_bytes\":%" PRIu64 "}\n",
+                meter->flows_made, meter->records_made, meter->flows_evicted, meter->clock_steps, seconds, wall,
+                totals->rss_peak_bytes);
+        return;
+    }
+    fprintf(out, "packets offered  %12" PRIu64 "\n", source_offered(&sum));
+    fprintf(out, "packets metered  %12" PRIu64 "  %" PRIu64 " bytes\n", sum.outcomes[DECODE_METERED], sum.bytes[DECODE_METERED]);
+    for (unsigned number = 0; number < DROPPED_COUNT; number++) {
+        if (dropped_value(&sum, number) > 0)
+            fprintf(out, "packets dropped  %12" PRIu64 "  %s\n", dropped_value(&sum, number), dropped_name(number));
+    }
+    fprintf(out, "flows            %12" PRIu64 "  %" PRIu64 " records, %" PRIu64 " ended early for want of room\n",
+            meter->flows_made, meter->records_made, meter->flows_evicted);
+    fprintf(out, "time             %12.3f  CPU seconds, %.3f by the clock\n", seconds, wall);
+    fprintf(out, "memory           %12" PRIu64 "  bytes at its peak\n", totals->rss_peak_bytes);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the workers know, summed: as a SensorStatus for the aggregator, as loss records, and as totals for a person. */
+#ifndef PAVO_SENSOR_STATUS_H
+#define PAVO_SENSOR_STATUS_H
+
+#include <stdio.h>
+
+#include "pavo.pb-c.h"
+#include "sensor/ship/shipper.h"
+#include "sensor/worker.h"
+
+struct totals {
+    struct worker_snapshot sum; /* counters added up; lag_ns is the worst worker's */
+    uint64_t cpu_ns;            /* of the process */
+    uint64_t rss_bytes, rss_peak_bytes;
+    uint64_t started_ns;
+    uint64_t wall_ns; /* since then */
+};
+
+void totals_collect(struct worker *const *workers, size_t count, uint64_t started_ns, struct totals *ret_totals);
+
+/* Makes and submits a status. */
+void status_ship(struct shipper *shipper, const struct totals *totals, bool last);
+
+/* Packets that the kernel or an interface dropped since `before` become loss records from `from_ns` to now. */
+void losses_ship(struct shipper *shipper, const struct totals *before, const struct totals *now, uint64_t from_ns);
+
+/* The totals of --dry-run. */
+void totals_print(FILE *out, const struct totals *totals, bool json);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker thread: from packets to batches. */
+#include "sensor/worker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/clock.h"
+
+enum { WAIT_MS = 100 };
+#define SNAPSHOT_NS (250 * NS_PER_MS)
+/* With nothing to read, time is the wall clock's, less what a packet may need to come through the kernel. */
+#define IDLE_MARGIN_NS (500 * NS_PER_MS)
+
+struct worker {
+    struct worker_options options;
+    struct meter *meter;
+    struct batcher *batcher;
+    pthread_t thread;
+    atomic_bool stop, finished;
+    struct worker_snapshot counts; /* the thread's own */
+    pthread_mutex_t lock;          /* of `published` */
+    struct worker_snapshot published;
+};
+
+static void emit(void *context, const struct flow *flow)
+{
+    batcher_add(context, flow);
+}
+
+static void handle_packets(struct worker *w, const struct packet *packets, size_t count)
+{
+    struct decoded decoded[CAPTURE_BATCH];
+    size_t metered = 0;
+    for (size_t i = 0; i < count; i++) {
+        enum decode_outcome outcome = decode(&w->options.decode, &packets[i], &decoded[metered]);
+        struct source_counts *source = &w->counts.sources[packets[i].interface];
+        source->received++;
+        source->outcomes[outcome]++;
+        source->bytes[outcome] += outcome == DECODE_METERED ? decoded[metered].bytes : packets[i].length;
+        metered += outcome == DECODE_METERED;
+    }
+    meter_add(w->meter, decoded, metered);
+    if (count > 0)
+        w->counts.packet_time_ns = packets[count - 1].time_ns;
+}
+
+static void publish(struct worker *w)
+{
+    struct timespec cpu = {0};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    w->counts.cpu_ns = (uint64_t)cpu.tv_sec * (uint64_t)NS_PER_S + (uint64_t)cpu.tv_nsec;
+    meter_counts_get(w->meter, &w->counts.meter);
+    w->counts.records_waiting = batcher_waiting(w->batcher);
+    w->counts.records_lost = batcher_lost(w->batcher);
+    w->counts.source_count = capture_source_count(w->options.capture);
+    for (size_t i = 0; i < w->counts.source_count; i++)
+        capture_source_get(w->options.capture, i, &w->counts.sources[i].source);
+    pthread_mutex_lock(&w->lock);
+    w->published = w->counts;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void *run(void *argument)
+{
+    struct worker *w = argument;
+    struct packet packets[CAPTURE_BATCH];
+    int64_t published_at = 0;
+    while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+        size_t count = 0;
+        enum result result = capture_next(w->options.capture, WAIT_MS, packets, &count);
+        if (result == RESULT_END)
+            break;
+        handle_packets(w, packets, count);
+        if (w->options.live) {
+            int64_t wall = clock_wall_ns();
+            if (result == RESULT_AGAIN)
+                meter_advance(w->meter, wall - IDLE_MARGIN_NS);
+            w->counts.lag_ns = count > 0 && wall > w->counts.packet_time_ns ? wall - w->counts.packet_time_ns : 0;
+        }
+        int64_t now = clock_monotonic_ns();
+        batcher_tick(w->batcher, now);
+        if (now - published_at >= SNAPSHOT_NS) {
+            publish(w);
+            published_at = now;
+        }
+    }
+    meter_flush(w->meter);
+    batcher_flush(w->batcher);
+    publish(w);
+    atomic_store(&w->finished, true);
+    return NULL;
+}
+
+static void worker_free(struct worker *w)
+{
+    meter_destroy(&w->meter);
+    batcher_destroy(&w->batcher);
+    capture_close(&w->options.capture);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+enum result worker_start(const struct worker_options *options, struct worker **ret_worker, struct error *err)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+    if (w == NULL) {
+        struct capture *capture = options->capture;
+        capture_close(&capture);
+        return error_set(err, RESULT_FATAL, "out of memory");
+    }
+    w->options = *options;
+    pthread_mutex_init(&w->lock, NULL);
+    enum result result = batcher_new(&options->batcher, &w->batcher, err);
+    if (result == RESULT_OK) {
+        w->options.meter.sink = (struct meter_sink){.emit = emit, .context = w->batcher};
+        result = meter_new(&w->options.meter, &w->meter, err);
+    }
+    if (result == RESULT_OK) {
+        publish(w);
+        if (pthread_create(&w->thread, NULL, run, w) != 0)
+            result = error_set(err, RESULT_FATAL, "no thread can be made");
+    }
+    if (result != RESULT_OK) {
+        worker_free(w);
+        return result;
+    }
+    *ret_worker = w;
+    return RESULT_OK;
+}
+
+void worker_stop(struct worker *worker)
+{
+    atomic_store(&worker->stop, true);
+}
+
+bool worker_finished(struct worker *worker)
+{
+    return atomic_load(&worker->finished);
+}
+
+void worker_snapshot_get(struct worker *worker, struct worker_snapshot *ret_snapshot)
+{
+    pthread_mutex_lock(&worker->lock);
+    *ret_snapshot = worker->published;
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_destroy(struct worker **worker)
+{
+    if (*worker == NULL)
+        return;
+    pthread_join((*worker)->thread, NULL);
+    worker_free(*worker);
+    *worker = NULL;
+}

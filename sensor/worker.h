@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A worker: one thread that takes packets from its capture through decode and meter into batches.
+ *
+ *   capture ► decode ► meter ► batcher ► (callback of the batcher)
+ *
+ * All of these belong to the worker's thread. The others see it through snapshots, which it makes between packets. */
+#ifndef PAVO_SENSOR_WORKER_H
+#define PAVO_SENSOR_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sensor/batch/batch.h"
+#include "sensor/capture/capture.h"
+#include "sensor/decode/decode.h"
+#include "sensor/meter/meter.h"
+
+struct worker;
+
+struct worker_options {
+    struct capture *capture; /* taken */
+    bool live;               /* time-outs go on by the wall clock when no packets come */
+    struct decode_options decode;
+    struct meter_options meter;      /* its sink is set by the worker */
+    struct batcher_options batcher;
+};
+
+/* What became of the packets of one source. */
+struct source_counts {
+    struct capture_source source;
+    uint64_t received;                       /* = the sum of outcomes */
+    uint64_t outcomes[DECODE_OUTCOME_COUNT]; /* packets */
+    uint64_t bytes[DECODE_OUTCOME_COUNT];    /* IP bytes of metered ones; else bytes on the wire */
+};
+
+struct worker_snapshot {
+    struct meter_counts meter;
+    uint64_t records_waiting; /* in the batcher */
+    uint64_t records_lost;
+    int64_t lag_ns;           /* live: how old the newest packet was when it was handled */
+    int64_t packet_time_ns;   /* of the newest packet; 0: none yet */
+    uint64_t cpu_ns;          /* of the thread */
+    size_t source_count;
+    struct source_counts sources[CAPTURE_SOURCES_MAX];
+};
+
+MUST_CHECK enum result worker_start(const struct worker_options *options, struct worker **ret_worker, struct error *err);
+
+/* Ends the capture soon; the worker then ends all flows and hands over its last batch. Any thread. */
+void worker_stop(struct worker *worker);
+
+bool worker_finished(struct worker *worker);
+
+/* The newest snapshot; at most a quarter of a second old, and exact when the worker has finished. Any thread. */
+void worker_snapshot_get(struct worker *worker, struct worker_snapshot *ret_snapshot);
+
+/* Waits for a finished worker's thread and frees all. */
+void worker_destroy(struct worker **worker);
+
+#endif
