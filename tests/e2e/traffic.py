@@ -3,7 +3,8 @@
 """Many real connections in little time.
 
   traffic.py serve ADDRESS...                         TCP and UDP on port 7000 until ended; prints "ready"
-  traffic.py talk [--tcp N] [--udp N] [--pause S] ADDRESS...   N connections of each kind, spread over the addresses
+  traffic.py talk [--tcp N] [--udp N] [--pause S] [--port P] ADDRESS...
+                                                      N connections of each kind, spread over the addresses
 
 Every connection is a socket of its own and says something no other says, of its own length. A TCP server answers
 and one side closes first, by turns; a UDP server answers each datagram, some twice.
@@ -52,8 +53,8 @@ async def serve(addresses):
     await asyncio.Event().wait()
 
 
-async def talk_tcp(address, number):
-    reader, writer = await asyncio.open_connection(address, PORT)
+async def talk_tcp(address, port):
+    reader, writer = await asyncio.open_connection(address, port)
     said = os.urandom(random.randint(1, 4000))
     writer.write(len(said).to_bytes(4, "big") + said)
     await writer.drain()
@@ -72,9 +73,9 @@ class Client(asyncio.DatagramProtocol):
             self.heard.set_result(data)
 
 
-async def talk_udp(address, number):
+async def talk_udp(address, port):
     loop = asyncio.get_running_loop()
-    transport, client = await loop.create_datagram_endpoint(Client, remote_addr=(address, PORT))
+    transport, client = await loop.create_datagram_endpoint(Client, remote_addr=(address, port))
     try:
         transport.sendto(MARKER + os.urandom(random.randint(8, 800)))
         await asyncio.wait_for(client.heard, 10)
@@ -90,7 +91,7 @@ async def talk(arguments):
     async def one(job, number):
         async with slots:
             try:
-                await job(arguments.address[number % len(arguments.address)], number)
+                await job(arguments.address[number % len(arguments.address)], arguments.port)
             except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
                 failures.append(repr(error))
             await asyncio.sleep(arguments.pause)
@@ -108,6 +109,7 @@ def main():
     client = commands.add_parser("talk")
     client.add_argument("--tcp", type=int, default=0)
     client.add_argument("--udp", type=int, default=0)
+    client.add_argument("--port", type=int, default=PORT)
     client.add_argument("--pause", type=float, default=0, help="seconds each of 20 slots rests after a connection")
     client.add_argument("address", nargs="+")
     arguments = parser.parse_args()

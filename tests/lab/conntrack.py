@@ -73,18 +73,18 @@ def seconds(text):
 
 
 def read_links(lines):
-    """(time, view inside, view outside) of each link."""
+    """(time, view inside, view outside, the link itself) of each link."""
     for line in lines:
         link = json.loads(line)
-        protocol = link["protocol"]
+        binding = link["binding"]
         ends = [
-            view(protocol, link[src], link.get(sport, 0), link[dst], link.get(dport, 0))
-            for src, sport, dst, dport in (
-                ("src", "src_port", "dst", "dst_port"),
-                ("post_nat_src", "post_nat_src_port", "post_nat_dst", "post_nat_dst_port"),
+            view(binding["protocol"], source["address"], source["port"], destination["address"], destination["port"])
+            for source, destination in (
+                (binding["source"], binding["destination"]),
+                (binding["post_nat_source"], binding["post_nat_destination"]),
             )
         ]
-        yield seconds(link["first_time"]), ends[0], ends[1], link
+        yield seconds(binding["first"]), *ends, link
 
 
 def compare(connections, links):
