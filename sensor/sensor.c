@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct sensor {
     bool has_keys;
     struct observer observer;
     struct shipper *shipper; /* NULL: --print, --dry-run */
+    pthread_mutex_t submitting; /* held while a batch goes to the shipper: a status counts it before or after */
     struct worker **workers;
     size_t worker_count;
     struct totals before; /* when status was last shipped */
@@ -43,7 +45,9 @@ struct sensor {
 static void submit_to_shipper(void *context, struct flow_batch **batch)
 {
     struct sensor *s = context;
+    pthread_mutex_lock(&s->submitting);
     shipper_submit(s->shipper, batch);
+    pthread_mutex_unlock(&s->submitting);
 }
 
 static void print_batch(void *context, struct flow_batch **batch)
@@ -216,7 +220,14 @@ static void tell_status(struct sensor *s, bool last)
     if (s->shipper != NULL) {
         uint64_t from = s->before.started_ns == 0 ? s->observer.epoch : s->before.started_ns + s->before.wall_ns;
         losses_ship(s->shipper, &s->before, &now, from);
+        /* A patient shipper without room keeps its submitter: then nothing moves either. */
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++;
+        bool locked = pthread_mutex_timedlock(&s->submitting, &until) == 0;
         status_ship(s->shipper, &now, last);
+        if (locked)
+            pthread_mutex_unlock(&s->submitting);
     }
     uint64_t suppressed;
     if (now.sum.lag_ns > LAG_WARNING_NS && log_gate_pass(&s->lag_gate, clock_monotonic_ns(), 60 * NS_PER_S, &suppressed))
@@ -255,12 +266,14 @@ static void watch(struct sensor *s, const sigset_t *signals)
     }
 }
 
-/* False: a worker waits for room at the shipper, and the time is up. */
+/* False: a worker is stuck, and the time is up. */
 static bool stop_workers(struct sensor *s)
 {
     int64_t until = clock_monotonic_ns() + DRAIN_NS;
     for (size_t n = 0; n < s->worker_count; n++)
         worker_stop(s->workers[n]);
+    if (s->stopping && s->shipper != NULL)
+        shipper_hurry(s->shipper);
     while (!all_finished(s)) {
         if (clock_monotonic_ns() >= until)
             return false;
@@ -304,8 +317,7 @@ static int finish(struct sensor *s, const sigset_t *signals)
 {
     static struct totals totals;
     if (!stop_workers(s)) {
-        log_error("flows could not be handed over within %d s: the aggregator at %s is away; they are lost with this process",
-                  (int)(DRAIN_NS / NS_PER_S), s->config->aggregator);
+        log_error("flows could not be handed over within %d s and are lost with this process", (int)(DRAIN_NS / NS_PER_S));
         _exit(SENSOR_EXIT_UNSHIPPED); /* a thread that waits cannot be joined */
     }
     int code = s->shipper != NULL ? finish_shipping(s, signals) : SENSOR_EXIT_OK;
@@ -339,7 +351,7 @@ int sensor_run(const struct config *config)
     struct sensor *s = &sensor;
     struct error err;
     sigset_t signals;
-    *s = (struct sensor){.config = config};
+    *s = (struct sensor){.config = config, .submitting = PTHREAD_MUTEX_INITIALIZER};
     if (sodium_init() < 0) {
         log_error("libsodium cannot be initialised");
         return SENSOR_EXIT_FAILED;

@@ -141,9 +141,13 @@ void status_ship(struct shipper *shipper, const struct totals *totals, bool last
     message.n_interfaces = sum->source_count;
     message.interfaces = interface_list;
     message.flows_made = sum->meter.flows_made;
-    message.records_made = sum->meter.records_made;
-    message.records_held = sum->records_waiting;
-    message.records_lost = sum->records_lost;
+    /* Batches may have gone to the shipper since the snapshot: then that is what is known to be made. */
+    struct shipper_counts shipped;
+    shipper_counts_get(shipper, &shipped);
+    message.records_made = sum->meter.records_made - sum->records_lost;
+    if (message.records_made < shipped.records_submitted)
+        message.records_made = shipped.records_submitted;
+    message.records_held = message.records_made - shipped.records_submitted;
     message.flows_active = sum->meter.flows_active;
     message.capture_lag_ns = (uint64_t)sum->lag_ns;
     message.cpu_ns = totals->cpu_ns;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/flow.h"
+#include "common/keys.h"
 #include "common/result.h"
 #include "sensor/decode/decode.h"
 
