@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,9 @@ static void report(struct authenticator *a, const struct question *q, const char
 static void *run(void *argument)
 {
     struct authenticator *a = argument;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* signals are the program's */
     zmq_pollitem_t items[] = {{.socket = a->socket, .events = ZMQ_POLLIN}, {.fd = a->stop, .events = ZMQ_POLLIN}};
     for (;;) {
         if (zmq_poll(items, 2, -1) < 0) {

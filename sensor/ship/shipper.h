@@ -4,10 +4,13 @@
  *   capture thread(s) --- shipper_submit ---> shipper thread: encode > zlib > seal > [held] > DEALER
  *                                                                              ^ Acknowledgement
  * Held batches are bounded in bytes (`held_max`, sealed size). When a new one does not fit, the oldest held
- * batch is given up and a Loss{RECORDS_SPOOL} takes its place in the next batch (live capture), or the
- * submitter waits (files: `patient`). Sending is bounded by the aggregator's credit. Every batch is sent again
- * when it is not acknowledged in time (resend 5 s doubling to 60 s) and at once after a reconnection; a Hello every 5 s
- * must bring a Welcome, else after 3 the socket is rebuilt. Sequence numbers begin at 1 in each epoch. */
+ * batch that was never sent is given up (one that was sent may be committed already and goes last) and a
+ * Loss{RECORDS_SPOOL} takes its place in the next batch (live capture), or the submitter waits (files: `patient`).
+ * Sending is bounded by the aggregator's credit. Every batch is sent again when it is not acknowledged in time
+ * (resend 5 s doubling to 60 s) and at once after a reconnection; a Hello every 5 s must bring a Welcome, else
+ * after 3 the socket is rebuilt. Sequence numbers begin at 1 in each epoch; a gap in them is no loss, for a status
+ * that was never sent makes way for a newer one.
+ * Memory: held_max, SHIPPER_QUEUE_BATCHES batches on either side of the thread and in ZeroMQ's queue. */
 #ifndef PAVO_SENSOR_SHIP_SHIPPER_H
 #define PAVO_SENSOR_SHIP_SHIPPER_H
 
@@ -28,15 +31,16 @@ struct shipper_options {
     uint64_t held_max;       /* bytes; SHIPPER_HELD_DEFAULT */
     bool patient;            /* files: wait for room instead of giving up batches */
 };
-#define SHIPPER_HELD_DEFAULT (256ull << 20)
-#define SHIPPER_HELD_MIN (1ull << 20)
+#define SHIPPER_HELD_DEFAULT  (256ull << 20)
+#define SHIPPER_HELD_MIN      (1ull << 20)
 #define SHIPPER_QUEUE_BATCHES 16 /* submitted, not yet encoded; full: as held_max full */
 
 struct shipper_counts {
     uint64_t records_submitted, records_acknowledged, records_lost, records_held;
     uint64_t batches_made, batches_held, batches_resent, batches_rejected;
     uint64_t bytes_sent, bytes_held;
-    uint64_t reconnects;
+    uint64_t reconnects;     /* connections made after the first */
+    uint64_t frames_garbled; /* received and not understood */
     bool connected;          /* Welcome came within the last three Hellos */
     bool clock_known;
     int64_t clock_offset_ns; /* aggregator minus sensor */
@@ -44,7 +48,8 @@ struct shipper_counts {
 };
 
 /* Starts the thread. It connects in the background: an aggregator that is away is no error. */
-MUST_CHECK enum result shipper_start(const struct shipper_options *options, struct shipper **ret_shipper, struct error *err);
+MUST_CHECK enum result shipper_start(const struct shipper_options *options, struct shipper **ret_shipper,
+                                     struct error *err);
 
 /* Takes the batch (sets *batch NULL). Any thread. When the queue is full: patient shippers block, others give the
  * submitted batch up as a loss record; either way nothing is lost uncounted. */
@@ -53,16 +58,23 @@ void shipper_submit(struct shipper *shipper, struct flow_batch **batch);
 /* Kernel drops and the like, copied; goes with the next batch. Any thread. */
 void shipper_loss(struct shipper *shipper, const Pavo__Loss *loss);
 
-/* A status for the aggregator, copied; the shipper fills in the fields it knows (records_*, batches_*, clock ...).
- * Goes as a batch of its own, behind the batches already submitted. Any thread. */
+/* A status for the aggregator, copied. The shipper fills in what it knows: records_acknowledged, records_lost,
+ * batches_*, bytes_sent, reconnects, clock_*; adds its own to records_held (the caller sets that to what its meter's
+ * unfilled batches hold); and sets records_made only if it is 0, to the sum. All at this moment, so that the books
+ * balance if the caller submits nothing meanwhile. Goes as a batch of its own, behind the batches already submitted;
+ * replaces one that still waits there. Any thread. */
 void shipper_status(struct shipper *shipper, const Pavo__SensorStatus *status);
 
 void shipper_counts_get(struct shipper *shipper, struct shipper_counts *ret_counts);
 
+/* From now on a patient shipper gives batches up rather than let a submitter wait: for an impatient end. Any thread. */
+void shipper_hurry(struct shipper *shipper);
+
 /* Waits up to `wait_ns` for everything submitted to be acknowledged. True: nothing is held. */
 bool shipper_drain(struct shipper *shipper, int64_t wait_ns);
 
-/* Stops the thread; what is still held is lost with the process and returned as a count of records. */
+/* Stops the thread, when nobody submits any more (shipper_hurry frees a submitter that waits); what is still held is
+ * lost with the process and returned as a count of records. */
 uint64_t shipper_stop(struct shipper **shipper);
 
 #endif
