@@ -77,7 +77,4 @@ struct filter_operand {
 MUST_CHECK enum result filter_value_parse(const struct filter_word *word, const char *text,
                                           struct filter_operand *ret_operand, struct error *err);
 
-/* Protocol number of a name ("tcp", "gre"), or -1. */
-int filter_protocol_by_name(const char *name);
-
 #endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pavo: one command with sub-commands. */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregator/cli/cli.h"
+#include "common/nearest.h"
+
+static const struct {
+    const char *name;
+    const char *summary;
+    int (*run)(struct cli *cli, int argc, char **argv);
+} commands[] = {
+    {"find", "flows that match a filter", cli_find},
+    {"nat", "who was behind an address, or where it came out", cli_nat},
+    {"links", "connections seen on both sides of a boundary", cli_links},
+    {"watch", "flows, links and losses as they come in", cli_watch},
+    {"sensors", "what each sensor saw, sent and dropped", cli_sensors},
+};
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void about(char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size,
+                                   "Asks a Pavo aggregator about network flows on both sides of its NATs.\n\nCommands:\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s: %s\n", commands[i].name, commands[i].summary);
+    snprintf(text + used, size - used,
+             "\n`pavo COMMAND --help` explains each.\n\n"
+             "Exit status: 0 answered, 1 nothing found, 2 wrong usage, 3 not reached or refused, 4 answered but "
+             "incomplete (something was lost or cut off, and it says so).");
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    struct nearest nearest = {.word = argv[0]};
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, argv[0]) == 0)
+            return commands[i].run(cli, argc, argv);
+        nearest_try(&nearest, commands[i].name);
+    }
+    if (nearest.name != NULL)
+        return cli_fail(CLI_USAGE, "no command '%s'; did you mean '%s'?", argv[0], nearest.name);
+    return cli_fail(CLI_USAGE, "no command '%s'; pavo --help lists them", argv[0]);
+}
+
+static char *copy_environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value == NULL || value[0] == '\0' ? NULL : strdup(value);
+}
+
+int main(int argc, char **argv)
+{
+    char text[2048];
+    struct cli cli = {.timeout = CLI_TIMEOUT_DEFAULT,
+                      .aggregator = copy_environment("PAVO_AGGREGATOR"),
+                      .key = copy_environment("PAVO_KEY")};
+    const struct option_spec specs[] = {CLI_OPTIONS(&cli), {0}};
+    const struct options options = {
+        .program = "pavo",
+        .usage = "[OPTION]... COMMAND [ARGUMENT]...",
+        .about = text,
+        .examples = "pavo nat 203.0.113.5:40312 --at 20:36:40\n"
+                    "pavo find --from -1h 'host 10.0.1.17 and dst port 22'\n"
+                    "pavo --json sensors",
+        .specs = specs,
+        .stop_at_argument = true,
+    };
+    setlocale(LC_CTYPE, ""); /* for the widths of a table's columns */
+    about(text, sizeof(text));
+    int first, code = cli_options(&options, argc, argv, &first);
+    if (code < 0 && first == argc)
+        code = cli_fail(CLI_USAGE, "a command was expected: find, nat, links, watch, sensors or keys; pavo --help explains");
+    else if (code < 0)
+        code = run(&cli, argc - first, argv + first);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        code = cli_fail(CLI_UNREACHABLE, "cannot write to standard output");
+    options_fini(&options);
+    return code;
+}
