@@ -383,14 +383,22 @@ static unsigned flow_step(uint8_t *p, struct flow *flow, uint64_t time_ns)
     }
 }
 
+/* Between its two FINs and the last ACK: these follow each other at once, as they do in life. */
+static bool tcp_is_closing(const struct flow *flow)
+{
+    return flow->script == SCRIPT_TCP && flow->steps && flow->steps - flow->step < 3;
+}
+
 static void generate(struct output *output, const struct profile *profile, uint64_t packets, struct totals *totals)
 {
     static struct flow flows[FLOWS_MAX];
     uint64_t time_ns = 0;
     for (unsigned i = 0; i < profile->concurrent; i++)
         flow_make(&flows[i], profile);
+    struct flow *flow = NULL;
     for (uint64_t i = 0; i < packets; i++) {
-        struct flow *flow = &flows[random_below(profile->concurrent)];
+        if (!flow || !tcp_is_closing(flow))
+            flow = &flows[random_below(profile->concurrent)];
         if (flow->step == 0)
             totals->flows++;
         unsigned wire = flow_step(record_begin(output), flow, time_ns);

@@ -16,7 +16,7 @@ import types
 
 from harness import Run
 from path import Aggregator, TICKS
-from subjects import racount
+from subjects import pavo_totals, racount
 
 TRIAL_S = 3.0
 STEPS = 7            # of the search: the highest rate is known to 1/2^7 of the sender's
@@ -77,8 +77,8 @@ class PavoSensor(Meter):
 
     def counts(self):
         """(counted, said to be dropped)"""
-        report = json.loads(next(line for line in reversed(self.text().splitlines()) if line.startswith("{")))
-        return report["packets"], report.get("dropped", 0)
+        totals = pavo_totals(self.text())
+        return totals["packets"], totals["dropped"]
 
 
 class Argus(Meter):

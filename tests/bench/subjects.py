@@ -27,20 +27,21 @@ class Subject:
     def available(self):
         return shutil.which(self.program) is not None
 
-    def counted(self, output, scratch):
-        """What the last line of output, an object, says."""
-        report = json.loads(output.strip().splitlines()[-1])
-        return {name: report[name] for name in ("packets", "records") if name in report}
-
 
 class PcapLoop(Subject):
     def command(self, capture, scratch):
         return [self.program, capture]
 
+    def counted(self, output, scratch):
+        return {"packets": json.loads(output)["packets"]}
+
 
 class PavoSensor(Subject):
     def command(self, capture, scratch):
         return [self.program, "-r", capture, "--dry-run", "--json"]
+
+    def counted(self, output, scratch):
+        return pavo_totals(output)
 
 
 class Argus(Subject):
@@ -113,6 +114,12 @@ class Ipfixprobe(Subject):
     def counted(self, output, scratch):
         found = re.search(r"Output stats:\s+#\s.*\n\s*\d+\s+(\d+)\s+(\d+)", output)
         return {"packets": int(found[2]), "records": int(found[1])} if found else None
+
+
+def pavo_totals(output):
+    """The totals that pavo-sensor --dry-run --json ends with."""
+    totals = json.loads(next(line for line in reversed(output.splitlines()) if line.startswith("{")))
+    return {"packets": totals["packets_metered"], "records": totals["records"], "dropped": sum(totals["dropped"].values())}
 
 
 def racount(records):
