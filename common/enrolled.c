@@ -151,6 +151,18 @@ size_t enrolled_count(const struct enrolled *enrolled, enum key_role role)
     return count;
 }
 
+bool enrolled_at(const struct enrolled *enrolled, size_t index, enum key_role *ret_role, const char **ret_name,
+                 uint8_t ret_public_key[static KEY_BYTES])
+{
+    if (index >= enrolled->count)
+        return false;
+    const struct entry *entry = &enrolled->by_name[index];
+    *ret_role = entry->role;
+    *ret_name = entry->name;
+    memcpy(ret_public_key, entry->public_key, KEY_BYTES);
+    return true;
+}
+
 bool enrolled_find(const struct enrolled *enrolled, const uint8_t public_key[static KEY_BYTES], enum key_role *ret_role,
                    const char **ret_name)
 {

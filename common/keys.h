@@ -80,6 +80,10 @@ MUST_CHECK enum result enrolled_read(const char *directory, struct enrolled **re
 void enrolled_destroy(struct enrolled **enrolled);
 size_t enrolled_count(const struct enrolled *enrolled, enum key_role role);
 
+/* The enrolled one by one, by role and then name: `index` from 0 up to where this is false. `ret_name` borrowed. */
+bool enrolled_at(const struct enrolled *enrolled, size_t index, enum key_role *ret_role, const char **ret_name,
+                 uint8_t ret_public_key[static KEY_BYTES]);
+
 /* Name and role of a CURVE public key (32 raw bytes, as ZAP has them). False: unknown. `ret_name` borrowed. */
 bool enrolled_find(const struct enrolled *enrolled, const uint8_t public_key[static KEY_BYTES], enum key_role *ret_role,
                    const char **ret_name);

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pavo keys make | enrol | show. */
+#include "aggregator/cli/keys.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "aggregator/cli/cli.h"
+#include "common/keys.h"
+#include "common/nearest.h"
+
+#define KEYS_DIRECTORY    "/etc/pavo/keys"
+#define FINGERPRINT_BYTES 16
+#define FINGERPRINT_SIZE  (FINGERPRINT_BYTES / 2 * 5) /* groups of four digits, colons, NUL */
+
+struct keys_options {
+    char *directory, *output; /* owned */
+    bool json;
+};
+
+static int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("pavo keys: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return code;
+}
+
+/* -1: go on with *ret_first. */
+static int parse(const struct options *options, int argc, char **argv, int *ret_first)
+{
+    struct error err;
+    enum result r = options_parse(options, argc, argv, ret_first, &err);
+    return r == RESULT_OK ? -1 : r == RESULT_END ? CLI_ANSWERED : fail(CLI_USAGE, "%s", err.text);
+}
+
+static const char *directory_of(const struct keys_options *o)
+{
+    return o->directory == NULL ? KEYS_DIRECTORY : o->directory;
+}
+
+static enum result aggregator_path(const struct keys_options *o, char path[static PATH_MAX], struct error *err)
+{
+    if (snprintf(path, PATH_MAX, "%s/aggregator.key", directory_of(o)) >= PATH_MAX)
+        return error_set(err, RESULT_REJECT, "the path of the directory is too long");
+    return RESULT_OK;
+}
+
+/* ---- make */
+
+/* The directory and the empty enrolled/ in it. */
+static enum result make_directories(const char *directory, struct error *err)
+{
+    char path[PATH_MAX];
+    if (mkdir(directory, 0755) != 0 && errno != EEXIST)
+        return error_set(err, RESULT_REJECT, "%s: %s", directory, strerror(errno));
+    snprintf(path, sizeof(path), "%s/enrolled", directory);
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return error_set(err, RESULT_REJECT, "%s: %s", path, strerror(errno));
+    return RESULT_OK;
+}
+
+static int run_make(struct keys_options *o, int argc, char **argv)
+{
+    const struct option_spec specs[] = {{"dir", 'd', OPTION_STRING, &o->directory, "DIR",
+                                         "where the aggregator's keys lie (default " KEYS_DIRECTORY ")", NULL, 0, 0},
+                                        {0}};
+    const struct options options = {
+        .program = "pavo keys make",
+        .usage = "[--dir DIR]",
+        .about = "Makes the aggregator's own key, DIR/aggregator.key, and DIR/enrolled/ for the keys that may connect. "
+                 "Never overwrites a key. The digest key in it is the campus-wide one: every sensor gets a copy.",
+        .examples = "pavo keys make --dir /etc/pavo/keys",
+        .specs = specs};
+    struct error err;
+    struct stat st;
+    char path[PATH_MAX];
+    int first, code = parse(&options, argc, argv, &first);
+    if (code >= 0)
+        return code;
+    if (first < argc)
+        return fail(CLI_USAGE, "make takes no argument '%s'", argv[first]);
+    struct keys keys;
+    enum result r = aggregator_path(o, path, &err);
+    if (r == RESULT_OK)
+        r = make_directories(directory_of(o), &err);
+    if (r == RESULT_OK)
+        r = keys_make_aggregator(&keys, &err);
+    if (r == RESULT_OK) {
+        r = keys_write(path, &keys, &err);
+        keys_clear(&keys);
+    }
+    /* Root makes it, and the directory's owner is to read it. */
+    if (r == RESULT_OK && geteuid() == 0 && stat(directory_of(o), &st) == 0 && chown(path, st.st_uid, st.st_gid) != 0)
+        r = error_set(&err, RESULT_REJECT, "%s: %s", path, strerror(errno));
+    if (r != RESULT_OK)
+        return fail(CLI_UNREACHABLE, "%s", err.text);
+    printf("made %s\nnext: pavo keys enrol sensor NAME --dir %s\n", path, directory_of(o));
+    return CLI_ANSWERED;
+}
+
+/* ---- enrol */
+
+static enum result enrol(const struct keys_options *o, enum key_role role, const char *name, const char *output,
+                         struct error *err)
+{
+    char path[PATH_MAX];
+    struct keys aggregator, keys;
+    enum result r = aggregator_path(o, path, err);
+    if (r == RESULT_OK)
+        r = keys_read(path, &aggregator, err);
+    if (r != RESULT_OK)
+        return r;
+    if (aggregator.role != KEY_ROLE_AGGREGATOR)
+        r = error_set(err, RESULT_REJECT, "%s is the key of a %s", path, key_role_name(aggregator.role));
+    if (r == RESULT_OK)
+        r = keys_make(&aggregator, role, name, &keys, err);
+    keys_clear(&aggregator);
+    if (r != RESULT_OK)
+        return r;
+    r = keys_write(output, &keys, err);
+    if (r == RESULT_OK) {
+        r = enrolled_add(directory_of(o), &keys, err);
+        if (r != RESULT_OK)
+            unlink(output); /* a key that opens nothing */
+    }
+    keys_clear(&keys);
+    return r;
+}
+
+static int run_enrol(struct keys_options *o, int argc, char **argv)
+{
+    const struct option_spec specs[] = {
+        {"dir", 'd', OPTION_STRING, &o->directory, "DIR",
+         "where the aggregator's keys lie (default " KEYS_DIRECTORY ")", NULL, 0, 0},
+        {"output", 'o', OPTION_STRING, &o->output, "FILE", "where the new key goes (default NAME.key)", NULL, 0, 0},
+        {0}};
+    const struct options options = {
+        .program = "pavo keys enrol",
+        .usage = "ROLE NAME [--dir DIR] [--output FILE]",
+        .about =
+            "Makes the key of a sensor, reader or relay, writes it to FILE (mode 0600), and enrols its public half as "
+            "DIR/enrolled/ROLE/NAME.pub. Carry FILE to its machine by a safe way and remove it here. The aggregator "
+            "takes note on SIGHUP. Revoking is removing NAME.pub and SIGHUP.",
+        .examples = "pavo keys enrol sensor inner --output inner.key\npavo keys enrol reader alice",
+        .specs = specs};
+    struct error err;
+    enum key_role role;
+    char output[PATH_MAX];
+    int first, code = parse(&options, argc, argv, &first);
+    if (code >= 0)
+        return code;
+    if (argc - first != 2)
+        return fail(CLI_USAGE, "enrol needs ROLE and NAME: pavo keys enrol sensor inner");
+    const char *name = argv[first + 1];
+    if (key_role_parse(argv[first], &role) != RESULT_OK || role == KEY_ROLE_AGGREGATOR)
+        return fail(CLI_USAGE, "'%s' is no role; write sensor, reader or relay", argv[first]);
+    if (!sensor_name_valid(name))
+        return fail(CLI_USAGE, "'%s' is no name (1 to 63 of A-Z a-z 0-9 - _ .)", name);
+    snprintf(output, sizeof(output), o->output == NULL ? "%s.key" : "%s", o->output == NULL ? name : o->output);
+    if (enrol(o, role, name, output, &err) != RESULT_OK)
+        return fail(CLI_UNREACHABLE, "%s", err.text);
+    printf("wrote %s, the key of %s %s, and enrolled its public half\n"
+           "next: carry it to its machine, and let the aggregator reread its keys (systemctl reload pavo-aggregator)\n",
+           output, key_role_name(role), name);
+    return CLI_ANSWERED;
+}
+
+/* ---- show */
+
+/* BLAKE2b-128 of a key, for people to compare. Of a secret one it gives nothing away: the key has 256 random bits. */
+static const char *fingerprint(const uint8_t key[static KEY_BYTES], char text[static FINGERPRINT_SIZE])
+{
+    uint8_t hash[FINGERPRINT_BYTES];
+    char *at = text;
+    crypto_generichash(hash, sizeof(hash), key, KEY_BYTES, NULL, 0);
+    for (unsigned i = 0; i < FINGERPRINT_BYTES; i += 2)
+        at += sprintf(at, "%s%02x%02x", i == 0 ? "" : ":", hash[i], hash[i + 1]);
+    return text;
+}
+
+static const char *text_fingerprint(const char *z85, char text[static FINGERPRINT_SIZE])
+{
+    uint8_t key[KEY_BYTES];
+    return key_decode(z85, key) ? fingerprint(key, text) : "";
+}
+
+/* "label" of an object or of a line. */
+static void show_item(bool json, const char *label, const char *value, bool first)
+{
+    if (json) /* no value here holds a quote or backslash: names and Z85 have none */
+        printf("%s\"%s\":\"%s\"", first ? "{" : ",", label, value);
+    else
+        printf("%-22s %s\n", label, value);
+}
+
+static void show_keys(const struct keys *keys, bool json)
+{
+    char print[FINGERPRINT_SIZE];
+    show_item(json, "role", key_role_name(keys->role), true);
+    show_item(json, "name", keys->name, false);
+    show_item(json, "public", keys->public_key, false);
+    show_item(json, "fingerprint", text_fingerprint(keys->public_key, print), false);
+    if (keys->aggregator[0] != '\0')
+        show_item(json, "aggregator_fingerprint", text_fingerprint(keys->aggregator, print), false);
+    if (keys->has_seal)
+        show_item(json, "seal_fingerprint", fingerprint(keys->seal_public, print), false);
+    if (keys->has_digest)
+        show_item(json, "digest_fingerprint", fingerprint(keys->digest, print), false);
+    if (json)
+        puts("}");
+}
+
+static int show_file(const char *path, bool json)
+{
+    struct keys keys;
+    struct error err;
+    if (keys_read(path, &keys, &err) != RESULT_OK)
+        return fail(CLI_UNREACHABLE, "%s", err.text);
+    show_keys(&keys, json);
+    keys_clear(&keys);
+    return CLI_ANSWERED;
+}
+
+static int show_directory(const struct keys_options *o)
+{
+    char path[PATH_MAX], print[FINGERPRINT_SIZE], text[KEY_TEXT_SIZE];
+    struct enrolled *enrolled = NULL;
+    struct keys aggregator;
+    struct error err;
+    enum result r = aggregator_path(o, path, &err);
+    if (r == RESULT_OK)
+        r = keys_read(path, &aggregator, &err);
+    if (r == RESULT_OK)
+        r = enrolled_read(directory_of(o), &enrolled, &err);
+    if (r != RESULT_OK)
+        return fail(CLI_UNREACHABLE, "%s", err.text);
+    show_keys(&aggregator, o->json);
+    keys_clear(&aggregator);
+    enum key_role role;
+    const char *name;
+    uint8_t key[KEY_BYTES];
+    for (size_t i = 0; enrolled_at(enrolled, i, &role, &name, key); i++) {
+        key_encode(key, text);
+        if (i == 0 && !o->json)
+            printf("\n%-7s %-24s %-40s %s\n", "ROLE", "NAME", "PUBLIC", "FINGERPRINT");
+        if (o->json)
+            printf("{\"role\":\"%s\",\"name\":\"%s\",\"public\":\"%s\",\"fingerprint\":\"%s\"}\n", key_role_name(role),
+                   name, text, fingerprint(key, print));
+        else
+            printf("%-7s %-24s %-40s %s\n", key_role_name(role), name, text, fingerprint(key, print));
+    }
+    enrolled_destroy(&enrolled);
+    return CLI_ANSWERED;
+}
+
+static int run_show(struct keys_options *o, int argc, char **argv)
+{
+    const struct option_spec specs[] = {
+        {"dir", 'd', OPTION_STRING, &o->directory, "DIR",
+         "show the aggregator's key in DIR and all that are enrolled there", NULL, 0, 0},
+        {"json", 'j', OPTION_FLAG, &o->json, NULL, "one JSON object a line", NULL, 0, 0},
+        {0}};
+    const struct options options = {
+        .program = "pavo keys show",
+        .usage = "FILE... | --dir DIR",
+        .about = "Shows role, name, public key and fingerprints; never a secret. Sensors of one campus show the same "
+                 "aggregator, seal and digest fingerprints.",
+        .examples = "pavo keys show inner.key\npavo keys show --dir /etc/pavo/keys",
+        .specs = specs};
+    int first, code = parse(&options, argc, argv, &first);
+    if (code >= 0)
+        return code;
+    if (first == argc && o->directory == NULL)
+        return fail(CLI_USAGE, "show needs a FILE or --dir DIR");
+    code = o->directory != NULL ? show_directory(o) : CLI_ANSWERED;
+    for (int i = first; i < argc && code == CLI_ANSWERED; i++)
+        code = show_file(argv[i], o->json);
+    return code;
+}
+
+/* ---- which of them */
+
+static const struct {
+    const char *name;
+    const char *summary;
+    int (*run)(struct keys_options *options, int argc, char **argv);
+} actions[] = {
+    {"make", "make the aggregator's own key", run_make},
+    {"enrol", "make the key of a sensor, reader or relay, and let it in", run_enrol},
+    {"show", "whose a key file is, or who is enrolled; never a secret", run_show},
+};
+#define ACTIONS (sizeof(actions) / sizeof(*actions))
+
+static void print_help(void)
+{
+    printf("Usage: pavo keys ACTION [options]\n\n");
+    for (size_t i = 0; i < ACTIONS; i++)
+        printf("  %-8s %s\n", actions[i].name, actions[i].summary);
+    printf("\npavo keys ACTION --help tells more.\n\nExamples:\n"
+           "  pavo keys make --dir " KEYS_DIRECTORY "\n"
+           "  pavo keys enrol sensor inner --dir " KEYS_DIRECTORY " --output inner.key\n"
+           "  pavo keys show inner.key\n");
+}
+
+int cli_keys(struct cli *cli, int argc, char **argv)
+{
+    struct keys_options o = {.json = cli != NULL && cli->json};
+    struct nearest nearest = {.word = argc > 1 ? argv[1] : ""};
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        print_help();
+        return CLI_ANSWERED;
+    }
+    for (size_t i = 0; argc > 1 && i < ACTIONS; i++) {
+        nearest_try(&nearest, actions[i].name);
+        if (strcmp(actions[i].name, argv[1]) != 0)
+            continue;
+        int code = actions[i].run(&o, argc - 1, argv + 1);
+        free(o.directory);
+        free(o.output);
+        return code;
+    }
+    if (argc > 1 && nearest.name != NULL)
+        return fail(CLI_USAGE, "'%s' is no action; did you mean '%s'?", argv[1], nearest.name);
+    return fail(CLI_USAGE, "%s%s%s; write make, enrol or show (pavo keys --help)",
+                argc > 1 ? "'" : "an action is missing", argc > 1 ? argv[1] : "", argc > 1 ? "' is no action" : "");
+}
