@@ -41,7 +41,7 @@ enum result door_endpoint(const char *aggregator, const char *given, unsigned st
 }
 
 #define EVENTS                                                                                                         \
-    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |                     \
+    (ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |                                                                       \
      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |      \
      ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
@@ -86,55 +86,45 @@ void door_close(struct door *door)
     *door = (struct door){0};
 }
 
-static void note(struct door *door, uint16_t event, uint32_t value)
+static void note(struct door *door, uint16_t event)
 {
     switch (event) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         door->state = DOOR_OPEN;
         door->reason = 0;
+        door->failed = 0;
         break;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: /* it hung up */
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-        door->state = DOOR_REFUSED;
-        door->reason = event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ? EACCES : EPROTO;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        if (++door->failed >= DOOR_HANDSHAKES || event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+            door->state = DOOR_REFUSED;
         break;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-        /* The other end hung up in mid-handshake: not the key's aggregator, or no aggregator at all. */
-        if (door->state != DOOR_REFUSED)
-            door->state = DOOR_CONNECTING;
-        door->reason = EPROTO;
-        break;
-    case ZMQ_EVENT_CLOSED:
     case ZMQ_EVENT_DISCONNECTED:
         if (door->state == DOOR_OPEN) {
             door->state = DOOR_CONNECTING;
             door->reason = ECONNRESET;
         }
         break;
-    case ZMQ_EVENT_CONNECT_RETRIED:
-        /* `value` is the interval; the reason of the failure is not told, but nobody listening is by far the most
-         * common, and a peer that hangs up in the handshake has said so above. */
-        if (door->state == DOOR_CONNECTING && door->reason != EPROTO)
+    case ZMQ_EVENT_CLOSED: /* an attempt that did not come as far as a handshake */
+        if (door->state == DOOR_CONNECTING && door->reason == 0)
             door->reason = ECONNREFUSED;
         break;
     default:
         break;
     }
-    (void)value;
 }
 
 void door_watch(struct door *door)
 {
     zmq_msg_t frame;
     zmq_msg_init(&frame);
-    /* First frame: event and value; second: endpoint. */
+    /* First frame: event and a value; second: endpoint. */
     while (zmq_msg_recv(&frame, door->monitor, ZMQ_DONTWAIT) != -1) {
         uint16_t event = 0;
-        uint32_t value = 0;
-        if (zmq_msg_more(&frame) && zmq_msg_size(&frame) == sizeof(event) + sizeof(value)) {
+        if (zmq_msg_more(&frame) && zmq_msg_size(&frame) == sizeof(event) + sizeof(uint32_t)) {
             memcpy(&event, zmq_msg_data(&frame), sizeof(event));
-            memcpy(&value, (const char *)zmq_msg_data(&frame) + sizeof(event), sizeof(value));
-            note(door, event, value);
+            note(door, event);
         }
     }
     zmq_msg_close(&frame);
@@ -144,15 +134,11 @@ const char *door_text(const struct door *door, const char *key_name, char text[s
 {
     if (door->state == DOOR_REFUSED)
         snprintf(text, DOOR_TEXT_MAX,
-                 "%.200s refuses the key '%s': is it enrolled there as a reader (pavo keys show), and has the aggregator "
-                 "been told (SIGHUP)?",
+                 "%.120s refuses the key '%s': is it enrolled there as a reader (pavo keys show), was the aggregator told "
+                 "(SIGHUP), and is it the aggregator the key was made for?",
                  door->endpoint, key_name);
     else if (door->state == DOOR_OPEN)
         snprintf(text, DOOR_TEXT_MAX, "%.200s let us in, but does not answer", door->endpoint);
-    else if (door->reason == EPROTO)
-        snprintf(text, DOOR_TEXT_MAX,
-                 "%.200s hangs up during the handshake: it is another aggregator than the key '%s' is for, or none",
-                 door->endpoint, key_name);
     else if (door->reason == ECONNRESET)
         snprintf(text, DOOR_TEXT_MAX, "%.200s has gone away; connecting again", door->endpoint);
     else

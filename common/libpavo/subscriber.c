@@ -206,6 +206,19 @@ static void take_in(pavo_subscriber *s, struct chain *chain)
         chain->done = chain->seen;
 }
 
+/* Has the message been here before? A message too large for one comes in parts of one position, each after the first
+ * with itself as predecessor: those are new when the part before them was. */
+static bool is_duplicate(pavo_subscriber *s, struct chain *chain, const Pavo__Published *message)
+{
+    bool part = message->previous == message->position && message->position == chain->seen &&
+                message->position != chain->dropped;
+    if (!chain->begun || message->position > chain->seen || part)
+        return false;
+    chain->dropped = message->position;
+    s->counts[PAVO_COUNT_DUPLICATES]++;
+    return true;
+}
+
 /* A message out of the store. */
 static void replayed(pavo_subscriber *s, const Pavo__Published *message)
 {
@@ -226,8 +239,7 @@ static void replayed(pavo_subscriber *s, const Pavo__Published *message)
         return; /* the chain breaks here, which the next message or the end of the replay shows */
     }
     message = s->reading.message;
-    if (chain->begun && message->position <= chain->seen) {
-        s->counts[PAVO_COUNT_DUPLICATES]++;
+    if (is_duplicate(s, chain, message)) {
         reading_close(&s->reading);
         return;
     }
@@ -300,8 +312,7 @@ static void place_live(pavo_subscriber *s, struct chain *chain)
 {
     const Pavo__Published *message = s->reading.message;
     bool anew = message->previous == 0 && message->position < chain->seen; /* another store: positions began again */
-    if (chain->begun && message->position <= chain->seen && !anew) {
-        s->counts[PAVO_COUNT_DUPLICATES]++;
+    if (!anew && is_duplicate(s, chain, message)) {
         reading_close(&s->reading);
         return;
     }
@@ -462,7 +473,7 @@ int pavo_subscriber_fd(const pavo_subscriber *s)
 const char *pavo_subscriber_error(pavo_subscriber *s)
 {
     (void)is_refused(s);
-    const struct door *door = s->live.state != DOOR_OPEN ? &s->live : &s->asker.door;
+    const struct door *door = s->asker.door.state == DOOR_REFUSED || s->live.state == DOOR_OPEN ? &s->asker.door : &s->live;
     return door->state == DOOR_OPEN ? NULL : door_text(door, s->keys.name, s->error);
 }
 

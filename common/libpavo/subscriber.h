@@ -37,6 +37,7 @@ struct chain {
     bool start_pending; /* the store has to be asked for what came before us */
     uint64_t seen;      /* position of the newest message taken in */
     uint64_t done;      /* and of the newest whose events are all handed out; PAVO_START_NOW: none */
+    uint64_t dropped;   /* of the newest dropped as seen before */
 };
 
 /* The one replay that may be under way. Live messages wait in the socket meanwhile: no queue of our own grows. */
