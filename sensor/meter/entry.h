@@ -80,7 +80,7 @@ struct side {
     uint32_t bytes, headers; /* headers: bytes - payload */
     uint32_t packets;
     uint32_t first, last; /* microseconds after head.first_time */
-    float gap_squares;    /* sum of squared gaps, microseconds^2 */
+    float gap_deviations; /* sum of squared deviations of gaps from their mean, microseconds^2 */
     uint16_t size_min, size_max; /* 65535 and more */
     uint16_t retransmits, out_of_order;
     uint8_t duplicates, zero_windows;

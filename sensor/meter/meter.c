@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "sensor/meter/evidence.h"
+#include "sensor/meter/fragments.h"
 #include "sensor/meter/record.h"
 #include "sensor/meter/table.h"
 #include "sensor/meter/tcp.h"
@@ -34,6 +35,7 @@ struct meter {
     int64_t now;                   /* newest time seen or told */
     uint64_t next_flow;
     struct evidence_key evidence_key;
+    struct fragments *fragments;
     struct meter_counts counts;
 };
 
@@ -90,6 +92,7 @@ enum result meter_new(const struct meter_options *options, struct meter **ret_me
     m->colds = table_memory(flows * sizeof(*m->colds));
     m->extensions = table_memory(flows * sizeof(*m->extensions));
     if (m->entries == NULL || m->colds == NULL || m->extensions == NULL ||
+        fragments_new(options->seed, &m->fragments) != RESULT_OK ||
         table_init(&m->table, options->flows_max, options->seed, m->entries) != RESULT_OK ||
         wheels_init(&m->wheels, options->flows_max) != RESULT_OK) {
         meter_destroy(&m);
@@ -110,6 +113,7 @@ void meter_destroy(struct meter **meter)
     table_memory_free(m->extensions, flows * sizeof(*m->extensions));
     table_fini(&m->table);
     wheels_fini(&m->wheels);
+    fragments_destroy(&m->fragments);
     free(m);
     *meter = NULL;
 }
@@ -135,6 +139,8 @@ static inline void lookup_make(const struct meter *m, const struct decoded *d, s
 {
     l->src_is_high = key_make(d->src, d->src_port, d->dst, d->dst_port, d->discriminator, d->protocol,
                               d->kind == DECODED_ARP, &l->key);
+    if (__builtin_expect(d->answers, 0) && address_equal(d->src, d->dst))
+        l->src_is_high = true; /* a host that pings itself: both ends are one, the type tells */
     l->hash = table_hash(&m->table, &l->key);
 }
 
@@ -217,6 +223,27 @@ static void end(struct meter *m, uint32_t index, enum flow_end_reason reason)
     e->head.extension = m->free;
     m->free = index;
     m->counts.flows_active--;
+}
+
+/* The status record that fell due by `until`, if one did: whether a time-out is noticed at once, or only when the next
+ * packet comes, the records must be the same. */
+static void report_if_due(struct meter *m, uint32_t index, int64_t until)
+{
+    struct entry *e = &m->entries[index];
+    if (entry_has_news(e) && e->head.first_time + m->options.status_ns <= until)
+        report(m, index);
+}
+
+/* True when the flow, which must be out of the wheel, was over by `now`: its records are made then. */
+static bool end_if_silent(struct meter *m, uint32_t index, int64_t now)
+{
+    struct entry *e = &m->entries[index];
+    int64_t over = e->head.last_time + patience(m, e);
+    if (over > now)
+        return false;
+    report_if_due(m, index, over);
+    end(m, index, e->head.flags & ENTRY_CLOSED ? FLOW_END_DETECTED : FLOW_END_IDLE);
+    return true;
 }
 
 static void end_waiting(struct meter *m, uint32_t index, enum flow_end_reason reason)
@@ -409,8 +436,11 @@ static inline void count_time(struct entry *e, struct side *s, int64_t time_ns)
     if (s->packets == 0) {
         s->first = s->last = at;
     } else if (at >= s->last) {
-        float gap = (float)(at - s->last);
-        s->gap_squares += gap * gap;
+        /* Welford's sum of squared deviations; the mean gap before and after is known without being kept. */
+        float gap = (float)(at - s->last), gaps = (float)s->packets;
+        float before = s->packets > 1 ? (float)(s->last - s->first) / (gaps - 1) : gap;
+        float after = (float)(at - s->first) / gaps;
+        s->gap_deviations += (gap - before) * (gap - after);
         s->last = at;
     } else if (at < s->first) {
         s->first = at;
@@ -474,14 +504,10 @@ static void handle_slot(struct meter *m, enum wheel_number wheel, uint64_t tick)
         return;
     do { /* what is put back goes behind `last` at most */
         index = wheel_first(&m->wheels, wheel, tick);
-        struct entry *e = &m->entries[index];
         wheel_take(&m->wheels, index);
-        if (e->head.last_time + patience(m, e) <= m->now) {
-            end(m, index, e->head.flags & ENTRY_CLOSED ? FLOW_END_DETECTED : FLOW_END_IDLE);
+        if (end_if_silent(m, index, m->now))
             continue;
-        }
-        if (entry_has_news(e) && e->head.first_time + m->options.status_ns <= m->now)
-            report(m, index);
+        report_if_due(m, index, m->now);
         wait_for_deadline(m, index);
     } while (index != last);
 }
@@ -499,41 +525,17 @@ static void turn_wheels(struct meter *m)
     }
 }
 
-static void end_all(struct meter *m, enum flow_end_reason reason)
-{
-    for (unsigned wheel = 0; wheel < WHEEL_COUNT; wheel++) {
-        uint32_t index;
-        while ((index = wheel_oldest(&m->wheels, wheel)) != ENTRY_NONE)
-            end_waiting(m, index, reason);
-    }
-}
-
-/* Packet time moved on, began, or was set back. */
-static void keep_time(struct meter *m, int64_t time_ns)
-{
-    if (!m->wheels.started || time_ns < m->now - CLOCK_STEP_NS) {
-        if (m->wheels.started) {
-            m->counts.clock_steps++;
-            end_all(m, FLOW_END_FORCED);
-        }
-        m->now = time_ns;
-        wheels_restart(&m->wheels, time_ns);
-    } else if (time_ns > m->now) {
-        m->now = time_ns;
-        turn_wheels(m);
-    }
-}
-
 /* Is the packet the first of a new flow with the ends of this one? If so, this one is ended. */
 static bool is_over(struct meter *m, uint32_t index, const struct decoded *d, enum side_number from)
 {
     struct entry *e = &m->entries[index];
     if (__builtin_expect(d->time_ns - e->head.last_time >= m->patience_min, 0) &&
         d->time_ns - e->head.last_time >= patience(m, e)) {
-        end_waiting(m, index, e->head.flags & ENTRY_CLOSED ? FLOW_END_DETECTED : FLOW_END_IDLE);
-        return true;
+        wheel_take(&m->wheels, index);
+        return end_if_silent(m, index, d->time_ns);
     }
     if (__builtin_expect(d->tcp_flags & TCP_SYN, 0) && tcp_starts_anew(e, d, from)) {
+        report_if_due(m, index, d->time_ns);
         end_waiting(m, index, FLOW_END_DETECTED);
         return true;
     }
@@ -542,8 +544,6 @@ static bool is_over(struct meter *m, uint32_t index, const struct decoded *d, en
 
 static inline void add_one(struct meter *m, const struct decoded *d, const struct lookup *l)
 {
-    if (__builtin_expect(wheel_tick_of(d->time_ns) != m->wheels.tick || !m->wheels.started, 0))
-        keep_time(m, d->time_ns);
     uint32_t index = l->likely;
     if (index == ENTRY_NONE || !key_equal(&m->entries[index].head.key, &l->key))
         index = table_find(&m->table, &l->key, l->hash);
@@ -562,35 +562,120 @@ static inline void add_one(struct meter *m, const struct decoded *d, const struc
         from = l->src_is_high != (bool)(m->entries[index].head.flags & ENTRY_SRC_IS_HIGH);
     }
     count(m, index, d, from);
-    m->counts.packets++;
-    m->counts.bytes += d->bytes;
     if (__builtin_expect(d->quotes, 0))
         attach_error(m, d);
 }
 
-void meter_add(struct meter *meter, const struct decoded *packets, size_t count)
+static void look_up_and_add(struct meter *m, const struct decoded *d)
+{
+    struct lookup l = {.likely = ENTRY_NONE};
+    lookup_make(m, d, &l);
+    add_one(m, d, &l);
+}
+
+static void end_all(struct meter *m)
+{
+    for (unsigned wheel = 0; wheel < WHEEL_COUNT; wheel++) {
+        uint32_t index;
+        while ((index = wheel_oldest(&m->wheels, wheel)) != ENTRY_NONE) {
+            wheel_take(&m->wheels, index);
+            if (end_if_silent(m, index, m->now))
+                continue;
+            report_if_due(m, index, m->now);
+            end(m, index, FLOW_END_FORCED);
+        }
+    }
+}
+
+/* Fragments whose first one did not come by `now` are counted by their addresses. */
+static void give_up_fragments(struct meter *m, int64_t now)
+{
+    struct decoded later;
+    while (fragments_expire(m->fragments, now, &later))
+        look_up_and_add(m, &later);
+}
+
+/* Packet time moved on, began, or was set back. */
+static void keep_time(struct meter *m, int64_t time_ns)
+{
+    if (!m->wheels.started || time_ns < m->now - CLOCK_STEP_NS) {
+        if (m->wheels.started) {
+            m->counts.clock_steps++;
+            give_up_fragments(m, INT64_MAX);
+            end_all(m);
+        }
+        m->now = time_ns;
+        wheels_restart(&m->wheels, time_ns);
+    } else if (time_ns > m->now) {
+        m->now = time_ns;
+        turn_wheels(m);
+        give_up_fragments(m, time_ns);
+    }
+}
+
+static inline void notice_time(struct meter *m, int64_t time_ns)
+{
+    if (__builtin_expect(wheel_tick_of(time_ns) != m->wheels.tick || !m->wheels.started, 0))
+        keep_time(m, time_ns);
+}
+
+/* Packets that are no fragments. Three passes, so that the cache misses of many look-ups overlap. */
+static void add_whole(struct meter *m, const struct decoded *packets, size_t count)
 {
     struct lookup lookups[LOOKUPS];
+    for (size_t i = 0; i < count; i++) {
+        lookup_make(m, &packets[i], &lookups[i]);
+        __builtin_prefetch(table_bucket(&m->table, lookups[i].hash));
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct lookup *l = &lookups[i];
+        l->likely = table_likely(table_bucket(&m->table, l->hash), table_tag(l->hash));
+        if (l->likely != ENTRY_NONE) {
+            const char *entry = (const char *)&m->entries[l->likely];
+            __builtin_prefetch(entry, 1);
+            __builtin_prefetch(entry + 64, 1);
+            __builtin_prefetch(entry + 128, 1);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        notice_time(m, packets[i].time_ns);
+        add_one(m, &packets[i], &lookups[i]);
+    }
+}
+
+static void add_fragment(struct meter *m, const struct decoded *fragment)
+{
+    struct decoded d = *fragment, later;
+    notice_time(m, d.time_ns);
+    if (d.fragment_offset != 0) {
+        if (fragments_resolve(m->fragments, &d))
+            look_up_and_add(m, &d);
+        return;
+    }
+    look_up_and_add(m, &d);
+    fragments_learn(m->fragments, &d);
+    while (fragments_release(m->fragments, &d, &later))
+        look_up_and_add(m, &later);
+}
+
+void meter_add(struct meter *meter, const struct decoded *packets, size_t count)
+{
     for (size_t done = 0; done < count;) {
-        size_t n = count - done < LOOKUPS ? count - done : LOOKUPS;
-        for (size_t i = 0; i < n; i++) {
-            lookup_make(meter, &packets[done + i], &lookups[i]);
-            __builtin_prefetch(table_bucket(&meter->table, lookups[i].hash));
+        size_t n = 0;
+        while (n < LOOKUPS && done + n < count && !packets[done + n].fragment) {
+            meter->counts.bytes += packets[done + n].bytes;
+            n++;
         }
-        for (size_t i = 0; i < n; i++) {
-            struct lookup *l = &lookups[i];
-            l->likely = table_likely(table_bucket(&meter->table, l->hash), table_tag(l->hash));
-            if (l->likely != ENTRY_NONE) {
-                const char *entry = (const char *)&meter->entries[l->likely];
-                __builtin_prefetch(entry, 1);
-                __builtin_prefetch(entry + 64, 1);
-                __builtin_prefetch(entry + 128, 1);
-            }
+        if (n > 0) {
+            add_whole(meter, packets + done, n);
+        } else {
+            meter->counts.bytes += packets[done].bytes;
+            add_fragment(meter, &packets[done]);
+            n = 1;
         }
-        for (size_t i = 0; i < n; i++)
-            add_one(meter, &packets[done + i], &lookups[i]);
         done += n;
     }
+    meter->counts.packets += count;
 }
 
 void meter_advance(struct meter *meter, int64_t now)
@@ -598,15 +683,18 @@ void meter_advance(struct meter *meter, int64_t now)
     if (meter->wheels.started && now > meter->now) {
         meter->now = now;
         turn_wheels(meter);
+        give_up_fragments(meter, now);
     }
 }
 
 void meter_flush(struct meter *meter)
 {
-    end_all(meter, FLOW_END_FORCED);
+    give_up_fragments(meter, INT64_MAX);
+    end_all(meter);
 }
 
 void meter_counts_get(const struct meter *meter, struct meter_counts *ret_counts)
 {
     *ret_counts = meter->counts;
+    ret_counts->fragments_waiting = fragments_waiting(meter->fragments);
 }

@@ -19,10 +19,9 @@ static void record_gaps(const struct side *s, uint32_t *ret_mean, uint32_t *ret_
 {
     if (s->packets < 2)
         return;
-    double gaps = s->packets - 1, mean = (s->last - s->first) / gaps;
-    double variance = (double)s->gap_squares / gaps - mean * mean;
-    *ret_mean = (uint32_t)mean;
-    *ret_deviation = variance > 0 ? (uint32_t)sqrt(variance) : 0;
+    double gaps = s->packets - 1;
+    *ret_mean = (uint32_t)((s->last - s->first) / gaps);
+    *ret_deviation = s->gap_deviations > 0 ? (uint32_t)sqrt(s->gap_deviations / gaps) : 0;
 }
 
 static void record_tunnel(const struct extension *x, struct flow *f)

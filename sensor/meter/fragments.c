@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fragments find their flow. */
+#include "sensor/meter/fragments.h"
+
+#include <stdlib.h>
+
+#include "sensor/meter/table.h"
+
+enum { WAYS = 4, SETS = FRAGMENTS_KNOWN_MAX / WAYS, CHAINS = 256, NO_SLOT = UINT16_MAX };
+
+/* RFC 791, RFC 8200: these name a packet. */
+struct packet_name {
+    struct address src, dst;
+    uint32_t id;
+    uint8_t protocol;
+};
+
+struct known {
+    struct packet_name name;
+    uint16_t src_port, dst_port;
+    uint32_t discriminator;
+    uint8_t kind;
+    bool used;
+    int64_t time_ns;
+};
+
+struct waiting {
+    struct decoded packet;
+    bool used;
+    uint16_t next; /* in its chain */
+};
+
+struct fragments {
+    uint64_t seed;
+    struct known known[SETS][WAYS];
+    struct waiting waiting[FRAGMENTS_WAITING_MAX]; /* a ring: [first, first + span) in the order of coming */
+    uint32_t first, span, count;
+    uint16_t chains[CHAINS];
+};
+
+enum result fragments_new(uint64_t seed, struct fragments **ret_fragments)
+{
+    struct fragments *f = calloc(1, sizeof(*f));
+    if (f == NULL)
+        return RESULT_FATAL;
+    f->seed = seed;
+    for (unsigned i = 0; i < CHAINS; i++)
+        f->chains[i] = NO_SLOT;
+    *ret_fragments = f;
+    return RESULT_OK;
+}
+
+void fragments_destroy(struct fragments **fragments)
+{
+    free(*fragments);
+    *fragments = NULL;
+}
+
+static struct packet_name name_of(const struct decoded *d)
+{
+    return (struct packet_name){.src = d->src, .dst = d->dst, .id = d->fragment_id, .protocol = d->protocol};
+}
+
+static bool name_equal(const struct packet_name *a, const struct packet_name *b)
+{
+    return a->id == b->id && a->protocol == b->protocol && address_equal(a->src, b->src) && address_equal(a->dst, b->dst);
+}
+
+static uint64_t name_hash(const struct fragments *f, const struct packet_name *n)
+{
+    uint64_t src = table_fold(n->src.hi ^ f->seed, n->src.lo ^ 0x9e3779b97f4a7c15u);
+    uint64_t dst = table_fold(n->dst.hi ^ f->seed, n->dst.lo ^ 0xbf58476d1ce4e5b9u);
+    return table_fold(src ^ n->id, dst ^ f->seed ^ (uint64_t)n->protocol << 40);
+}
+
+static struct known *find_known(struct fragments *f, const struct packet_name *name, int64_t time_ns)
+{
+    struct known *set = f->known[name_hash(f, name) % SETS];
+    for (unsigned way = 0; way < WAYS; way++) {
+        struct known *k = &set[way];
+        if (k->used && name_equal(&k->name, name) && time_ns - k->time_ns <= FRAGMENTS_KNOWN_NS)
+            return k;
+    }
+    return NULL;
+}
+
+static void give_ports(const struct known *k, struct decoded *later)
+{
+    later->src_port = k->src_port;
+    later->dst_port = k->dst_port;
+    later->discriminator = k->discriminator;
+    later->kind = k->kind;
+}
+
+void fragments_learn(struct fragments *f, const struct decoded *first)
+{
+    struct packet_name name = name_of(first);
+    struct known *set = f->known[name_hash(f, &name) % SETS], *oldest = set;
+    for (unsigned way = 0; way < WAYS; way++) {
+        struct known *k = &set[way];
+        if (!k->used || name_equal(&k->name, &name)) {
+            oldest = k;
+            break;
+        }
+        if (k->time_ns < oldest->time_ns)
+            oldest = k;
+    }
+    *oldest = (struct known){
+        .name = name,
+        .src_port = first->src_port,
+        .dst_port = first->dst_port,
+        .discriminator = first->discriminator,
+        .kind = first->kind,
+        .used = true,
+        .time_ns = first->time_ns,
+    };
+}
+
+bool fragments_resolve(struct fragments *f, struct decoded *later)
+{
+    struct packet_name name = name_of(later);
+    const struct known *k = find_known(f, &name, later->time_ns);
+    if (k != NULL) {
+        give_ports(k, later);
+        return true;
+    }
+    if (f->span == FRAGMENTS_WAITING_MAX)
+        return true;
+    uint16_t slot = (uint16_t)((f->first + f->span++) % FRAGMENTS_WAITING_MAX);
+    uint16_t *chain = &f->chains[name_hash(f, &name) % CHAINS];
+    struct waiting *w = &f->waiting[slot];
+    *w = (struct waiting){.packet = *later, .used = true, .next = *chain};
+    /* What it pointed to is gone when it is looked at again. */
+    w->packet.content = w->packet.macs = w->packet.tcp_options = NULL;
+    w->packet.content_captured = w->packet.content_length = w->packet.tcp_options_length = 0;
+    *chain = slot;
+    f->count++;
+    return false;
+}
+
+static void unlink_slot(struct fragments *f, uint16_t slot)
+{
+    struct packet_name name = name_of(&f->waiting[slot].packet);
+    uint16_t *link = &f->chains[name_hash(f, &name) % CHAINS];
+    while (*link != slot)
+        link = &f->waiting[*link].next;
+    *link = f->waiting[slot].next;
+    f->waiting[slot].used = false;
+    f->count--;
+    while (f->span > 0 && !f->waiting[f->first].used) {
+        f->first = (f->first + 1) % FRAGMENTS_WAITING_MAX;
+        f->span--;
+    }
+}
+
+bool fragments_release(struct fragments *f, const struct decoded *first, struct decoded *ret_later)
+{
+    if (f->count == 0)
+        return false;
+    struct packet_name name = name_of(first);
+    for (uint16_t slot = f->chains[name_hash(f, &name) % CHAINS]; slot != NO_SLOT; slot = f->waiting[slot].next) {
+        struct packet_name waiting = name_of(&f->waiting[slot].packet);
+        if (!name_equal(&waiting, &name))
+            continue;
+        *ret_later = f->waiting[slot].packet;
+        unlink_slot(f, slot);
+        const struct known *k = find_known(f, &name, first->time_ns);
+        if (k != NULL)
+            give_ports(k, ret_later);
+        return true;
+    }
+    return false;
+}
+
+bool fragments_expire(struct fragments *f, int64_t now, struct decoded *ret_later)
+{
+    if (f->count == 0)
+        return false;
+    const struct decoded *oldest = &f->waiting[f->first].packet;
+    if (now != INT64_MAX && now - oldest->time_ns < FRAGMENTS_WAIT_NS)
+        return false;
+    *ret_later = *oldest;
+    unlink_slot(f, (uint16_t)f->first);
+    return true;
+}
+
+uint32_t fragments_waiting(const struct fragments *f)
+{
+    return f->count;
+}

@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a flow, under virtual time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <netinet/in.h>
+
+#include "sensor/meter/evidence.h"
+#include "tests/unit/sensor/records.h"
+
+enum { CLIENT = 0x0a000001, SERVER = 0xc0000201, CLIENT_PORT = 40000, SERVER_PORT = 80 };
+enum { SYN = TCP_SYN, ACK = TCP_ACK, FIN = TCP_FIN, RST = TCP_RST };
+
+struct bench {
+    struct records records;
+    struct meter *meter;
+    int64_t now;
+};
+
+static int setup(void **state)
+{
+    static struct bench bench;
+    bench = (struct bench){.now = START};
+    bench.meter = records_meter(&bench.records, NULL);
+    *state = &bench;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+    meter_destroy(&b->meter);
+    records_free(&b->records);
+    return 0;
+}
+
+/* One TCP segment, a millisecond after the one before. */
+static void segment(struct bench *b, bool from_client, unsigned flags, uint32_t sequence, uint32_t acknowledgement, size_t payload)
+{
+    struct frame f = {0};
+    static unsigned id;
+    put_ipv4(&f, from_client ? CLIENT : SERVER, from_client ? SERVER : CLIENT, IPPROTO_TCP, ++id & 0xffff, 0);
+    put_tcp(&f, from_client ? CLIENT_PORT : SERVER_PORT, from_client ? SERVER_PORT : CLIENT_PORT, sequence, acknowledgement,
+            flags, payload);
+    meter_frame(b->meter, &f, b->now);
+    b->now += SECOND / 1000;
+}
+
+static void handshake(struct bench *b, uint32_t client_isn, uint32_t server_isn)
+{
+    segment(b, true, SYN, client_isn, 0, 0);
+    segment(b, false, SYN | ACK, server_isn, client_isn + 1, 0);
+    segment(b, true, ACK, client_isn + 1, server_isn + 1, 0);
+}
+
+static void datagram(struct bench *b, uint32_t src, unsigned src_port, uint32_t dst, unsigned dst_port, size_t payload)
+{
+    struct frame f = {0};
+    put_ipv4(&f, src, dst, IPPROTO_UDP, 0, 0);
+    put_udp(&f, src_port, dst_port, payload);
+    meter_frame(b->meter, &f, b->now);
+}
+
+static const struct flow *only_record(struct bench *b)
+{
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 1);
+    return b->records.flows;
+}
+
+static void assert_history(const struct flow *flow, const char *expected)
+{
+    char text[FLOW_HISTORY_MAX + 1];
+    assert_string_equal(flow_history_text(flow->history, text), expected);
+}
+
+static void test_whole_connection(void **state)
+{
+    struct bench *b = *state;
+    handshake(b, 1000, 5000);
+    segment(b, true, ACK | TCP_PSH, 1001, 5001, 100);
+    segment(b, false, ACK, 5001, 1101, 0);
+    segment(b, false, ACK | TCP_PSH, 5001, 1101, 300);
+    segment(b, true, FIN | ACK, 1101, 5301, 0);
+    segment(b, false, FIN | ACK, 5301, 1102, 0);
+    segment(b, true, ACK, 1102, 5302, 0);
+    const struct flow *f = only_record(b);
+    assert_int_equal(f->state, FLOW_STATE_SF);
+    assert_history(f, "ShADadFf");
+    assert_int_equal(f->direction, FLOW_DIRECTION_HANDSHAKE);
+    assert_int_equal(f->src_port, CLIENT_PORT);
+    assert_int_equal(f->dst_port, SERVER_PORT);
+    assert_int_equal(f->src_packets, 5);
+    assert_int_equal(f->dst_packets, 4);
+    assert_int_equal(f->src_bytes, 5 * 40 + 100);
+    assert_int_equal(f->dst_bytes, 4 * 40 + 300);
+    assert_int_equal(f->src_payload, 100);
+    assert_int_equal(f->dst_payload, 300);
+    assert_int_equal(f->src_isn, 1000);
+    assert_int_equal(f->dst_isn, 5000);
+    assert_int_equal(f->server_rtt, 1000);
+    assert_int_equal(f->client_rtt, 1000);
+    assert_int_equal(f->evidence, FLOW_HAS_SRC_ISN | FLOW_HAS_DST_ISN | FLOW_HAS_SRC_DIGEST | FLOW_HAS_DST_DIGEST |
+                                      FLOW_HAS_SRC_IP_ID | FLOW_HAS_DST_IP_ID | FLOW_HAS_CLIENT_RTT | FLOW_HAS_SERVER_RTT);
+    assert_int_equal(f->src_size_min, 40);
+    assert_int_equal(f->src_size_max, 140);
+    assert_int_equal(f->src_retransmits + f->dst_retransmits + f->src_out_of_order + f->dst_out_of_order, 0);
+    assert_int_equal(f->src_gap_mean, 2000); /* at 0, 2, 3, 6, 8 ms: gaps 2, 1, 3, 2 */
+    assert_int_equal(f->src_gap_deviation, 707);
+    assert_int_equal(f->first_time, START);
+    assert_int_equal(f->last_time, START + 8 * SECOND / 1000);
+}
+
+static void test_states(void **state)
+{
+    static const struct {
+        const char *script; /* upper case: client; S SYN, H SYN-ACK, A ACK, D data, F FIN, R RST */
+        enum flow_state expected;
+        const char *history;
+    } cases[] = {
+        {"S", FLOW_STATE_S0, "S"},
+        {"Sr", FLOW_STATE_REJ, "Sr"},
+        {"Sh", FLOW_STATE_S1, "Sh"},
+        {"ShA", FLOW_STATE_S1, "ShA"},
+        {"ShADd", FLOW_STATE_S1, "ShADd"},
+        {"ShAFa", FLOW_STATE_S2, "ShAFa"},
+        {"ShAfA", FLOW_STATE_S3, "ShAf"},
+        {"ShAFf", FLOW_STATE_SF, "ShAFf"},
+        {"ShADR", FLOW_STATE_RSTO, "ShADR"},
+        {"ShADr", FLOW_STATE_RSTR, "ShADr"},
+        {"SR", FLOW_STATE_RSTOS0, "SR"},
+        {"SF", FLOW_STATE_SH, "SF"},
+        {"hr", FLOW_STATE_RSTRH, "^hr"},
+        {"hf", FLOW_STATE_SHR, "^hf"},
+        {"Dd", FLOW_STATE_OTH, "Dd"},
+    };
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        uint32_t sequence[2] = {100, 200};
+        for (const char *c = cases[i].script; *c != '\0'; c++) {
+            bool client = *c < 'a';
+            unsigned letter = (unsigned)*c & ~32u;
+            unsigned flags = letter == 'S' ? SYN : letter == 'H' ? SYN | ACK : letter == 'F' ? FIN | ACK : letter == 'R' ? RST : ACK;
+            segment(b, client, flags, sequence[client], sequence[!client], letter == 'D' ? 10 : 0);
+            sequence[client] += letter == 'D' ? 10 : letter == 'S' || letter == 'H' || letter == 'F';
+        }
+        meter_flush(b->meter);
+        assert_int_equal(b->records.count, i + 1);
+        const struct flow *f = &b->records.flows[i];
+        if (f->state != cases[i].expected)
+            fail_msg("%s: %s", cases[i].script, flow_state_name(f->state));
+        assert_history(f, cases[i].history);
+        assert_int_equal(f->dst_port, SERVER_PORT);
+    }
+}
+
+static void test_joined_midway_server_has_the_low_port(void **state)
+{
+    struct bench *b = *state;
+    segment(b, false, ACK, 1, 2, 10);
+    segment(b, true, ACK, 2, 11, 10);
+    const struct flow *f = only_record(b);
+    assert_int_equal(f->direction, FLOW_DIRECTION_PORT);
+    assert_int_equal(f->src_port, CLIENT_PORT);
+    assert_int_equal(f->state, FLOW_STATE_OTH);
+}
+
+static void test_port_reuse_starts_a_new_flow(void **state)
+{
+    struct bench *b = *state;
+    handshake(b, 1000, 5000);
+    segment(b, true, ACK, 1001, 5001, 10);
+    handshake(b, 77000, 99000);
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    assert_int_equal(b->records.flows[0].src_isn, 1000);
+    assert_int_equal(b->records.flows[0].end_reason, FLOW_END_DETECTED);
+    assert_int_equal(b->records.flows[1].src_isn, 77000);
+    assert_int_not_equal(b->records.flows[0].flow, b->records.flows[1].flow);
+}
+
+static void test_syn_sent_again_is_the_same_flow(void **state)
+{
+    struct bench *b = *state;
+    segment(b, true, SYN, 1000, 0, 0);
+    b->now += SECOND;
+    handshake(b, 1000, 5000);
+    const struct flow *f = only_record(b);
+    assert_int_equal(f->src_packets, 3);
+    assert_int_equal(f->src_retransmits, 1);
+    assert_int_equal(f->server_rtt, 1000); /* from the SYN that was answered last */
+}
+
+static void test_end_lingers_for_stragglers(void **state)
+{
+    struct bench *b = *state;
+    handshake(b, 1, 2);
+    segment(b, false, RST, 3, 0, 0);
+    meter_advance(b->meter, b->now + 4 * SECOND);
+    assert_int_equal(b->records.count, 0);
+    meter_advance(b->meter, b->now + 6 * SECOND);
+    assert_int_equal(b->records.count, 1);
+    assert_int_equal(b->records.flows[0].end_reason, FLOW_END_DETECTED);
+}
+
+static void test_retransmission_disorder_and_duplicates(void **state)
+{
+    struct bench *b = *state;
+    struct frame f = {0};
+    handshake(b, 1000, 5000);
+    segment(b, true, ACK, 1001, 5001, 100);
+    segment(b, true, ACK, 1001, 5001, 100); /* again */
+    segment(b, true, ACK, 1201, 5001, 100); /* one is missing */
+    segment(b, true, ACK, 1101, 5001, 100); /* here it is */
+    segment(b, true, ACK, 1101, 5001, 100); /* and again */
+    for (unsigned i = 0; i < 2; i++) { /* one packet seen twice: the same identification */
+        put_ipv4(&f, CLIENT, SERVER, IPPROTO_TCP, 0xfff0, 0);
+        put_tcp(&f, CLIENT_PORT, SERVER_PORT, 1301, 5001, ACK, 50);
+        meter_frame(b->meter, &f, b->now);
+    }
+    const struct flow *flow = only_record(b);
+    assert_int_equal(flow->src_retransmits, 2);
+    assert_int_equal(flow->src_out_of_order, 1);
+    assert_int_equal(flow->src_duplicates, 1);
+    assert_int_equal(flow->src_packets, 9);
+    assert_history(flow, "ShADT");
+}
+
+static void test_reports_are_deltas_of_one_flow(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned second = 0; second < 150; second++) {
+        datagram(b, CLIENT, 5000, SERVER, 53, 10);
+        datagram(b, SERVER, 53, CLIENT, 5000, 20);
+        b->now += SECOND;
+    }
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 3);
+    uint64_t packets = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct flow *f = &b->records.flows[i];
+        assert_int_equal(f->flow, b->records.flows[0].flow);
+        assert_int_equal(f->report, i);
+        assert_int_equal(f->end_reason, i < 2 ? FLOW_END_ACTIVE : FLOW_END_FORCED);
+        assert_int_equal(f->src_packets, f->dst_packets);
+        assert_int_equal(f->first_time, START + 60 * i * SECOND);
+        assert_int_equal(f->src_gap_mean, 1000000);
+        assert_int_equal(f->src_gap_deviation, 0);
+        packets += f->src_packets;
+    }
+    assert_int_equal(packets, 150);
+}
+
+/* The wheel reports and ends flows that no packet reminds it of; the last record may be empty. */
+static void test_silent_flow_is_reported_then_ended(void **state)
+{
+    struct bench *b = *state;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    b->now += 20 * SECOND;
+    datagram(b, SERVER, 53, CLIENT, 5000, 10);
+    meter_advance(b->meter, START + 61 * SECOND);
+    assert_int_equal(b->records.count, 1);
+    assert_int_equal(b->records.flows[0].end_reason, FLOW_END_ACTIVE);
+    meter_advance(b->meter, START + 79 * SECOND);
+    assert_int_equal(b->records.count, 1);
+    meter_advance(b->meter, START + 81 * SECOND);
+    assert_int_equal(b->records.count, 2);
+    assert_int_equal(b->records.flows[1].end_reason, FLOW_END_IDLE);
+    assert_int_equal(b->records.flows[1].src_packets + b->records.flows[1].dst_packets, 0);
+    assert_int_equal(b->records.flows[1].state, FLOW_STATE_SF);
+    assert_int_equal(b->records.flows[1].last_time, START + 20 * SECOND);
+}
+
+static void test_unanswered_flow_ends_sooner(void **state)
+{
+    struct bench *b = *state;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    b->now += 31 * SECOND;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    assert_int_equal(b->records.flows[0].end_reason, FLOW_END_IDLE);
+    assert_int_equal(b->records.flows[0].state, FLOW_STATE_S0);
+}
+
+static void test_open_connection_may_be_silent_longer(void **state)
+{
+    struct bench *b = *state;
+    handshake(b, 1, 2);
+    b->now += 250 * SECOND;
+    segment(b, true, ACK, 2, 3, 10);
+    meter_flush(b->meter);
+    for (size_t i = 0; i < b->records.count; i++)
+        assert_int_equal(b->records.flows[i].flow, b->records.flows[0].flow);
+    b->now += 301 * SECOND;
+}
+
+static void test_full_table_gives_up_the_oldest_unanswered(void **state)
+{
+    (void)state;
+    struct meter_options options = meter_options_default();
+    options.flows_max = METER_FLOWS_MIN;
+    struct bench b = {.now = START};
+    b.meter = records_meter(&b.records, &options);
+    /* The first flow is answered and must survive. */
+    datagram(&b, CLIENT, 1, SERVER, 1, 0);
+    datagram(&b, SERVER, 1, CLIENT, 1, 0);
+    for (unsigned i = 0; i < 1000; i++) {
+        b.now += 1000;
+        datagram(&b, CLIENT + 1 + i, 5000, SERVER, 53, 10);
+    }
+    struct meter_counts counts;
+    meter_counts_get(b.meter, &counts);
+    assert_int_equal(counts.flows_active, METER_FLOWS_MIN);
+    assert_int_equal(counts.flows_evicted, 1001 - METER_FLOWS_MIN);
+    assert_int_equal(b.records.count, counts.flows_evicted);
+    for (size_t i = 0; i < b.records.count; i++) {
+        assert_int_equal(b.records.flows[i].end_reason, FLOW_END_RESOURCES);
+        assert_int_equal(b.records.flows[i].src_lo & 0xffffffff, CLIENT + 1 + i); /* oldest first */
+    }
+    meter_flush(b.meter);
+    uint64_t packets = 0;
+    for (size_t i = 0; i < b.records.count; i++)
+        packets += b.records.flows[i].src_packets + b.records.flows[i].dst_packets;
+    assert_int_equal(packets, 1002);
+    meter_destroy(&b.meter);
+    records_free(&b.records);
+}
+
+static void test_table_full_of_answered_flows_still_takes_new_ones(void **state)
+{
+    (void)state;
+    struct meter_options options = meter_options_default();
+    options.flows_max = METER_FLOWS_MIN;
+    struct bench b = {.now = START};
+    b.meter = records_meter(&b.records, &options);
+    for (unsigned i = 0; i < 200; i++) {
+        b.now += SECOND / 100;
+        datagram(&b, CLIENT + i, 5000, SERVER, 53, 10);
+        datagram(&b, SERVER, 53, CLIENT + i, 5000, 10);
+    }
+    assert_int_equal(b.records.count, 200 - METER_FLOWS_MIN);
+    for (size_t i = 0; i < b.records.count; i++)
+        assert_int_equal(b.records.flows[i].src_lo & 0xffffffff, CLIENT + i);
+    meter_destroy(&b.meter);
+    records_free(&b.records);
+}
+
+static void echo(struct bench *b, unsigned type, unsigned identifier, unsigned sequence)
+{
+    struct frame f = {0};
+    bool reply = type == 0;
+    put_ipv4(&f, reply ? SERVER : CLIENT, reply ? CLIENT : SERVER, IPPROTO_ICMP, 0, 0);
+    put_icmp(&f, type, 0, identifier, sequence, 32);
+    meter_frame(b->meter, &f, b->now);
+}
+
+static void test_echo_is_paired_by_identifier(void **state)
+{
+    struct bench *b = *state;
+    echo(b, 8, 7, 1);
+    echo(b, 8, 9, 1);
+    echo(b, 0, 7, 1);
+    echo(b, 8, 7, 2);
+    echo(b, 0, 7, 2);
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct flow *f = &b->records.flows[i];
+        if (f->src_port == 7) {
+            assert_int_equal(f->state, FLOW_STATE_SF);
+            assert_int_equal(f->src_packets, 2);
+            assert_int_equal(f->dst_packets, 2);
+        } else {
+            assert_int_equal(f->src_port, 9);
+            assert_int_equal(f->state, FLOW_STATE_S0);
+        }
+        assert_int_equal(f->dst_port, 0);
+        assert_int_equal(f->direction, FLOW_DIRECTION_REQUEST);
+        assert_true(f->evidence & FLOW_HAS_ICMP_SEQUENCE);
+        assert_int_equal(f->icmp_sequence, 1);
+        assert_true(f->evidence & FLOW_HAS_SRC_DIGEST);
+    }
+}
+
+static void test_reply_seen_first_is_still_the_responders(void **state)
+{
+    struct bench *b = *state;
+    echo(b, 0, 7, 1);
+    const struct flow *f = only_record(b);
+    assert_int_equal(f->src_lo & 0xffffffff, CLIENT);
+    assert_int_equal(f->dst_packets, 1);
+}
+
+static void test_host_that_pings_itself(void **state)
+{
+    struct bench *b = *state;
+    struct frame f = {0};
+    for (unsigned type = 8;; type = 0) {
+        put_ipv4(&f, CLIENT, CLIENT, IPPROTO_ICMP, 0, 0);
+        put_icmp(&f, type, 0, 7, 1, 32);
+        meter_frame(b->meter, &f, b->now);
+        if (type == 0)
+            break;
+    }
+    const struct flow *flow = only_record(b);
+    assert_int_equal(flow->src_packets, 1);
+    assert_int_equal(flow->dst_packets, 1);
+}
+
+static void test_icmp_error_is_attached_and_counted(void **state)
+{
+    struct bench *b = *state;
+    struct frame f = {0};
+    datagram(b, CLIENT, 5000, SERVER, 161, 10);
+    put_ipv4(&f, SERVER, CLIENT, IPPROTO_ICMP, 0, 0);
+    put_icmp(&f, 3, 3, 0, 0, 0);
+    put_ipv4(&f, CLIENT, SERVER, IPPROTO_UDP, 0, 0);
+    put_udp(&f, 5000, 161, 10);
+    meter_frame(b->meter, &f, b->now);
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    const struct flow *udp = &b->records.flows[b->records.flows[0].protocol == IPPROTO_UDP ? 0 : 1];
+    const struct flow *error = &b->records.flows[b->records.flows[0].protocol == IPPROTO_UDP ? 1 : 0];
+    assert_int_equal(udp->icmp_errors, 1);
+    assert_int_equal(udp->icmp_error_type_code, 0x0303);
+    assert_int_equal(udp->dst_packets, 0);
+    assert_int_equal(error->protocol, IPPROTO_ICMP);
+    assert_int_equal(error->icmp_type_code, 0x0303);
+    assert_int_equal(error->src_packets, 1);
+}
+
+static void fragment(struct bench *b, unsigned id, unsigned part)
+{
+    struct frame f = {0};
+    put_ipv4(&f, CLIENT, SERVER, IPPROTO_UDP, id, part == 0 ? 0x2000 : part == 1 ? 0x2000 | 4 : 8);
+    if (part == 0)
+        put_bytes(&f, "\x13\x88\0\x35\0\x50\0\0twenty-four bytes of it.", 32);
+    else
+        put_bytes(&f, "thirty-two more bytes, the same.", 32);
+    meter_frame(b->meter, &f, b->now);
+}
+
+static void test_fragments_follow_their_first(void **state)
+{
+    struct bench *b = *state;
+    fragment(b, 1, 0); /* in order */
+    fragment(b, 1, 1);
+    fragment(b, 1, 2);
+    fragment(b, 2, 2); /* last first */
+    fragment(b, 2, 1);
+    struct meter_counts counts;
+    meter_counts_get(b->meter, &counts);
+    assert_int_equal(counts.fragments_waiting, 2);
+    assert_int_equal(counts.packets, 5);
+    fragment(b, 2, 0);
+    const struct flow *f = only_record(b);
+    assert_int_equal(f->src_packets, 6);
+    assert_int_equal(f->src_bytes, 6 * 20 + 6 * 32);
+    assert_int_equal(f->src_payload, 2 * 24 + 4 * 32);
+    assert_int_equal(f->dst_port, 53);
+}
+
+static void test_fragment_without_first_counts_by_address(void **state)
+{
+    struct bench *b = *state;
+    fragment(b, 3, 1);
+    meter_advance(b->meter, b->now + 6 * SECOND);
+    const struct flow *f = only_record(b);
+    assert_int_equal(f->src_packets, 1);
+    assert_int_equal(f->src_port, 0);
+    assert_int_equal(f->protocol, IPPROTO_UDP);
+}
+
+static void test_fragments_waiting_are_bounded(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned i = 0; i < 3000; i++)
+        fragment(b, i, 1);
+    struct meter_counts counts;
+    meter_counts_get(b->meter, &counts);
+    assert_int_equal(counts.fragments_waiting, 1024);
+    const struct flow *f = only_record(b);
+    assert_int_equal(f->src_packets, 3000);
+}
+
+static void test_clock_set_back_ends_all_flows(void **state)
+{
+    struct bench *b = *state;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    b->now -= 3600 * SECOND;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    struct meter_counts counts;
+    meter_counts_get(b->meter, &counts);
+    assert_int_equal(counts.clock_steps, 1);
+    assert_int_equal(b->records.flows[1].first_time, START - 3600 * SECOND);
+}
+
+static void test_slight_disorder_of_time_is_no_step(void **state)
+{
+    struct bench *b = *state;
+    b->now += 500 * 1000;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    b->now -= 500 * 1000;
+    datagram(b, SERVER, 53, CLIENT, 5000, 10);
+    const struct flow *f = only_record(b);
+    assert_int_equal(f->first_time, START);
+    assert_int_equal(f->last_time, START + 500 * 1000);
+}
+
+static void test_file_that_spans_days(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned day = 0; day < 5; day++) {
+        datagram(b, CLIENT, 5000, SERVER, 53, 10);
+        b->now += 86400 * SECOND;
+    }
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 5);
+}
+
+/* A flow of terabytes: reports come before a counter of 32 bits is full. */
+static void test_counters_do_not_overflow(void **state)
+{
+    struct bench *b = *state;
+    struct decoded d = {
+        .src = address_from_ipv4(CLIENT), .dst = address_from_ipv4(SERVER), .protocol = IPPROTO_UDP, .kind = DECODED_PORTS,
+        .src_port = 1, .dst_port = 2, .bytes = 1u << 24, .payload = (1u << 24) - 28, .time_ns = START};
+    for (unsigned i = 0; i < 100000; i++)
+        meter_add(b->meter, &d, 1);
+    meter_flush(b->meter);
+    uint64_t bytes = 0, payload = 0;
+    for (size_t i = 0; i < b->records.count; i++) {
+        bytes += b->records.flows[i].src_bytes;
+        payload += b->records.flows[i].src_payload;
+        assert_int_equal(b->records.flows[i].flow, b->records.flows[0].flow);
+    }
+    assert_int_equal(bytes, (uint64_t)100000 << 24);
+    assert_int_equal(payload, ((uint64_t)100000 << 24) - 2800000);
+}
+
+static void test_digest_is_the_same_behind_a_nat(void **state)
+{
+    struct bench *b = *state;
+    handshake(b, 1000, 5000);
+    segment(b, true, ACK, 1001, 5001, 100);
+    meter_flush(b->meter);
+    /* The same payload: other addresses, ports and sequence numbers. */
+    for (unsigned i = 0; i < 3; i++) {
+        struct frame f = {0};
+        put_ipv4(&f, i == 1 ? SERVER : 0xcb007105, i == 1 ? 0xcb007105 : SERVER, IPPROTO_TCP, 1, 0);
+        uint8_t payload[100];
+        for (unsigned n = 0; n < sizeof(payload); n++)
+            payload[n] = (uint8_t)(1001 + n);
+        put_tcp(&f, i == 1 ? SERVER_PORT : 60000, i == 1 ? 60000 : SERVER_PORT, i == 1 ? 5000 : 9000 + (i > 0), 9001,
+                i == 0 ? SYN : i == 1 ? SYN | ACK : ACK, 0);
+        if (i == 2) /* cut elsewhere by segmentation offload */
+            put_bytes(&f, payload, 80);
+        meter_frame(b->meter, &f, b->now);
+    }
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    assert_true(b->records.flows[0].evidence & FLOW_HAS_SRC_DIGEST);
+    assert_true(b->records.flows[1].evidence & FLOW_HAS_SRC_DIGEST);
+    assert_int_equal(b->records.flows[0].src_digest, b->records.flows[1].src_digest);
+    assert_int_not_equal(b->records.flows[0].src_digest, 0);
+    assert_false(b->records.flows[0].evidence & FLOW_HAS_DST_DIGEST);
+}
+
+static void test_no_digest_of_what_was_not_captured(void **state)
+{
+    struct bench *b = *state;
+    static const struct decode_options plain;
+    struct frame f = {0};
+    struct decoded d;
+    put_ipv4(&f, CLIENT, SERVER, IPPROTO_UDP, 0, 0);
+    put_udp(&f, 5000, 53, 100);
+    struct packet packet = frame_packet(&f, LINK_RAW, START);
+    packet.captured -= 50;
+    assert_int_equal(decode(&plain, &packet, &d), DECODE_METERED);
+    meter_add(b->meter, &d, 1);
+    const struct flow *flow = only_record(b);
+    assert_false(flow->evidence & FLOW_HAS_SRC_DIGEST);
+    assert_int_equal(flow->src_payload, 100);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(whole_connection),
+        TEST(states),
+        TEST(joined_midway_server_has_the_low_port),
+        TEST(port_reuse_starts_a_new_flow),
+        TEST(syn_sent_again_is_the_same_flow),
+        TEST(end_lingers_for_stragglers),
+        TEST(retransmission_disorder_and_duplicates),
+        TEST(reports_are_deltas_of_one_flow),
+        TEST(silent_flow_is_reported_then_ended),
+        TEST(unanswered_flow_ends_sooner),
+        TEST(open_connection_may_be_silent_longer),
+        TEST(full_table_gives_up_the_oldest_unanswered),
+        TEST(table_full_of_answered_flows_still_takes_new_ones),
+        TEST(echo_is_paired_by_identifier),
+        TEST(reply_seen_first_is_still_the_responders),
+        TEST(host_that_pings_itself),
+        TEST(icmp_error_is_attached_and_counted),
+        TEST(fragments_follow_their_first),
+        TEST(fragment_without_first_counts_by_address),
+        TEST(fragments_waiting_are_bounded),
+        TEST(clock_set_back_ends_all_flows),
+        TEST(slight_disorder_of_time_is_no_step),
+        TEST(file_that_spans_days),
+        TEST(counters_do_not_overflow),
+        TEST(digest_is_the_same_behind_a_nat),
+        TEST(no_digest_of_what_was_not_captured),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
