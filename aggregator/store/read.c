@@ -308,32 +308,96 @@ static enum result next_chunk(struct store_reader *reader, struct error *err)
     }
 }
 
+/* One batch's rows can lie in several chunks: `more` is put behind `*batch` and freed. */
+static enum result join_rows(struct flow_batch **batch, struct flow_batch *more, struct error *err)
+{
+    struct flow_batch *first = *batch;
+    struct flow_batch *joined = flow_batch_new(first->rows + more->rows);
+    enum result r = joined == NULL ? error_set(err, RESULT_AGAIN, "out of memory") : RESULT_OK;
+    for (uint32_t i = 0; i < first->observer_count && r == RESULT_OK; i++)
+        r = flow_batch_observer(joined, &first->observers[i], &(uint16_t){0});
+    if (r == RESULT_OK) {
+        for (unsigned f = 0; f < FLOW_FIELD_COUNT; f++) {
+            size_t size = flow_kind_is_wide(flow_fields[f].kind) ? sizeof(uint64_t) : sizeof(uint32_t);
+            char *to = flow_batch_column(joined, (enum flow_field)f);
+            memcpy(to, flow_batch_column(first, (enum flow_field)f), first->rows * size);
+            memcpy(to + first->rows * size, flow_batch_column(more, (enum flow_field)f), more->rows * size);
+        }
+        joined->rows = first->rows + more->rows;
+    }
+    for (uint32_t i = 0; i < more->rows && r == RESULT_OK; i++) {
+        uint16_t index = 0;
+        r = flow_batch_observer(joined, &more->observers[more->observer[i]], &index);
+        joined->observer[first->rows + i] = index;
+    }
+    flow_batch_destroy(&more);
+    flow_batch_destroy(batch);
+    *batch = joined;
+    return r;
+}
+
+/* Rows of the chunk from chunk_at on that share the first one's position. */
+static idx_t same_position(const struct store_reader *reader, uint64_t *ret_position)
+{
+    const uint64_t *positions = db_column(&reader->rows, 0);
+    idx_t to = reader->chunk_at;
+    *ret_position = positions[to];
+    while (to < reader->rows.count && positions[to] == *ret_position)
+        to++;
+    return to - reader->chunk_at;
+}
+
+static enum result next_position(struct store_reader *reader, struct flow_batch **ret_batch, uint64_t *ret_position,
+                                 struct error *err)
+{
+    uint64_t position, next;
+    struct flow_batch *batch = NULL, *more = NULL;
+    idx_t count = same_position(reader, &position);
+    enum result r = take_rows(reader, reader->chunk_at, (uint32_t)count, &batch, err);
+    reader->chunk_at += count;
+    while (r == RESULT_OK && reader->chunk_at == reader->rows.count) {
+        r = db_rows_next(&reader->rows, err);
+        reader->chunk_at = 0;
+        if (r != RESULT_OK)
+            break;
+        count = same_position(reader, &next);
+        if (next != position || batch->rows + count > FLOW_BATCH_ROWS_MAX)
+            break;
+        r = take_rows(reader, 0, (uint32_t)count, &more, err);
+        if (r == RESULT_OK)
+            r = join_rows(&batch, more, err);
+        reader->chunk_at = count;
+    }
+    if (r == RESULT_END) {
+        db_rows_close(&reader->rows);
+        r = RESULT_OK;
+    }
+    if (r != RESULT_OK) {
+        flow_batch_destroy(&batch);
+        return r;
+    }
+    if (ret_position != NULL)
+        *ret_position = position;
+    *ret_batch = batch;
+    return RESULT_OK;
+}
+
 enum result store_next(struct store_reader *reader, struct flow_batch **ret_batch, uint64_t *ret_position,
                        struct error *err)
 {
-    if (!reader->rows.open || reader->chunk_at == reader->rows.count) {
-        enum result r = next_chunk(reader, err);
-        if (r != RESULT_OK) {
-            find_end(reader);
-            return r;
-        }
+    enum result r = RESULT_OK;
+    if (!reader->rows.open || reader->chunk_at == reader->rows.count)
+        r = next_chunk(reader, err);
+    if (r == RESULT_OK && reader->query.by_position) {
+        r = next_position(reader, ret_batch, ret_position, err);
+    } else if (r == RESULT_OK) {
+        uint32_t count = (uint32_t)(reader->rows.count - reader->chunk_at);
+        r = take_rows(reader, reader->chunk_at, count, ret_batch, err);
+        reader->chunk_at = reader->rows.count;
     }
-    idx_t from = reader->chunk_at;
-    idx_t to = reader->rows.count;
-    if (reader->query.by_position) {
-        const uint64_t *positions = db_column(&reader->rows, 0);
-        for (to = from + 1; to < reader->rows.count && positions[to] == positions[from];)
-            to++;
-        if (ret_position != NULL)
-            *ret_position = positions[from];
-    }
-    enum result r = take_rows(reader, from, (uint32_t)(to - from), ret_batch, err);
-    if (r != RESULT_OK) {
+    if (r != RESULT_OK)
         find_end(reader);
-        return r;
-    }
-    reader->chunk_at = to;
-    if (reader->query.limit != 0)
-        reader->left -= to - from;
-    return RESULT_OK;
+    else if (reader->query.limit != 0)
+        reader->left -= (*ret_batch)->rows;
+    return r;
 }

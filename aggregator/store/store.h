@@ -109,7 +109,7 @@ struct store_query {
 #define STORE_SORTED_MAX 20000u
 
 /* Begins a query (an unfinished one is dropped), then hands out batches until RESULT_END. Batches are owned by the
- * caller. ret_position (may be NULL): with by_position, the position all rows of the batch share. */
+ * caller. With by_position a batch is what of one committed batch matches, and ret_position (may be NULL) its position. */
 MUST_CHECK enum result store_find(struct store_reader *reader, const struct store_query *query, struct error *err);
 MUST_CHECK enum result store_next(struct store_reader *reader, struct flow_batch **ret_batch, uint64_t *ret_position,
                                   struct error *err);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole aggregator, as pavo-aggregator and the tests run it.
+ *
+ *   sensors --> receive --> [intake queue] --> commit (correlate, store) --> [outcomes] --> receive --> sensors
+ *                                                 |
+ *                                                 +--> [published] --> publish --> subscribers
+ *   readers <--> answer (its own connections to the store)
+ *
+ * Threads: receive, commit, publish, answer and its workers, the authenticator, ZeroMQ's and DuckDB's own. */
+#ifndef PAVO_AGGREGATOR_AGGREGATOR_H
+#define PAVO_AGGREGATOR_AGGREGATOR_H
+
+#include <stdbool.h>
+
+#include "aggregator/config.h"
+#include "common/result.h"
+
+struct aggregator;
+
+/* All three doors are bound when it returns RESULT_OK. */
+MUST_CHECK enum result aggregator_start(const struct config *config, struct aggregator **ret_aggregator,
+                                        struct error *err);
+struct aggregator_endpoints {
+    const char *intake, *publish, *answer; /* as bound: a port of * has become a number */
+};
+struct aggregator_endpoints aggregator_endpoints(const struct aggregator *aggregator);
+/* Boundaries of `config` and the keys enrolled now; on failure everything stays as it was. */
+MUST_CHECK enum result aggregator_reload(struct aggregator *aggregator, const struct config *config, struct error *err);
+/* True when it cannot go on. */
+bool aggregator_failed(struct aggregator *aggregator, struct error *ret_error);
+/* Takes no more, commits what is queued, acknowledges, checkpoints, ends. */
+void aggregator_stop(struct aggregator **aggregator);
+
+#endif

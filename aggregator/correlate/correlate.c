@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The streaming join: views come, wait, and leave as links or as given up. */
+#include "aggregator/correlate/correlate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregator/correlate/internal.h"
+
+/* Rivals are told apart by score when one leads by so much (the weight of equal payload, or more), and else by time. */
+#define SCORE_LEAD 6
+/* Time tells rivals apart once the clock offset is known from so many strong links. */
+#define OFFSET_SAMPLES 8
+#define OFFSET_SPREAD_MIN_NS 50000
+#define OFFSET_ALONE_NS 250000000 /* without a rival, as far as this from the known offset */
+
+/* One life of a sensor. */
+struct life {
+    struct observer observer;
+    int64_t reached_ns; /* last packet time in any of its records */
+    int64_t heard_ns;   /* correlator time */
+    bool ended;
+};
+
+struct end { /* a boundary's sensor */
+    int64_t listened_ns; /* a clock that runs while the sensor is heard */
+    int64_t heard_ns;
+    bool heard;
+};
+
+struct gate { /* a boundary at work */
+    struct boundary boundary;
+    struct views views;
+    struct end ends[SIDE_COUNT];
+    int64_t reported_ns; /* both sensors have reported what began before this; set at the begin of each run */
+    unsigned samples; /* strong links seen */
+    int64_t offset_ns, spread_ns;
+};
+
+struct correlator {
+    struct life *lives; /* owned */
+    uint32_t life_count;
+    struct gate *gates; /* owned */
+    size_t gate_count;
+    int64_t ran_ns; /* time of the last correlator_run; 0: none yet */
+};
+
+enum result correlator_new(struct correlator **ret_correlator, struct error *err)
+{
+    struct correlator *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    *ret_correlator = c;
+    return RESULT_OK;
+}
+
+void correlator_destroy(struct correlator **correlator)
+{
+    struct correlator *c = *correlator;
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < c->gate_count; i++)
+        views_fini(&c->gates[i].views);
+    free(c->gates);
+    free(c->lives);
+    free(c);
+    *correlator = NULL;
+}
+
+void conclusions_fini(struct conclusions *conclusions)
+{
+    free(conclusions->links);
+    free(conclusions->unlinked);
+    *conclusions = (struct conclusions){0};
+}
+
+/* ---- boundaries */
+
+static enum result check_boundaries(const struct boundary *boundaries, size_t count, struct error *err)
+{
+    if (count > CORRELATE_BOUNDARIES_MAX)
+        return error_set(err, RESULT_REJECT, "%zu boundaries, %u are allowed", count, CORRELATE_BOUNDARIES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct boundary *b = &boundaries[i];
+        if (!sensor_name_valid(b->name) || !sensor_name_valid(b->inside) || !sensor_name_valid(b->outside))
+            return error_set(err, RESULT_REJECT, "boundary %s needs inside = SENSOR and outside = SENSOR", b->name);
+        if (strcmp(b->inside, b->outside) == 0)
+            return error_set(err, RESULT_REJECT, "boundary %s: inside and outside are both %s", b->name, b->inside);
+        if (b->window_ns <= 0 || b->tolerance_ns <= 0 || b->tolerance_ns > b->window_ns)
+            return error_set(err, RESULT_REJECT, "boundary %s: tolerance and window must be above 0, and the window the "
+                                                 "longer", b->name);
+        for (size_t other = 0; other < i; other++) {
+            if (strcmp(b->name, boundaries[other].name) == 0)
+                return error_set(err, RESULT_REJECT, "two boundaries are called %s", b->name);
+        }
+    }
+    return RESULT_OK;
+}
+
+static struct gate *gate_find(const struct correlator *c, const char *name)
+{
+    for (size_t i = 0; i < c->gate_count; i++) {
+        if (strcmp(c->gates[i].boundary.name, name) == 0)
+            return &c->gates[i];
+    }
+    return NULL;
+}
+
+enum result correlator_configure(struct correlator *c, const struct boundary *boundaries, size_t count,
+                                 struct error *err)
+{
+    enum result r = check_boundaries(boundaries, count, err);
+    if (r != RESULT_OK)
+        return r;
+    struct gate *gates = calloc(count + 1, sizeof(*gates));
+    if (gates == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        const struct boundary *b = &boundaries[i];
+        struct gate *old = gate_find(c, b->name);
+        /* A changed tolerance changes the time slots of the keys: the views start over with it. */
+        bool keep = old != NULL && strcmp(old->boundary.inside, b->inside) == 0 &&
+                    strcmp(old->boundary.outside, b->outside) == 0 && old->boundary.tolerance_ns == b->tolerance_ns;
+        if (keep) {
+            gates[i] = *old;
+            old->views = (struct views){0};
+        } else {
+            views_init(&gates[i].views, 2 * b->tolerance_ns);
+        }
+        gates[i].boundary = *b;
+    }
+    for (size_t i = 0; i < c->gate_count; i++)
+        views_fini(&c->gates[i].views);
+    free(c->gates);
+    c->gates = gates;
+    c->gate_count = count;
+    return RESULT_OK;
+}
+
+size_t correlator_waiting(const struct correlator *c, const char *boundary)
+{
+    const struct gate *gate = gate_find(c, boundary);
+    return gate == NULL ? 0 : gate->views.count;
+}
+
+static int side_of(const struct gate *gate, const char *sensor)
+{
+    return strcmp(gate->boundary.inside, sensor) == 0    ? SIDE_INSIDE
+           : strcmp(gate->boundary.outside, sensor) == 0 ? SIDE_OUTSIDE
+                                                         : -1;
+}
+
+static const char *sensor_of(const struct gate *gate, enum side side)
+{
+    return side == SIDE_INSIDE ? gate->boundary.inside : gate->boundary.outside;
+}
+
+static enum side other_side(enum side side)
+{
+    return side == SIDE_INSIDE ? SIDE_OUTSIDE : SIDE_INSIDE;
+}
+
+/* ---- lives */
+
+static uint32_t life_get(struct correlator *c, const struct observer *observer)
+{
+    for (uint32_t i = c->life_count; i-- > 0;) {
+        if (observer_equal(&c->lives[i].observer, observer))
+            return i;
+    }
+    if ((c->life_count & (c->life_count - 1)) == 0) { /* room is always a power of two */
+        struct life *grown = realloc(c->lives, (c->life_count == 0 ? 1 : c->life_count * 2) * sizeof(*grown));
+        if (grown == NULL)
+            return VIEW_NONE;
+        c->lives = grown;
+    }
+    c->lives[c->life_count] = (struct life){.observer = *observer, .reached_ns = INT64_MIN};
+    return c->life_count++;
+}
+
+static bool is_newest(const struct correlator *c, const struct life *life)
+{
+    for (uint32_t i = 0; i < c->life_count; i++) {
+        if (strcmp(c->lives[i].observer.sensor, life->observer.sensor) == 0 &&
+            c->lives[i].observer.epoch > life->observer.epoch)
+            return false;
+    }
+    return true;
+}
+
+/* Will this life say nothing more? It said so, or it fell silent and another has begun. */
+static bool life_is_over(const struct correlator *c, const struct life *life, int64_t now_ns)
+{
+    return life->ended || (now_ns - life->heard_ns > CORRELATE_SILENT_NS && !is_newest(c, life));
+}
+
+/* How far the sensor's lives have all come in packet time: INT64_MAX when all are over, INT64_MIN when it was never
+ * heard. */
+static int64_t reported(const struct correlator *c, const char *sensor, int64_t now_ns)
+{
+    int64_t least = INT64_MAX;
+    bool any = false;
+    for (uint32_t i = 0; i < c->life_count; i++) {
+        const struct life *life = &c->lives[i];
+        if (strcmp(life->observer.sensor, sensor) != 0)
+            continue;
+        any = true;
+        if (life->reached_ns < least && !life_is_over(c, life, now_ns))
+            least = life->reached_ns;
+    }
+    return any ? least : INT64_MIN;
+}
+
+void correlator_heard(struct correlator *c, const char *sensor, int64_t now_ns, bool ended)
+{
+    struct life *newest = NULL;
+    for (uint32_t i = 0; i < c->life_count; i++) {
+        struct life *life = &c->lives[i];
+        if (strcmp(life->observer.sensor, sensor) == 0 &&
+            (newest == NULL || life->observer.epoch > newest->observer.epoch))
+            newest = life;
+    }
+    if (newest != NULL) {
+        newest->heard_ns = now_ns;
+        newest->ended = newest->ended || ended;
+    }
+    for (size_t i = 0; i < c->gate_count; i++) {
+        int side = side_of(&c->gates[i], sensor);
+        if (side < 0)
+            continue;
+        c->gates[i].ends[side].heard = true;
+        c->gates[i].ends[side].heard_ns = now_ns;
+    }
+}
+
+/* ---- conclusions */
+
+static bool room(void **array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    size_t wanted = *capacity == 0 ? 64 : *capacity * 2;
+    void *grown = realloc(*array, wanted * size);
+    if (grown == NULL)
+        return false;
+    *array = grown;
+    *capacity = wanted;
+    return true;
+}
+
+static struct flow_name name_of(const struct correlator *c, const struct view *v)
+{
+    return (struct flow_name){c->lives[v->observer].observer, v->flow};
+}
+
+static void give_up(struct correlator *c, struct gate *gate, uint32_t number, enum unlinked_reason reason,
+                    struct conclusions *out)
+{
+    const struct view *v = &gate->views.views[number];
+    if (room((void **)&out->unlinked, out->unlinked_count, &out->unlinked_capacity, sizeof(*out->unlinked))) {
+        struct unlinked *u = &out->unlinked[out->unlinked_count++];
+        *u = (struct unlinked){.view = name_of(c, v), .inside = v->side == SIDE_INSIDE, .reason = (uint8_t)reason};
+        memcpy(u->boundary, gate->boundary.name, sizeof(u->boundary));
+    } else {
+        out->failed = true;
+    }
+    views_remove(&gate->views, number);
+}
+
+static void learn_offset(struct gate *gate, int64_t offset_ns)
+{
+    if (gate->samples == 0) {
+        gate->offset_ns = offset_ns;
+        gate->spread_ns = OFFSET_SPREAD_MIN_NS;
+    }
+    int64_t away = offset_ns - gate->offset_ns;
+    gate->offset_ns += away / 8;
+    gate->spread_ns += (llabs(away) - gate->spread_ns) / 8;
+    if (gate->spread_ns < OFFSET_SPREAD_MIN_NS)
+        gate->spread_ns = OFFSET_SPREAD_MIN_NS;
+    gate->samples++;
+}
+
+static void make_link(struct correlator *c, struct gate *gate, uint32_t inside, uint32_t outside,
+                      const struct match *match, uint32_t candidates, struct conclusions *out)
+{
+    const struct view *a = &gate->views.views[inside], *b = &gate->views.views[outside];
+    if (room((void **)&out->links, out->link_count, &out->link_capacity, sizeof(*out->links))) {
+        struct link *link = &out->links[out->link_count++];
+        match_link(a, b, match, link);
+        memcpy(link->boundary, gate->boundary.name, sizeof(link->boundary));
+        link->inside = name_of(c, a);
+        link->outside = name_of(c, b);
+        link->candidates = candidates;
+    } else {
+        out->failed = true;
+    }
+    if (match->strong && llabs(match->offset_ns) <= gate->boundary.tolerance_ns)
+        learn_offset(gate, match->offset_ns);
+    views_remove(&gate->views, inside);
+    views_remove(&gate->views, outside);
+}
+
+/* ---- candidates */
+
+struct candidate {
+    uint32_t number;
+    struct match match;
+};
+
+struct candidates {
+    struct candidate list[CORRELATE_CANDIDATES_MAX];
+    uint32_t count;
+    bool crowded;
+};
+
+static void find_candidates(const struct gate *gate, uint32_t number, struct candidates *ret)
+{
+    uint32_t numbers[CORRELATE_CANDIDATES_MAX];
+    uint32_t found = views_candidates(&gate->views, number, gate->boundary.tolerance_ns, numbers, &ret->crowded);
+    const struct view *v = &gate->views.views[number];
+    ret->count = 0;
+    for (uint32_t i = 0; i < found; i++) {
+        const struct view *u = &gate->views.views[numbers[i]];
+        struct candidate *next = &ret->list[ret->count];
+        const struct view *inside = v->side == SIDE_INSIDE ? v : u, *outside = v->side == SIDE_INSIDE ? u : v;
+        if (match_views(inside, outside, &gate->boundary, &next->match)) {
+            next->number = numbers[i];
+            ret->count++;
+        }
+    }
+}
+
+static int64_t away(const struct gate *gate, const struct match *match)
+{
+    return llabs(match->offset_ns - gate->offset_ns);
+}
+
+/* The one that is singled out, or NULL. */
+static const struct candidate *single_out(const struct gate *gate, const struct candidates *candidates)
+{
+    bool timed = gate->samples >= OFFSET_SAMPLES;
+    const struct candidate *best = NULL;
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        const struct candidate *k = &candidates->list[i];
+        if (best == NULL || k->match.score > best->match.score ||
+            (k->match.score == best->match.score && away(gate, &k->match) < away(gate, &best->match)))
+            best = k;
+    }
+    if (best == NULL || candidates->crowded)
+        return NULL;
+    if (timed && !best->match.strong && away(gate, &best->match) > OFFSET_ALONE_NS + 20 * gate->spread_ns)
+        return NULL;
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        const struct candidate *k = &candidates->list[i];
+        if (k == best || best->match.score - k->match.score >= SCORE_LEAD)
+            continue;
+        int64_t near = away(gate, &best->match), far = away(gate, &k->match);
+        if (!timed || near > 6 * gate->spread_ns || far < 6 * near || far < 12 * gate->spread_ns + 5000000)
+            return NULL;
+    }
+    return best;
+}
+
+/* ---- deciding */
+
+/* Links `number` if a strong candidate is the only one, in both directions. */
+static bool decide_strong(struct correlator *c, struct gate *gate, uint32_t number, struct conclusions *out)
+{
+    struct candidates mine, theirs;
+    const struct candidate *strong = NULL;
+    find_candidates(gate, number, &mine);
+    for (uint32_t i = 0; i < mine.count; i++) {
+        if (!mine.list[i].match.strong)
+            continue;
+        if (strong != NULL)
+            return false;
+        strong = &mine.list[i];
+    }
+    if (strong == NULL)
+        return false;
+    find_candidates(gate, strong->number, &theirs);
+    for (uint32_t i = 0; i < theirs.count; i++) {
+        if (theirs.list[i].match.strong && theirs.list[i].number != number)
+            return false;
+    }
+    bool inside = gate->views.views[number].side == SIDE_INSIDE;
+    make_link(c, gate, inside ? number : strong->number, inside ? strong->number : number, &strong->match, mine.count,
+              out);
+    return true;
+}
+
+static bool window_is_over(const struct gate *gate, const struct view *v)
+{
+    return gate->ends[other_side(v->side)].listened_ns - v->stamp_ns >= gate->boundary.window_ns;
+}
+
+/* Can no rival of this view come any more? */
+static bool is_settled(const struct gate *gate, const struct view *v)
+{
+    if (window_is_over(gate, v))
+        return true;
+    return gate->reported_ns >= v->first_ns + gate->boundary.tolerance_ns + CORRELATE_SETTLE_NS;
+}
+
+/* Links a settled view if one candidate is singled out in both directions and is settled too. *ret_open: a candidate is
+ * not settled yet, so ask again. */
+static bool decide(struct correlator *c, struct gate *gate, uint32_t number, struct conclusions *out,
+                   uint32_t *ret_candidates, bool *ret_open)
+{
+    struct candidates mine, theirs;
+    find_candidates(gate, number, &mine);
+    *ret_candidates = mine.crowded ? CORRELATE_CANDIDATES_MAX : mine.count;
+    *ret_open = false;
+    for (uint32_t i = 0; i < mine.count; i++)
+        *ret_open = *ret_open || !is_settled(gate, &gate->views.views[mine.list[i].number]);
+    const struct candidate *best = *ret_open ? NULL : single_out(gate, &mine);
+    if (best == NULL)
+        return false;
+    find_candidates(gate, best->number, &theirs);
+    const struct candidate *back = single_out(gate, &theirs);
+    if (back == NULL || back->number != number)
+        return false;
+    bool inside = gate->views.views[number].side == SIDE_INSIDE;
+    make_link(c, gate, inside ? number : best->number, inside ? best->number : number, &best->match,
+              mine.count > theirs.count ? mine.count : theirs.count, out);
+    return true;
+}
+
+static enum unlinked_reason reason_of(const struct view *v, uint32_t candidates)
+{
+    if (candidates > 0)
+        return UNLINKED_AMBIGUOUS;
+    return v->side == SIDE_INSIDE && (v->evidence & FLOW_HAS_SRC_ISN) != 0 ? UNLINKED_BLOCKED_OR_LOCAL
+                                                                           : UNLINKED_NO_PARTNER;
+}
+
+/* One waiting view; it may be gone afterwards, and so may another (its partner). */
+static void look_at(struct correlator *c, struct gate *gate, uint32_t number, int64_t now_ns, struct conclusions *out)
+{
+    struct view *v = &gate->views.views[number];
+    bool over = window_is_over(gate, v), expired = now_ns - v->arrived_ns >= CORRELATE_WAIT_MAX_NS;
+    if (!over && !expired && (v->tried || !is_settled(gate, v)))
+        return;
+    uint32_t candidates;
+    bool open;
+    if (decide(c, gate, number, out, &candidates, &open))
+        return;
+    if (expired || (over && !open))
+        give_up(c, gate, number, reason_of(v, candidates), out);
+    else
+        v->tried = !open;
+}
+
+void correlator_run(struct correlator *c, int64_t now_ns, struct conclusions *out)
+{
+    int64_t passed = c->ran_ns == 0 ? 0 : now_ns - c->ran_ns;
+    c->ran_ns = now_ns;
+    for (size_t g = 0; g < c->gate_count; g++) {
+        struct gate *gate = &c->gates[g];
+        gate->reported_ns = INT64_MAX;
+        for (int side = 0; side < SIDE_COUNT; side++) {
+            struct end *end = &gate->ends[side];
+            int64_t reach = reported(c, sensor_of(gate, side), now_ns);
+            if ((end->heard && now_ns - end->heard_ns <= CORRELATE_SILENT_NS) || reach == INT64_MAX)
+                end->listened_ns += passed;
+            gate->reported_ns = reach < gate->reported_ns ? reach : gate->reported_ns;
+        }
+        /* Decisions remove the view and perhaps another: places are walked by number, which stays. */
+        for (uint32_t number = 0; number < gate->views.capacity; number++) {
+            if (gate->views.views[number].used)
+                look_at(c, gate, number, now_ns, out);
+        }
+    }
+}
+
+/* ---- records */
+
+static void evict_oldest(struct correlator *c, struct gate *gate, struct conclusions *out)
+{
+    give_up(c, gate, gate->views.oldest, UNLINKED_EVICTED, out);
+}
+
+/* A flow's first record makes a view; later ones add to it while it waits. A flow that was decided upon is not taken up
+ * again: two links must never claim it. */
+static void gate_add(struct correlator *c, struct gate *gate, enum side side, uint32_t life, const struct flow *flow,
+                     int64_t now_ns, struct conclusions *out)
+{
+    uint32_t number = views_find(&gate->views, side, life, flow->flow);
+    if (number != VIEW_NONE) {
+        if (flow->report == 0)
+            return; /* the same record again */
+        if (!view_merge(&gate->views.views[number], flow))
+            return;
+        gate->views.views[number].tried = false;
+        views_rechain(&gate->views, number);
+    } else {
+        if (flow->report != 0)
+            return;
+        struct view view;
+        view_from_flow(&view, flow);
+        view.observer = life;
+        view.side = (uint8_t)side;
+        view.arrived_ns = now_ns;
+        view.stamp_ns = gate->ends[other_side(side)].listened_ns;
+        if (gate->views.count == CORRELATE_VIEWS_MAX)
+            evict_oldest(c, gate, out);
+        number = views_add(&gate->views, &view);
+        if (number == VIEW_NONE) {
+            out->failed = true;
+            return;
+        }
+    }
+    decide_strong(c, gate, number, out);
+}
+
+static void add_rows(struct correlator *c, struct gate *only, const struct flow_batch *flows, int64_t now_ns,
+                     struct conclusions *out)
+{
+    for (uint32_t o = 0; o < flows->observer_count; o++) {
+        uint32_t life = life_get(c, &flows->observers[o]);
+        if (life == VIEW_NONE) {
+            out->failed = true;
+            return;
+        }
+        c->lives[life].heard_ns = now_ns;
+        int64_t reached = c->lives[life].reached_ns;
+        for (uint32_t row = 0; row < flows->rows; row++) {
+            if (flows->observer[row] == o && flows->last_time[row] > reached)
+                reached = flows->last_time[row];
+        }
+        for (size_t g = 0; g < c->gate_count; g++) {
+            struct gate *gate = &c->gates[g];
+            int side = only == NULL || only == gate ? side_of(gate, flows->observers[o].sensor) : -1;
+            for (uint32_t row = 0; side >= 0 && row < flows->rows; row++) {
+                struct flow flow;
+                if (flows->observer[row] != o)
+                    continue;
+                flow_batch_get(flows, row, &flow);
+                gate_add(c, gate, (enum side)side, life, &flow, now_ns, out);
+            }
+        }
+        c->lives[life].reached_ns = reached;
+    }
+}
+
+void correlator_add(struct correlator *c, const struct flow_batch *flows, int64_t now_ns, struct conclusions *out)
+{
+    add_rows(c, NULL, flows, now_ns, out);
+}
+
+void correlator_restore(struct correlator *c, const char *boundary, const struct flow_batch *flows, int64_t now_ns,
+                        struct conclusions *out)
+{
+    struct gate *gate = gate_find(c, boundary);
+    if (gate != NULL)
+        add_rows(c, gate, flows, now_ns, out);
+}

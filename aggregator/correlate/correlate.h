@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Correlate: which two views are one connection, seen before and after a boundary?
+ *
+ * A streaming join for each configured boundary. Every flow of the inside and of the outside sensor becomes a waiting
+ * view with its first record (later records of the flow add evidence while it waits), and leaves as half of a link or as
+ * given up, with the reason. Evidence, strongest first:
+ *
+ *   SEQUENCE_NUMBERS  TCP initial sequence numbers of both directions
+ *   INITIAL_SEQUENCE  the initiator's alone, and an unchanged peer
+ *   DIGESTS           keyed payload digests and an unchanged peer, or both digests
+ *   ICMP_ECHO         echo sequence, payload digest and an unchanged peer
+ *   TUPLE             nothing translated
+ *
+ * What cannot repeat by chance (two initial sequence numbers, or one with a time stamp origin or IP id; two IP ids) links
+ * at once. What can (equal payloads) is decided only when no rival can come any more: both sensors have reported packets
+ * CORRELATE_SETTLE_NS later, or have ended, or the window is over. Rivals are then told apart by further evidence, at
+ * last by time; where nothing singles one out, in both directions, the views are given up as ambiguous. A wrong link is
+ * worse than none.
+ *
+ * Waiting: a view waits `window_ns`, counted only while the other side's sensor is heard, so that an outage of a
+ * sensor, or of the aggregator, does not cost links; at most CORRELATE_WAIT_MAX_NS. At most CORRELATE_VIEWS_MAX views wait at a
+ * boundary (about 400 bytes each); the oldest is given up for a new one, as `evicted`.
+ *
+ * Pure: no clock, no I/O. `now_ns` must not run backwards. One thread. The same input in the same order gives the same
+ * conclusions. */
+#ifndef PAVO_AGGREGATOR_CORRELATE_H
+#define PAVO_AGGREGATOR_CORRELATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "aggregator/link.h"
+#include "common/flow.h"
+#include "common/result.h"
+
+#define CORRELATE_VIEWS_MAX (1u << 19)
+#define CORRELATE_BOUNDARIES_MAX 64u
+#define CORRELATE_CANDIDATES_MAX 64u /* views sharing a key that are looked at; beyond it is crowded: ambiguous */
+#define CORRELATE_SETTLE_NS (65ll * 1000000000) /* a sensor's usual status interval, and time to send */
+#define CORRELATE_SILENT_NS (30ll * 1000000000) /* not heard so long: the window's clock stands */
+#define CORRELATE_WAIT_MAX_NS (600ll * 1000000000)
+#define CORRELATE_WINDOW_DEFAULT_NS (120ll * 1000000000)
+#define CORRELATE_TOLERANCE_DEFAULT_NS (2ll * 1000000000)
+
+struct boundary {
+    char name[BOUNDARY_NAME_MAX];
+    char inside[SENSOR_NAME_MAX], outside[SENSOR_NAME_MAX];
+    int64_t window_ns;    /* how long a view waits for its partner */
+    int64_t tolerance_ns; /* how far first packets may lie apart, clock offset included */
+};
+
+struct correlator;
+
+MUST_CHECK enum result correlator_new(struct correlator **ret_correlator, struct error *err);
+void correlator_destroy(struct correlator **correlator);
+
+/* Takes the boundaries from now on. One whose name and sensors stay keeps its waiting views; the views of one that goes
+ * are forgotten. RESULT_REJECT: a bad or repeated name, inside = outside, more than CORRELATE_BOUNDARIES_MAX. */
+MUST_CHECK enum result correlator_configure(struct correlator *correlator, const struct boundary *boundaries,
+                                            size_t count, struct error *err);
+
+/* What was concluded; the caller starts with zeros, the correlator appends. */
+struct conclusions {
+    struct link *links; /* owned */
+    size_t link_count, link_capacity;
+    struct unlinked *unlinked; /* owned */
+    size_t unlinked_count, unlinked_capacity;
+    bool failed; /* out of memory: some were dropped */
+};
+void conclusions_fini(struct conclusions *conclusions);
+
+/* Flow records of one or more observers. */
+void correlator_add(struct correlator *correlator, const struct flow_batch *flows, int64_t now_ns,
+                    struct conclusions *conclusions);
+
+/* The same for one boundary alone, after a restart: flows that were waiting there, in the order they came. */
+void correlator_restore(struct correlator *correlator, const char *boundary, const struct flow_batch *flows,
+                        int64_t now_ns, struct conclusions *conclusions);
+
+/* The sensor was heard. `ended`: this life of it has said its last word, as a sensor that reads files does. */
+void correlator_heard(struct correlator *correlator, const char *sensor, int64_t now_ns, bool ended);
+
+/* Time has passed: decides what is decidable and gives up what has waited long enough. */
+void correlator_run(struct correlator *correlator, int64_t now_ns, struct conclusions *conclusions);
+
+/* Views waiting at a boundary. */
+size_t correlator_waiting(const struct correlator *correlator, const char *boundary);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the correlator: views, their table, and how well two of them fit. Not for other stages. */
+#ifndef PAVO_AGGREGATOR_CORRELATE_INTERNAL_H
+#define PAVO_AGGREGATOR_CORRELATE_INTERNAL_H
+
+#include "aggregator/correlate/correlate.h"
+
+enum side { SIDE_INSIDE, SIDE_OUTSIDE, SIDE_COUNT };
+enum half { HALF_SRC, HALF_DST, HALF_COUNT };
+
+/* What a view is found by. KEY_NAME is its own name, the others are evidence. */
+enum key_kind {
+    KEY_NAME,
+    KEY_ISN_SRC,  /* a TCP initial sequence number, whichever way */
+    KEY_ISN_DST,
+    KEY_PEER_SRC, /* an end that may be untranslated, and the payload sent to it (or by it, if that is all) */
+    KEY_PEER_DST,
+    KEY_DIGESTS,  /* both payloads */
+    KEY_TUPLE,    /* both ends */
+    KEY_COUNT
+};
+
+#define VIEW_NONE UINT32_MAX
+
+struct view {
+    struct link_endpoint ends[HALF_COUNT]; /* src, dst */
+    uint64_t digest[HALF_COUNT];
+    uint64_t payload[HALF_COUNT], packets[HALF_COUNT];
+    uint64_t flow;
+    int64_t first_ns, last_ns;
+    int64_t arrived_ns;  /* correlator time */
+    int64_t stamp_ns;    /* the other side's listening clock then */
+    uint32_t isn[HALF_COUNT], timestamp[HALF_COUNT];
+    uint32_t evidence;   /* enum flow_evidence */
+    uint32_t observer;   /* index in correlator.lives */
+    uint16_t ip_id[HALF_COUNT];
+    uint16_t icmp_sequence;
+    uint8_t protocol, direction, side;
+    bool tried;          /* decided upon once without success: again at the end of its window */
+    bool used;           /* the place holds a view */
+    uint8_t key_set;     /* bit k: keys[k] is set and chained */
+    uint32_t older, newer; /* in order of arrival; `newer` chains free places */
+    uint64_t bases[KEY_COUNT]; /* hash of the evidence, without time slot and side */
+    uint64_t keys[KEY_COUNT];  /* as chained */
+    uint32_t next[KEY_COUNT], previous[KEY_COUNT]; /* in the chain: view numbers */
+};
+
+/* Waiting views of one boundary. View numbers stay while a view waits; pointers do not outlast views_add. */
+struct views {
+    struct view *views; /* owned */
+    uint32_t capacity, count, free;
+    uint32_t oldest, newest;
+    uint32_t *heads[KEY_COUNT]; /* owned: chains by kind */
+    uint32_t head_count;        /* a power of two */
+    int64_t slot_ns;            /* evidence that repeats is kept apart by time */
+};
+void views_init(struct views *views, int64_t slot_ns);
+void views_fini(struct views *views);
+/* A place for a copy of `view`, chained by its evidence. VIEW_NONE: out of memory. */
+uint32_t views_add(struct views *views, const struct view *view);
+void views_remove(struct views *views, uint32_t number);
+/* The view's evidence has changed. */
+void views_rechain(struct views *views, uint32_t number);
+uint32_t views_find(const struct views *views, enum side side, uint32_t observer, uint64_t flow);
+/* Views of the other side that share a key with `number` and whose first packets lie within `tolerance_ns` (or that share
+ * an initial sequence number), each once, at most CORRELATE_CANDIDATES_MAX. *ret_crowded: there were more. */
+uint32_t views_candidates(const struct views *views, uint32_t number, int64_t tolerance_ns,
+                          uint32_t ret_numbers[static CORRELATE_CANDIDATES_MAX], bool *ret_crowded);
+
+void view_from_flow(struct view *view, const struct flow *flow);
+/* A later report of the same flow. True: the evidence has changed. */
+bool view_merge(struct view *view, const struct flow *flow);
+
+/* How two views fit. */
+struct match {
+    uint32_t evidence; /* enum link_evidence; named after the inside view's halves */
+    uint8_t method;    /* Pavo__Link__Method */
+    bool swapped;      /* the outside view has src and dst the other way round */
+    bool strong;       /* cannot be chance */
+    int score;         /* for comparing rivals */
+    int64_t offset_ns; /* outside first_ns - inside first_ns */
+};
+/* False: they are not one connection. */
+bool match_views(const struct view *inside, const struct view *outside, const struct boundary *boundary,
+                 struct match *ret_match);
+/* The link two views make; names are the caller's to fill in. */
+void match_link(const struct view *inside, const struct view *outside, const struct match *match, struct link *ret_link);
+
+#endif

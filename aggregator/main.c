@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pavo-aggregator: start, signals, end. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "aggregator/aggregator.h"
+#include "common/log.h"
+
+enum { EXIT_USAGE = 2 };
+
+static void reload(struct aggregator *aggregator, int argc, char **argv)
+{
+    struct config config;
+    struct error err;
+    enum result r = config_read(argc, argv, &config, &err);
+    if (r == RESULT_OK) {
+        r = aggregator_reload(aggregator, &config, &err);
+        config_fini(&config);
+    }
+    if (r == RESULT_OK)
+        log_notice("configuration and keys are read again");
+    else
+        log_error("nothing is changed: %s", err.text);
+}
+
+/* Until a signal says to end, or it cannot go on. */
+static int run(struct aggregator *aggregator, const sigset_t *signals, int argc, char **argv)
+{
+    for (;;) {
+        struct error err;
+        const struct timespec tick = {.tv_nsec = 500000000};
+        int number = sigtimedwait(signals, NULL, &tick);
+        if (number == SIGHUP) {
+            reload(aggregator, argc, argv);
+        } else if (number == SIGTERM || number == SIGINT) {
+            log_notice("ending: %s", number == SIGTERM ? "terminated" : "interrupted");
+            return EXIT_SUCCESS;
+        } else if (aggregator_failed(aggregator, &err)) {
+            log_error("the store cannot go on, nothing acknowledged is lost; start again: %s", err.text);
+            return EXIT_FAILURE;
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    struct error err;
+    enum result r = config_read(argc, argv, &config, &err);
+    if (r == RESULT_END)
+        return EXIT_SUCCESS;
+    if (r != RESULT_OK) {
+        fprintf(stderr, "pavo-aggregator: %s\n", err.text);
+        return EXIT_USAGE;
+    }
+    log_init("pavo-aggregator", config.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before threads: they inherit it */
+    signal(SIGPIPE, SIG_IGN);
+
+    struct aggregator *aggregator;
+    r = aggregator_start(&config, &aggregator, &err);
+    config_fini(&config);
+    if (r != RESULT_OK) {
+        log_error("%s", err.text);
+        return EXIT_FAILURE;
+    }
+    struct aggregator_endpoints doors = aggregator_endpoints(aggregator);
+    log_notice("ready intake=%s publish=%s answer=%s", doors.intake, doors.publish, doors.answer);
+    int status = run(aggregator, &signals, argc, argv);
+    aggregator_stop(&aggregator);
+    log_notice("ended");
+    return status;
+}
