@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "aggregator/cli/cli.h"
+#include "aggregator/cli/keys.h"
 #include "common/nearest.h"
 
 static const struct {
@@ -18,6 +19,7 @@ static const struct {
     {"links", "connections seen on both sides of a boundary", cli_links},
     {"watch", "flows, links and losses as they come in", cli_watch},
     {"sensors", "what each sensor saw, sent and dropped", cli_sensors},
+    {"keys", "make, enrol and show keys", cli_keys},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
