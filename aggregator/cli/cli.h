@@ -66,7 +66,6 @@ bool cli_time(const char *option, const char *text, int64_t *ret_ns);
 
 /* The sub-commands: argv[0] is the name, the rest is theirs. They return an exit code. */
 int cli_find(struct cli *cli, int argc, char **argv);
-int cli_keys(struct cli *cli, int argc, char **argv);
 int cli_links(struct cli *cli, int argc, char **argv);
 int cli_nat(struct cli *cli, int argc, char **argv);
 int cli_sensors(struct cli *cli, int argc, char **argv);

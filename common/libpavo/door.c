@@ -11,6 +11,7 @@
 #include <zmq.h>
 
 #include "common/bus.h"
+#include "common/clock.h"
 
 enum result door_endpoint(const char *aggregator, const char *given, unsigned step,
                           char ret_endpoint[static DOOR_TEXT_MAX], struct error *err)
@@ -41,7 +42,7 @@ enum result door_endpoint(const char *aggregator, const char *given, unsigned st
 }
 
 #define EVENTS                                                                                                         \
-    (ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |                                                                       \
+    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |                                                 \
      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |      \
      ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
@@ -89,26 +90,31 @@ void door_close(struct door *door)
 static void note(struct door *door, uint16_t event)
 {
     switch (event) {
+    case ZMQ_EVENT_CONNECTED:
+        door->shaking_ns = clock_monotonic_ns();
+        break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         door->state = DOOR_OPEN;
         door->reason = 0;
-        door->failed = 0;
+        door->shaking_ns = 0;
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: /* it hung up */
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-        if (++door->failed >= DOOR_HANDSHAKES || event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-            door->state = DOOR_REFUSED;
+        door->state = DOOR_REFUSED;
+        door->shaking_ns = 0;
         break;
     case ZMQ_EVENT_DISCONNECTED:
         if (door->state == DOOR_OPEN) {
             door->state = DOOR_CONNECTING;
             door->reason = ECONNRESET;
         }
+        door->shaking_ns = 0;
         break;
     case ZMQ_EVENT_CLOSED: /* an attempt that did not come as far as a handshake */
         if (door->state == DOOR_CONNECTING && door->reason == 0)
             door->reason = ECONNREFUSED;
+        door->shaking_ns = 0;
         break;
     default:
         break;
@@ -128,6 +134,8 @@ void door_watch(struct door *door)
         }
     }
     zmq_msg_close(&frame);
+    if (door->shaking_ns != 0 && clock_monotonic_ns() - door->shaking_ns > DOOR_HANDSHAKE_NS)
+        door->state = DOOR_REFUSED;
 }
 
 const char *door_text(const struct door *door, const char *key_name, char text[static DOOR_TEXT_MAX])

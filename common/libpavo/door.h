@@ -13,18 +13,18 @@
 enum door_state {
     DOOR_CONNECTING, /* nothing heard yet, or the last connection attempt failed: see `reason` */
     DOOR_OPEN,       /* the CURVE handshake succeeded */
-    DOOR_REFUSED,    /* the aggregator does not let this key in; it is asked again at every reconnection. A refused key
-                        is told nothing, so this is concluded from DOOR_HANDSHAKES handshakes that ended early */
+    DOOR_REFUSED,    /* the aggregator does not let this key in. It tells a refused key nothing, so this is concluded
+                        from a handshake that ended early or took longer than DOOR_HANDSHAKE_NS. libzmq goes on trying */
 };
 
-#define DOOR_HANDSHAKES 3
+#define DOOR_HANDSHAKE_NS (3 * 1000000000ll)
 
 struct door {
     void *socket;  /* zmq_close by door_close */
     void *monitor; /* PAIR of socket events */
     enum door_state state;
     int reason;         /* errno of the last failed attempt; 0 none */
-    unsigned failed;    /* handshakes in a row */
+    int64_t shaking_ns; /* a handshake is under way since; 0 none */
     char endpoint[256]; /* as people know it */
 };
 
