@@ -13,6 +13,7 @@
 
 #define TICK_MS 250
 #define SUBSCRIPTION_MAX 256 /* bytes of a subscription frame */
+#define MESSAGE_MAX 4096     /* libzmq measures the commands of CURVE's handshake by it too: INITIATE takes 300 and more */
 
 struct publisher {
     void *socket;
@@ -211,7 +212,7 @@ enum result publisher_start(void *zmq_context, const char *endpoint, const struc
     enum result r = queue_new(PUBLISH_QUEUE_BYTES, &p->queue, err);
     if (r == RESULT_OK)
         r = bus_bind(zmq_context, ZMQ_XPUB, endpoint, BUS_PUBLISH_PORT, keys, "reader", PUBLISH_SUBSCRIBER_MESSAGES,
-                     SUBSCRIPTION_MAX, &p->socket, err);
+                     MESSAGE_MAX, &p->socket, err);
     if (r != RESULT_OK) {
         queue_destroy(&p->queue);
         free(p);
