@@ -99,7 +99,7 @@ static bool take(void *context, Pavo__Reply **reply)
 }
 
 static const char *const columns[] = {"TIME", "BOUNDARY", "PROTO", "INSIDE", "OUTSIDE", "PEER", "TRANSLATED",
-                                      ">CONFIDENCE", "BY", "EVIDENCE", NULL};
+                                      ">CONFIDENCE", "BY", NULL};
 
 /* The connection's two faces: what stands on the inside, what it became, and who is at the other end. */
 static void link_cells(const struct cli *cli, struct table *table, const Pavo__Link *link)
@@ -107,7 +107,7 @@ static void link_cells(const struct cli *cli, struct table *table, const Pavo__L
     static const Pavo__NatBinding nothing = PAVO__NAT_BINDING__INIT;
     const Pavo__NatBinding *b = link->binding == NULL ? &nothing : link->binding;
     char time[TIME_TEXT_MAX], protocol[SHOW_MAX], inside[SHOW_MAX], outside[SHOW_MAX], peer[SHOW_MAX], confidence[SHOW_MAX];
-    char event[MESSAGE_WORD_MAX], evidence[256];
+    char event[MESSAGE_WORD_MAX];
     bool inbound = b->event == PAVO__NAT_BINDING__EVENT__DNAT;
     snprintf(confidence, sizeof(confidence), "%u %%", link->confidence);
     const char *cells[] = {
@@ -120,7 +120,6 @@ static void link_cells(const struct cli *cli, struct table *table, const Pavo__L
         b->event == PAVO__NAT_BINDING__EVENT__NONE ? "no" : message_word(&pavo__nat_binding__event__descriptor, (int)b->event, event),
         confidence,
         show_method(link->method),
-        show_evidence(link->evidence, evidence, sizeof(evidence)),
     };
     table_row(table, cells);
 }

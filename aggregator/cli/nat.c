@@ -121,6 +121,19 @@ static void print_answer(const struct nat *nat, const Pavo__Link *link)
                link->offset_ns < 0 ? "earlier" : "later");
 }
 
+/* Why a view has no partner, by the aggregator's own word. NULL: it gave none. */
+static const Pavo__Unlinked *why_unlinked(const struct nat *nat, const struct view *view)
+{
+    for (size_t i = 0; i < nat->list.reply_count; i++) {
+        const Pavo__Reply *reply = nat->list.replies[i];
+        for (size_t u = 0; u < reply->n_unlinked; u++) {
+            if (view_list_find(&nat->views, reply->unlinked[u]->view) == view)
+                return reply->unlinked[u];
+        }
+    }
+    return NULL;
+}
+
 static size_t unlinked_count(const struct nat *nat)
 {
     size_t count = 0;
@@ -131,13 +144,13 @@ static size_t unlinked_count(const struct nat *nat)
 
 static void print_unlinked(const struct nat *nat)
 {
-    int64_t now = clock_wall_ns();
     if (unlinked_count(nat) == 0)
         return;
     printf("\nSeen on one side only:\n");
     for (size_t i = 0; i < nat->views.count; i++) {
         const struct view *view = &nat->views.views[i];
         char time[TIME_TEXT_MAX], src[ADDRESS_TEXT_MAX], dst[ADDRESS_TEXT_MAX], protocol[SHOW_MAX];
+        const Pavo__Unlinked *why = why_unlinked(nat, view);
         if (view->linked)
             continue;
         printf("  %s  %s: %s to %s, %s %s (flow %" PRIu64 ")\n      %s\n",
@@ -145,7 +158,7 @@ static void print_unlinked(const struct nat *nat)
                address_port_text(flow_src(&view->flow), view->flow.src_port, src),
                address_port_text(flow_dst(&view->flow), view->flow.dst_port, dst),
                show_protocol(view->flow.protocol, protocol), flow_state_name(view->flow.state), view->flow.flow,
-               nat_unlinked_reason(&view->flow, now));
+               nat_unlinked_reason(why == NULL ? NULL : why->reason));
     }
 }
 
@@ -216,7 +229,6 @@ static void set(json_t *object, const char *key, json_t *value)
 
 static void print_json(const struct nat *nat)
 {
-    int64_t now = clock_wall_ns();
     for (size_t i = 0; i < nat->list.count; i++) {
         const Pavo__Link *link = nat->list.links[i];
         char sentence[5 * SHOW_MAX];
@@ -233,7 +245,11 @@ static void print_json(const struct nat *nat)
             continue;
         json_t *object = json_object();
         set(object, "unlinked", view_json(view));
-        set(object, "reason", json_string(nat_unlinked_reason(&view->flow, now)));
+        const Pavo__Unlinked *why = why_unlinked(nat, view);
+        if (why != NULL) {
+            set(object, "boundary", json_string(why->boundary));
+            set(object, "reason", json_string(why->reason));
+        }
         put_line(object);
     }
     if (nat->coverage != NULL) {

@@ -14,7 +14,7 @@
 /* "203.0.113.5:40312 was 10.0.1.17:51544, talking to 198.51.100.9:443". `port` 0: any was asked about. Returns `text`. */
 const char *nat_sentence(const Pavo__NatBinding *binding, struct address address, uint16_t port, char *text, size_t size);
 
-/* Why a view that has no link may have none, in a clause. */
-const char *nat_unlinked_reason(const struct flow *flow, int64_t now_ns);
+/* Why a view has no partner, in a sentence; `reason` as in proto Unlinked, NULL: none was given. */
+const char *nat_unlinked_reason(const char *reason);
 
 #endif

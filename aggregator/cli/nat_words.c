@@ -2,12 +2,10 @@
 /* What a binding says, from the side of the address that was asked about. */
 #include "aggregator/cli/nat.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "aggregator/cli/show.h"
-#include "common/clock.h"
 
 static bool is_asked(const Pavo__Endpoint *end, struct address address, uint16_t port)
 {
@@ -41,17 +39,18 @@ const char *nat_sentence(const Pavo__NatBinding *b, struct address address, uint
     return text;
 }
 
-/* How long a view may wait for its partner; the default window of a boundary. */
-#define STILL_POSSIBLE_NS (120 * NS_PER_S)
-
-const char *nat_unlinked_reason(const struct flow *flow, int64_t now_ns)
+const char *nat_unlinked_reason(const char *reason)
 {
-    if (now_ns - flow->last_time < STILL_POSSIBLE_NS)
-        return "no partner on the other side yet; it may still be found";
-    if (flow->protocol == IPPROTO_TCP &&
-        (flow->state == FLOW_STATE_S0 || flow->state == FLOW_STATE_REJ || flow->state == FLOW_STATE_RSTOS0))
-        return "an attempt without success: blocked at the boundary, or never meant to cross it";
-    if (flow->dst_packets == 0)
-        return "never answered: blocked at the boundary, or never meant to cross it";
-    return "nothing on the other side matched it: it ended at the boundary, or the other sensor did not see it";
+    static const char *const sentences[][2] = {
+        {"blocked_or_local", "an attempt seen on the inside alone: stopped at the boundary, or never meant to cross it"},
+        {"no_partner", "nothing on the other side fits: it ended at the boundary, or the other sensor did not see it"},
+        {"ambiguous", "several views on the other side fit, and nothing tells them apart"},
+        {"evicted", "given up early: too many views were waiting for a partner (see pavo sensors)"},
+        {"waiting", "no partner on the other side yet; it may still come"},
+    };
+    for (size_t i = 0; reason != NULL && i < sizeof(sentences) / sizeof(*sentences); i++) {
+        if (strcmp(reason, sentences[i][0]) == 0)
+            return sentences[i][1];
+    }
+    return reason != NULL && reason[0] != '\0' ? reason : "its sensor stands at no boundary";
 }
