@@ -12,7 +12,9 @@
 /* Time tells rivals apart once the clock offset is known from so many strong links. */
 #define OFFSET_SAMPLES 8
 #define OFFSET_SPREAD_MIN_NS 50000
-#define OFFSET_ALONE_NS 250000000 /* without a rival, as far as this from the known offset */
+#define OFFSET_ALONE_NS 20000000 /* without a rival, as far as this (and 20 spreads) from the known offset */
+/* A boundary rewrites IP identifications when so many of proven links have shown it, and most of them. */
+#define IDS_SAMPLES 8
 
 /* One life of a sensor. */
 struct life {
@@ -35,6 +37,7 @@ struct gate { /* a boundary at work */
     int64_t reported_ns; /* both sensors have reported what began before this; set at the begin of each run */
     unsigned samples; /* strong links seen */
     int64_t offset_ns, spread_ns;
+    uint64_t ids_agree, ids_differ; /* IP identifications in proven links */
 };
 
 struct correlator {
@@ -253,20 +256,6 @@ static struct flow_name name_of(const struct correlator *c, const struct view *v
     return (struct flow_name){c->lives[v->observer].observer, v->flow};
 }
 
-static void give_up(struct correlator *c, struct gate *gate, uint32_t number, enum unlinked_reason reason,
-                    struct conclusions *out)
-{
-    const struct view *v = &gate->views.views[number];
-    if (room((void **)&out->unlinked, out->unlinked_count, &out->unlinked_capacity, sizeof(*out->unlinked))) {
-        struct unlinked *u = &out->unlinked[out->unlinked_count++];
-        *u = (struct unlinked){.view = name_of(c, v), .inside = v->side == SIDE_INSIDE, .reason = (uint8_t)reason};
-        memcpy(u->boundary, gate->boundary.name, sizeof(u->boundary));
-    } else {
-        out->failed = true;
-    }
-    views_remove(&gate->views, number);
-}
-
 static void learn_offset(struct gate *gate, int64_t offset_ns)
 {
     if (gate->samples == 0) {
@@ -295,6 +284,10 @@ static void make_link(struct correlator *c, struct gate *gate, uint32_t inside, 
     } else {
         out->failed = true;
     }
+    if (match->proven) {
+        gate->ids_agree += match->ids_agree;
+        gate->ids_differ += match->ids_differ;
+    }
     if (match->strong && llabs(match->offset_ns) <= gate->boundary.tolerance_ns)
         learn_offset(gate, match->offset_ns);
     views_remove(&gate->views, inside);
@@ -314,6 +307,16 @@ struct candidates {
     bool crowded;
 };
 
+/* Payloads repeat, IP identifications seldom: where the boundary leaves them alone, a difference forbids what only
+ * payload and addresses suggest. */
+static bool ids_forbid(const struct gate *gate, const struct match *match)
+{
+    bool rewrites = gate->ids_differ >= IDS_SAMPLES && gate->ids_differ > gate->ids_agree;
+    return match->ids_differ > 0 && !match->strong && !rewrites &&
+           match->method != PAVO__LINK__METHOD__SEQUENCE_NUMBERS &&
+           match->method != PAVO__LINK__METHOD__INITIAL_SEQUENCE;
+}
+
 static void find_candidates(const struct gate *gate, uint32_t number, struct candidates *ret)
 {
     uint32_t numbers[CORRELATE_CANDIDATES_MAX];
@@ -324,11 +327,35 @@ static void find_candidates(const struct gate *gate, uint32_t number, struct can
         const struct view *u = &gate->views.views[numbers[i]];
         struct candidate *next = &ret->list[ret->count];
         const struct view *inside = v->side == SIDE_INSIDE ? v : u, *outside = v->side == SIDE_INSIDE ? u : v;
-        if (match_views(inside, outside, &gate->boundary, &next->match)) {
+        if (match_views(inside, outside, &gate->boundary, &next->match) && !ids_forbid(gate, &next->match)) {
             next->number = numbers[i];
             ret->count++;
         }
     }
+}
+
+/* Those that `number` might have been linked with do not become less doubtful by its going. */
+static void contest(struct gate *gate, uint32_t number)
+{
+    struct candidates mine;
+    find_candidates(gate, number, &mine);
+    for (uint32_t i = 0; i < mine.count; i++)
+        gate->views.views[mine.list[i].number].contested = true;
+}
+
+static void give_up(struct correlator *c, struct gate *gate, uint32_t number, enum unlinked_reason reason,
+                    struct conclusions *out)
+{
+    const struct view *v = &gate->views.views[number];
+    if (room((void **)&out->unlinked, out->unlinked_count, &out->unlinked_capacity, sizeof(*out->unlinked))) {
+        struct unlinked *u = &out->unlinked[out->unlinked_count++];
+        *u = (struct unlinked){.view = name_of(c, v), .inside = v->side == SIDE_INSIDE, .reason = (uint8_t)reason};
+        memcpy(u->boundary, gate->boundary.name, sizeof(u->boundary));
+    } else {
+        out->failed = true;
+    }
+    contest(gate, number);
+    views_remove(&gate->views, number);
 }
 
 static int64_t away(const struct gate *gate, const struct match *match)
@@ -415,7 +442,8 @@ static bool decide(struct correlator *c, struct gate *gate, uint32_t number, str
     for (uint32_t i = 0; i < mine.count; i++)
         *ret_open = *ret_open || !is_settled(gate, &gate->views.views[mine.list[i].number]);
     const struct candidate *best = *ret_open ? NULL : single_out(gate, &mine);
-    if (best == NULL)
+    if (best == NULL || (!best->match.strong && (gate->views.views[number].contested ||
+                                                 gate->views.views[best->number].contested)))
         return false;
     find_candidates(gate, best->number, &theirs);
     const struct candidate *back = single_out(gate, &theirs);
@@ -429,7 +457,7 @@ static bool decide(struct correlator *c, struct gate *gate, uint32_t number, str
 
 static enum unlinked_reason reason_of(const struct view *v, uint32_t candidates)
 {
-    if (candidates > 0)
+    if (candidates > 0 || v->contested)
         return UNLINKED_AMBIGUOUS;
     return v->side == SIDE_INSIDE && (v->evidence & FLOW_HAS_SRC_ISN) != 0 ? UNLINKED_BLOCKED_OR_LOCAL
                                                                            : UNLINKED_NO_PARTNER;

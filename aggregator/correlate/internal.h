@@ -37,6 +37,7 @@ struct view {
     uint16_t icmp_sequence;
     uint8_t protocol, direction, side;
     bool tried;          /* decided upon once without success: again at the end of its window */
+    bool contested;      /* a rival was given up: what is left must not be taken for the only one */
     bool used;           /* the place holds a view */
     uint8_t key_set;     /* bit k: keys[k] is set and chained */
     uint32_t older, newer; /* in order of arrival; `newer` chains free places */
@@ -77,6 +78,8 @@ struct match {
     uint8_t method;    /* Pavo__Link__Method */
     bool swapped;      /* the outside view has src and dst the other way round */
     bool strong;       /* cannot be chance */
+    bool proven;       /* strong without counting IP identifications */
+    uint8_t ids_agree, ids_differ; /* halves with an IP identification on both sides */
     int score;         /* for comparing rivals */
     int64_t offset_ns; /* outside first_ns - inside first_ns */
 };

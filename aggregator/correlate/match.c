@@ -53,8 +53,8 @@ static struct tally tally_digests(const struct view *a, const struct view *b, bo
     return t;
 }
 
-/* Zero is what a sender without identifications writes, and proves nothing; a NAT may rewrite them, so that a difference
- * does not forbid. */
+/* Zero is what a sender without identifications writes, and proves nothing. Whether a difference forbids depends on the
+ * boundary: some rewrite them (correlate.c learns it). */
 static struct tally tally_ip_ids(const struct view *a, const struct view *b, bool swapped)
 {
     uint32_t inside[2] = {a->ip_id[0], a->ip_id[1]}, outside[2] = {b->ip_id[0], b->ip_id[1]};
@@ -137,9 +137,12 @@ static bool match_way(const struct view *a, const struct view *b, const struct b
         return false;
     if (m.method == PAVO__LINK__METHOD__ICMP_ECHO)
         m.evidence |= LINK_ICMP_SEQUENCE;
-    int proof = (int)(WEIGHT_ISN * isn.agree + WEIGHT_TIMESTAMP * stamp.agree + WEIGHT_IP_ID * id.agree +
-                      WEIGHT_DIGEST * digest.agree);
+    int proof = (int)(WEIGHT_ISN * isn.agree + WEIGHT_TIMESTAMP * stamp.agree + WEIGHT_DIGEST * digest.agree);
+    m.proven = proof >= STRONG;
+    proof += (int)(WEIGHT_IP_ID * id.agree);
     m.strong = proof >= STRONG;
+    m.ids_agree = (uint8_t)id.agree;
+    m.ids_differ = (uint8_t)id.differ;
     m.score = proof + (int)(WEIGHT_PEER * ends) + (amounts == 2 ? WEIGHT_PAYLOAD : 0) +
               (packets == 2 ? WEIGHT_PACKETS : 0);
     *ret_match = m;
