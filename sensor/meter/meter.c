@@ -14,6 +14,8 @@
 
 enum {
     LOOKUPS = 32,             /* packets looked up together, so that their cache misses overlap */
+    FETCH_BUCKET = 3,         /* places ahead in a slot at which an entry's bucket, */
+    FETCH_ENTRY = 6,          /* and before that the entry itself, are fetched */
     REPORT_BYTES = 1u << 31,  /* a side's counters of bytes and packets must not pass 2^32 */
     PORT_SYSTEM_MAX = 1023,   /* RFC 6335 */
     PORT_EPHEMERAL = 32768,   /* where Linux begins; IANA's 49152 is above */
@@ -252,6 +254,26 @@ static void end_waiting(struct meter *m, uint32_t index, enum flow_end_reason re
     end(m, index, reason);
 }
 
+/* Entries come up in the order of their slot, and each is elsewhere in memory: those a few places behind `index` are
+ * fetched while it is dealt with. Ending one also needs its bucket, which only its key tells. */
+static void fetch_followers(const struct meter *m, uint32_t index)
+{
+    uint32_t follower = index;
+    for (unsigned place = 1; place <= FETCH_ENTRY; place++) {
+        follower = wheel_after(&m->wheels, follower);
+        if (follower == ENTRY_NONE)
+            return;
+        if (place == FETCH_BUCKET)
+            __builtin_prefetch(table_bucket(&m->table, table_hash(&m->table, &m->entries[follower].head.key)), 1);
+    }
+    const char *entry = (const char *)&m->entries[follower], *cold = (const char *)&m->colds[follower];
+    __builtin_prefetch(entry, 1);
+    __builtin_prefetch(entry + 64);
+    __builtin_prefetch(entry + 128);
+    __builtin_prefetch(cold);
+    __builtin_prefetch(cold + sizeof(*m->colds) - 1);
+}
+
 /* One flow must go so that another can come. */
 static void evict(struct meter *m)
 {
@@ -266,6 +288,7 @@ static void evict(struct meter *m)
     if (index == ENTRY_NONE)
         index = wheel_oldest(&m->wheels, WHEEL_ANSWERED);
     m->counts.flows_evicted++;
+    fetch_followers(m, index);
     end_waiting(m, index, FLOW_END_RESOURCES);
 }
 
@@ -504,6 +527,7 @@ static void handle_slot(struct meter *m, enum wheel_number wheel, uint64_t tick)
         return;
     do { /* what is put back goes behind `last` at most */
         index = wheel_first(&m->wheels, wheel, tick);
+        fetch_followers(m, index);
         wheel_take(&m->wheels, index);
         if (end_if_silent(m, index, m->now))
             continue;

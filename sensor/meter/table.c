@@ -45,11 +45,23 @@ static struct bucket *next_bucket(const struct table *t, struct bucket *b)
     return b + 1 == t->buckets + t->count ? t->buckets : b + 1;
 }
 
+static bool is_it(const struct table *t, const struct bucket *b, unsigned slot, const struct flow_key *key)
+{
+    return b->index[slot] != 0 && key_equal(&t->entries[b->index[slot] - 1].head.key, key);
+}
+
 /* Among equal tags, the one with the equal key. */
 static uint32_t find_here(const struct table *t, const struct bucket *b, const struct flow_key *key, uint16_t tag)
 {
-    for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
-        if (b->tag[slot] == tag && b->index[slot] != 0 && key_equal(&t->entries[b->index[slot] - 1].head.key, key))
+    for (unsigned base = 0; base < 8; base += 4) {
+        for (uint64_t lanes = table_lanes(b->tag + base, tag); lanes != 0; lanes &= lanes - 1) {
+            unsigned slot = base + (unsigned)__builtin_ctzll(lanes) / 16;
+            if (is_it(t, b, slot, key))
+                return b->index[slot] - 1;
+        }
+    }
+    for (unsigned slot = 8; slot < BUCKET_SLOTS; slot++) {
+        if (b->tag[slot] == tag && is_it(t, b, slot, key))
             return b->index[slot] - 1;
     }
     return ENTRY_NONE;

@@ -57,6 +57,12 @@ uint32_t wheel_last(const struct wheels *w, enum wheel_number wheel, uint64_t ti
     return previous == slot ? ENTRY_NONE : previous - SLOT_NODES;
 }
 
+uint32_t wheel_after(const struct wheels *w, uint32_t entry)
+{
+    uint32_t next = w->links[SLOT_NODES + entry].next;
+    return next < SLOT_NODES ? ENTRY_NONE : next - SLOT_NODES;
+}
+
 uint32_t wheel_oldest(struct wheels *w, enum wheel_number wheel)
 {
     uint64_t tick = w->lowest[wheel] > w->tick ? w->lowest[wheel] : w->tick;

@@ -50,6 +50,9 @@ void wheel_take(struct wheels *w, uint32_t entry);
 uint32_t wheel_first(const struct wheels *w, enum wheel_number wheel, uint64_t tick);
 uint32_t wheel_last(const struct wheels *w, enum wheel_number wheel, uint64_t tick);
 
+/* The entry behind `entry` in its slot, or ENTRY_NONE. */
+uint32_t wheel_after(const struct wheels *w, uint32_t entry);
+
 /* The entry that has waited longest in this wheel, or ENTRY_NONE when it is empty. */
 uint32_t wheel_oldest(struct wheels *w, enum wheel_number wheel);
 

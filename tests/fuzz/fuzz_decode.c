@@ -36,6 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t now = 1700000000000000000;
     while (c.left > 0) {
         unsigned length = cursor_u8(&c), more = cursor_u8(&c);
+        if (c.failed)
+            break;
         if (length > c.left)
             length = (unsigned)c.left;
         const uint8_t *bytes = cursor_take(&c, length);
