@@ -443,8 +443,11 @@ static void test_start_refuses(void **state)
     assert_null(shipper);
 }
 
-int main(void)
+/* An argument names the tests to run: test_shipper "*half_open*" */
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_everything_is_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_status_and_losses, setup, teardown),
