@@ -12,6 +12,7 @@
 /* Time tells rivals apart once the clock offset is known from so many strong links. */
 #define OFFSET_SAMPLES 8
 #define OFFSET_SPREAD_MIN_NS 50000
+#define OFFSET_RIVAL_NS 5000000  /* a rival must lie this (and 12 spreads) from the known offset */
 #define OFFSET_ALONE_NS 20000000 /* without a rival, as far as this (and 20 spreads) from the known offset */
 /* A boundary rewrites IP identifications when so many of proven links have shown it, and most of them. */
 #define IDS_SAMPLES 8
@@ -334,13 +335,25 @@ static void find_candidates(const struct gate *gate, uint32_t number, struct can
     }
 }
 
+static int64_t away(const struct gate *gate, const struct match *match)
+{
+    return llabs(match->offset_ns - gate->offset_ns);
+}
+
 /* Those that `number` might have been linked with do not become less doubtful by its going. */
 static void contest(struct gate *gate, uint32_t number)
 {
     struct candidates mine;
     find_candidates(gate, number, &mine);
-    for (uint32_t i = 0; i < mine.count; i++)
-        gate->views.views[mine.list[i].number].contested = true;
+    for (uint32_t i = 0; i < mine.count; i++) {
+        struct view *u = &gate->views.views[mine.list[i].number];
+        int64_t far = away(gate, &mine.list[i].match);
+        if (!u->contested || mine.list[i].match.score > u->contest_score)
+            u->contest_score = mine.list[i].match.score;
+        if (!u->contested || far < u->contest_ns)
+            u->contest_ns = far;
+        u->contested = true;
+    }
 }
 
 static void give_up(struct correlator *c, struct gate *gate, uint32_t number, enum unlinked_reason reason,
@@ -358,15 +371,20 @@ static void give_up(struct correlator *c, struct gate *gate, uint32_t number, en
     views_remove(&gate->views, number);
 }
 
-static int64_t away(const struct gate *gate, const struct match *match)
+/* Does `best` stand out from a rival of this score, so far from the expected time? */
+static bool stands_out(const struct gate *gate, const struct match *best, int score, int64_t far)
 {
-    return llabs(match->offset_ns - gate->offset_ns);
+    if (best->score - score >= SCORE_LEAD)
+        return true;
+    int64_t near = away(gate, best);
+    return gate->samples >= OFFSET_SAMPLES && near <= 6 * gate->spread_ns && far >= 6 * near &&
+           far >= 12 * gate->spread_ns + OFFSET_RIVAL_NS;
 }
 
-/* The one that is singled out, or NULL. */
-static const struct candidate *single_out(const struct gate *gate, const struct candidates *candidates)
+/* The one of the view's candidates that is singled out, or NULL. */
+static const struct candidate *single_out(const struct gate *gate, const struct view *v,
+                                          const struct candidates *candidates)
 {
-    bool timed = gate->samples >= OFFSET_SAMPLES;
     const struct candidate *best = NULL;
     for (uint32_t i = 0; i < candidates->count; i++) {
         const struct candidate *k = &candidates->list[i];
@@ -376,14 +394,14 @@ static const struct candidate *single_out(const struct gate *gate, const struct 
     }
     if (best == NULL || candidates->crowded)
         return NULL;
-    if (timed && !best->match.strong && away(gate, &best->match) > OFFSET_ALONE_NS + 20 * gate->spread_ns)
+    if (gate->samples >= OFFSET_SAMPLES && !best->match.strong &&
+        away(gate, &best->match) > OFFSET_ALONE_NS + 20 * gate->spread_ns)
+        return NULL;
+    if (v->contested && !stands_out(gate, &best->match, v->contest_score, v->contest_ns))
         return NULL;
     for (uint32_t i = 0; i < candidates->count; i++) {
         const struct candidate *k = &candidates->list[i];
-        if (k == best || best->match.score - k->match.score >= SCORE_LEAD)
-            continue;
-        int64_t near = away(gate, &best->match), far = away(gate, &k->match);
-        if (!timed || near > 6 * gate->spread_ns || far < 6 * near || far < 12 * gate->spread_ns + 5000000)
+        if (k != best && !stands_out(gate, &best->match, k->match.score, away(gate, &k->match)))
             return NULL;
     }
     return best;
@@ -441,12 +459,11 @@ static bool decide(struct correlator *c, struct gate *gate, uint32_t number, str
     *ret_open = false;
     for (uint32_t i = 0; i < mine.count; i++)
         *ret_open = *ret_open || !is_settled(gate, &gate->views.views[mine.list[i].number]);
-    const struct candidate *best = *ret_open ? NULL : single_out(gate, &mine);
-    if (best == NULL || (!best->match.strong && (gate->views.views[number].contested ||
-                                                 gate->views.views[best->number].contested)))
+    const struct candidate *best = *ret_open ? NULL : single_out(gate, &gate->views.views[number], &mine);
+    if (best == NULL)
         return false;
     find_candidates(gate, best->number, &theirs);
-    const struct candidate *back = single_out(gate, &theirs);
+    const struct candidate *back = single_out(gate, &gate->views.views[best->number], &theirs);
     if (back == NULL || back->number != number)
         return false;
     bool inside = gate->views.views[number].side == SIDE_INSIDE;

@@ -37,7 +37,9 @@ struct view {
     uint16_t icmp_sequence;
     uint8_t protocol, direction, side;
     bool tried;          /* decided upon once without success: again at the end of its window */
-    bool contested;      /* a rival was given up: what is left must not be taken for the only one */
+    bool contested;      /* a rival was given up: what is left must not be taken for the only one, so the best that */
+    int contest_score;   /* such a rival had to show, its score and its distance from the expected time, */
+    int64_t contest_ns;  /* stays in the comparison */
     bool used;           /* the place holds a view */
     uint8_t key_set;     /* bit k: keys[k] is set and chained */
     uint32_t older, newer; /* in order of arrival; `newer` chains free places */
