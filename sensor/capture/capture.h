@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Capture: packets from interfaces or from files, a few dozen at a time.
  *
- *   capture_open_files   pcap and pcapng files, "-" (standard input), whole folders; merged in time order
+ *   capture_open_files   pcap and pcapng files (gzip too), "-" (standard input), whole folders; merged in time order
  *   capture_open_live    interfaces, through libpcap: TPACKET_V3, immediate mode off; with several threads each opens
  *                        a capture of its own and the kernel divides the flows among them (PACKET_FANOUT)
  *

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "sensor/capture/format.h"
 
@@ -17,6 +18,7 @@ enum { PIECE = 256 << 10 }; /* fits in the second-level cache with room to spare
 struct reader {
     char *path;
     int fd;
+    gzFile zipped; /* NULL: it is not */
     struct format format;
     uint8_t *buffer;
     size_t size, begin, end; /* bytes [begin, end) of the buffer are unread */
@@ -25,6 +27,19 @@ struct reader {
     size_t peeked_used;
     struct packet packet;
 };
+
+/* Captures are kept compressed for years: a regular file with gzip's magic number is read through zlib. */
+static gzFile open_zipped(int fd)
+{
+    uint8_t magic[2];
+    if (pread(fd, magic, sizeof(magic), 0) != sizeof(magic) || magic[0] != 0x1f || magic[1] != 0x8b)
+        return NULL;
+    int copy = dup(fd);
+    gzFile zipped = copy < 0 ? NULL : gzdopen(copy, "rb");
+    if (zipped == NULL && copy >= 0)
+        close(copy);
+    return zipped;
+}
 
 enum result reader_open(const char *path, struct reader **ret_reader, struct error *err)
 {
@@ -43,6 +58,7 @@ enum result reader_open(const char *path, struct reader **ret_reader, struct err
         r->buffer = malloc(PIECE);
         r->size = PIECE;
         r->fd = fd;
+        r->zipped = open_zipped(fd);
         format_init(&r->format);
     }
     if (r == NULL || r->path == NULL || r->buffer == NULL) {
@@ -60,12 +76,25 @@ void reader_close(struct reader **reader)
     struct reader *r = *reader;
     if (r == NULL)
         return;
+    if (r->zipped != NULL)
+        gzclose(r->zipped);
     close(r->fd);
     format_fini(&r->format);
     free(r->buffer);
     free(r->path);
     free(r);
     *reader = NULL;
+}
+
+static ssize_t read_some(struct reader *r, const char **ret_reason)
+{
+    uint8_t *at = r->buffer + r->end;
+    size_t room = r->size - r->end;
+    ssize_t got = r->zipped != NULL ? gzread(r->zipped, at, (unsigned)room) : read(r->fd, at, room);
+    int ignored;
+    if (got < 0)
+        *ret_reason = r->zipped != NULL ? gzerror(r->zipped, &ignored) : strerror(errno);
+    return got;
 }
 
 /* Makes at least `need` unread bytes, or finds the end of the file. */
@@ -82,13 +111,14 @@ static enum result fill(struct reader *r, size_t need, struct error *err)
         r->size = need;
     }
     while (r->end < need && !r->finished) {
-        ssize_t got = read(r->fd, r->buffer + r->end, r->size - r->end);
+        const char *reason = "";
+        ssize_t got = read_some(r, &reason);
         if (got > 0)
             r->end += (size_t)got;
         else if (got == 0)
             r->finished = true;
-        else if (errno != EINTR)
-            return error_set(err, RESULT_REJECT, "%s: packet %" PRIu64 ": %s", r->path, r->format.packets + 1, strerror(errno));
+        else if (r->zipped != NULL || errno != EINTR)
+            return error_set(err, RESULT_REJECT, "%s: packet %" PRIu64 ": %s", r->path, r->format.packets + 1, reason);
     }
     return RESULT_OK;
 }

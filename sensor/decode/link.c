@@ -126,10 +126,8 @@ enum decode_outcome walk_ethertype(struct walk *w, unsigned type)
     case ETHERTYPE_PPPOE:
         return walk_pppoe(w);
     default:
-        if (type > ETHERTYPE_LLC_MAX)
-            return DECODE_IGNORED_ETHERTYPE;
-        walk_limit(w, type < walk_left(w) ? type : walk_left(w));
-        return walk_llc(w);
+        /* A length says where padding begins; IP's own says so too, and better. */
+        return type > ETHERTYPE_LLC_MAX ? DECODE_IGNORED_ETHERTYPE : walk_llc(w);
     }
 }
 
