@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,27 +23,6 @@ struct keys_options {
     char *directory, *output; /* owned */
     bool json;
 };
-
-static int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int fail(int code, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("pavo keys: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return code;
-}
-
-/* -1: go on with *ret_first. */
-static int parse(const struct options *options, int argc, char **argv, int *ret_first)
-{
-    struct error err;
-    enum result r = options_parse(options, argc, argv, ret_first, &err);
-    return r == RESULT_OK ? -1 : r == RESULT_END ? CLI_ANSWERED : fail(CLI_USAGE, "%s", err.text);
-}
 
 static const char *directory_of(const struct keys_options *o)
 {
@@ -87,11 +65,11 @@ static int run_make(struct keys_options *o, int argc, char **argv)
     struct error err;
     struct stat st;
     char path[PATH_MAX];
-    int first, code = parse(&options, argc, argv, &first);
+    int first, code = cli_options(&options, argc, argv, &first);
     if (code >= 0)
         return code;
     if (first < argc)
-        return fail(CLI_USAGE, "make takes no argument '%s'", argv[first]);
+        return cli_fail(CLI_USAGE, "make takes no argument '%s'", argv[first]);
     struct keys keys;
     enum result r = aggregator_path(o, path, &err);
     if (r == RESULT_OK)
@@ -106,7 +84,7 @@ static int run_make(struct keys_options *o, int argc, char **argv)
     if (r == RESULT_OK && geteuid() == 0 && stat(directory_of(o), &st) == 0 && chown(path, st.st_uid, st.st_gid) != 0)
         r = error_set(&err, RESULT_REJECT, "%s: %s", path, strerror(errno));
     if (r != RESULT_OK)
-        return fail(CLI_UNREACHABLE, "%s", err.text);
+        return cli_fail(CLI_UNREACHABLE, "%s", err.text);
     printf("made %s\nnext: pavo keys enrol sensor NAME --dir %s\n", path, directory_of(o));
     return CLI_ANSWERED;
 }
@@ -159,19 +137,19 @@ static int run_enrol(struct keys_options *o, int argc, char **argv)
     struct error err;
     enum key_role role;
     char output[PATH_MAX];
-    int first, code = parse(&options, argc, argv, &first);
+    int first, code = cli_options(&options, argc, argv, &first);
     if (code >= 0)
         return code;
     if (argc - first != 2)
-        return fail(CLI_USAGE, "enrol needs ROLE and NAME: pavo keys enrol sensor inner");
+        return cli_fail(CLI_USAGE, "enrol needs ROLE and NAME: pavo keys enrol sensor inner");
     const char *name = argv[first + 1];
     if (key_role_parse(argv[first], &role) != RESULT_OK || role == KEY_ROLE_AGGREGATOR)
-        return fail(CLI_USAGE, "'%s' is no role; write sensor, reader or relay", argv[first]);
+        return cli_fail(CLI_USAGE, "'%s' is no role; write sensor, reader or relay", argv[first]);
     if (!sensor_name_valid(name))
-        return fail(CLI_USAGE, "'%s' is no name (1 to 63 of A-Z a-z 0-9 - _ .)", name);
+        return cli_fail(CLI_USAGE, "'%s' is no name (1 to 63 of A-Z a-z 0-9 - _ .)", name);
     snprintf(output, sizeof(output), o->output == NULL ? "%s.key" : "%s", o->output == NULL ? name : o->output);
     if (enrol(o, role, name, output, &err) != RESULT_OK)
-        return fail(CLI_UNREACHABLE, "%s", err.text);
+        return cli_fail(CLI_UNREACHABLE, "%s", err.text);
     printf("wrote %s, the key of %s %s, and enrolled its public half\n"
            "next: carry it to its machine, and let the aggregator reread its keys (systemctl reload pavo-aggregator)\n",
            output, key_role_name(role), name);
@@ -228,7 +206,7 @@ static int show_file(const char *path, bool json)
     struct keys keys;
     struct error err;
     if (keys_read(path, &keys, &err) != RESULT_OK)
-        return fail(CLI_UNREACHABLE, "%s", err.text);
+        return cli_fail(CLI_UNREACHABLE, "%s", err.text);
     show_keys(&keys, json);
     keys_clear(&keys);
     return CLI_ANSWERED;
@@ -246,7 +224,7 @@ static int show_directory(const struct keys_options *o)
     if (r == RESULT_OK)
         r = enrolled_read(directory_of(o), &enrolled, &err);
     if (r != RESULT_OK)
-        return fail(CLI_UNREACHABLE, "%s", err.text);
+        return cli_fail(CLI_UNREACHABLE, "%s", err.text);
     show_keys(&aggregator, o->json);
     keys_clear(&aggregator);
     enum key_role role;
@@ -280,11 +258,11 @@ static int run_show(struct keys_options *o, int argc, char **argv)
                  "aggregator, seal and digest fingerprints.",
         .examples = "pavo keys show inner.key\npavo keys show --dir /etc/pavo/keys",
         .specs = specs};
-    int first, code = parse(&options, argc, argv, &first);
+    int first, code = cli_options(&options, argc, argv, &first);
     if (code >= 0)
         return code;
     if (first == argc && o->directory == NULL)
-        return fail(CLI_USAGE, "show needs a FILE or --dir DIR");
+        return cli_fail(CLI_USAGE, "show needs a FILE or --dir DIR");
     code = o->directory != NULL ? show_directory(o) : CLI_ANSWERED;
     for (int i = first; i < argc && code == CLI_ANSWERED; i++)
         code = show_file(argv[i], o->json);
@@ -333,7 +311,7 @@ int cli_keys(struct cli *cli, int argc, char **argv)
         return code;
     }
     if (argc > 1 && nearest.name != NULL)
-        return fail(CLI_USAGE, "'%s' is no action; did you mean '%s'?", argv[1], nearest.name);
-    return fail(CLI_USAGE, "%s%s%s; write make, enrol or show (pavo keys --help)",
-                argc > 1 ? "'" : "an action is missing", argc > 1 ? argv[1] : "", argc > 1 ? "' is no action" : "");
+        return cli_fail(CLI_USAGE, "'%s' is no action; did you mean '%s'?", argv[1], nearest.name);
+    return cli_fail(CLI_USAGE, "%s%s%s; write make, enrol or show (pavo keys --help)",
+                    argc > 1 ? "'" : "an action is missing", argc > 1 ? argv[1] : "", argc > 1 ? "' is no action" : "");
 }
