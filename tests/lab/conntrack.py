@@ -7,7 +7,8 @@
 RECORD is what `conntrack -E -e NEW -o timestamp,id` wrote on the router, LINKS what `pavo links --json` wrote.
 A connection of the record counts when exactly one of its ends is inside. A link agrees when the record has a
 connection with the same addresses and ports on both sides of the router at that time; it is wrong when it has
-not. Exit status 1: a link is wrong.
+not. ICMP errors belong to connections and are none: a link of those agrees when the record has a connection between
+the same addresses on both sides. Exit status 1: a link is wrong.
 """
 
 import argparse
@@ -92,12 +93,18 @@ def compare(connections, links):
     by_inside = collections.defaultdict(list)
     for number, connection in enumerate(connections):
         by_inside[connection.inside].append(number)
+    hosts = {frozenset(((c.inside.src, c.outside.src), (c.inside.dst, c.outside.dst))) for c in connections}
     linked, counts, wrong = set(), collections.defaultdict(collections.Counter), []
     for connection in connections:
         counts[connection.inside.protocol]["connections"] += 1
     for time, inside, outside, link in links:
         count = counts[inside.protocol]
         count["links"] += 1
+        if inside.protocol in (1, 58) and link["method"] != "icmp_echo":
+            if frozenset(((inside.src, outside.src), (inside.dst, outside.dst))) not in hosts:
+                count["wrong"] += 1
+                wrong.append(link)
+            continue
         # The connection this link speaks of: the last that began before it, or any that began about when it did.
         candidates = by_inside[inside]
         times = [connections[number].time for number in candidates]
@@ -138,7 +145,7 @@ def main():
         }))
     else:
         parts = [f"{NAMES[protocol]} {count['linked']} of {count['connections']}"
-                 for protocol, count in sorted(counts.items())]
+                 for protocol, count in sorted(counts.items()) if count["connections"]]
         print(f"conntrack recorded {total['connections']} connections through the router; Pavo linked "
               f"{total['linked']} of them ({', '.join(parts)}), and {total['wrong'] or 'none'} of its "
               f"{total['links']} links disagree{'s' if total['wrong'] == 1 else ''} with that record.")
