@@ -164,16 +164,17 @@ static void replay_ask(pavo_subscriber *s)
     query.body_case = PAVO__QUERY__BODY_REPLAY;
     query.replay = &body;
     r->heard_ns = clock_monotonic_ns();
+    r->patience_ns = REPLAY_SILENCE_NS;
     r->attempts++;
     /* A full queue: the next attempt, when this one has been silent for long enough. */
-    if (asker_send(&s->asker, &query, &r->id, &r->failure) != RESULT_OK)
+    if (asker_send(&s->asker, &query, &r->id, NULL) != RESULT_OK)
         r->id = 0;
 }
 
 /* Asks for (chain->seen, through]. */
-static void replay_begin(pavo_subscriber *s, struct chain *chain, uint64_t through, bool oldest)
+static void replay_begin(pavo_subscriber *s, struct chain *chain, uint64_t through)
 {
-    s->replay = (struct replay){.chain = chain, .through = through, .oldest = oldest, .asked_ns = clock_monotonic_ns()};
+    s->replay = (struct replay){.chain = chain, .through = through};
     replay_ask(s);
 }
 
@@ -193,6 +194,18 @@ static void replay_fail(pavo_subscriber *s, const char *reason)
 {
     snprintf(s->replay.failure.text, sizeof(s->replay.failure.text), "%.500s", reason);
     s->replay.ended = true;
+}
+
+/* The aggregator said no: perhaps for now only. */
+static void replay_error(pavo_subscriber *s, const char *reason)
+{
+    struct replay *r = &s->replay;
+    if (r->attempts >= REPLAY_ATTEMPTS) {
+        replay_fail(s, reason);
+        return;
+    }
+    r->id = 0;
+    r->patience_ns = REPLAY_ERROR_NS;
 }
 
 static void take_in(pavo_subscriber *s, struct chain *chain)
@@ -229,6 +242,8 @@ static void replayed(pavo_subscriber *s, const Pavo__Published *message)
     struct error err;
     s->counts[PAVO_COUNT_MESSAGES]++;
     s->counts[PAVO_COUNT_REPLAYED]++;
+    r->attempts = 1; /* it goes on */
+    r->patience_ns = REPLAY_SILENCE_NS;
     if (bytes == NULL) {
         replay_fail(s, "out of memory");
         return;
@@ -253,7 +268,7 @@ static void replay_time(pavo_subscriber *s)
     struct replay *r = &s->replay;
     int64_t now = clock_monotonic_ns();
     char why[DOOR_TEXT_MAX];
-    if (now - r->heard_ns < REPLAY_SILENCE_NS)
+    if (now - r->heard_ns < r->patience_ns)
         return;
     if (s->asker.door.state != DOOR_OPEN) {
         if (now - r->heard_ns > REPLAY_AWAY_NS)
@@ -285,12 +300,13 @@ static bool replay_step(pavo_subscriber *s)
         return true;
     }
     s->replay.heard_ns = clock_monotonic_ns();
-    s->replay.attempts = 1;
-    s->replay.ended = !reply->more;
-    if (reply->error[0] != '\0')
-        replay_fail(s, reply->error);
-    else if (reply->published != NULL)
-        replayed(s, reply->published);
+    if (reply->error[0] != '\0') {
+        replay_error(s, reply->error);
+    } else {
+        s->replay.ended = !reply->more;
+        if (reply->published != NULL)
+            replayed(s, reply->published);
+    }
     pavo__reply__free_unpacked(reply, NULL);
     return true;
 }
@@ -323,7 +339,7 @@ static void place_live(pavo_subscriber *s, struct chain *chain)
     s->counts[PAVO_COUNT_GAPS]++;
     s->held = s->reading;
     s->reading = (struct reading){0};
-    replay_begin(s, chain, s->held.message->previous, false);
+    replay_begin(s, chain, s->held.message->previous);
 }
 
 /* The next message of the SUB socket. False: there is none. */
@@ -377,7 +393,7 @@ static bool start_step(pavo_subscriber *s)
         if (!chain->start_pending)
             continue;
         chain->start_pending = false;
-        replay_begin(s, chain, 0, !chain->begun);
+        replay_begin(s, chain, 0);
         return true;
     }
     return false;

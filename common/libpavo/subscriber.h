@@ -23,9 +23,10 @@ struct pavo_options {
     bool out_of_memory; /* in a setter; told by pavo_subscriber_new */
 };
 
-/* How long a replay may be silent before it is asked for again, how often, and how long an aggregator may be away in
- * the middle of one, before the rest is called lost. */
+/* How long a replay may be silent before it is asked for again, or after an error (too many queries, say); how often
+ * that is; and how long an aggregator may be away in the middle of one, before the rest is called lost. */
 #define REPLAY_SILENCE_NS (10 * 1000000000ll)
+#define REPLAY_ERROR_NS   (1 * 1000000000ll)
 #define REPLAY_ATTEMPTS   3
 #define REPLAY_AWAY_NS    (120 * 1000000000ll)
 
@@ -43,13 +44,13 @@ struct chain {
 /* The one replay that may be under way. Live messages wait in the socket meanwhile: no queue of our own grows. */
 struct replay {
     struct chain *chain; /* NULL: none is */
-    uint64_t id;
+    uint64_t id;      /* of the query; 0: it was not sent, or refused */
     uint64_t through; /* 0: up to now */
-    bool oldest;      /* the first message may have any predecessor */
     bool ended;       /* the last reply has come */
     unsigned attempts;
-    int64_t asked_ns, heard_ns;
-    struct error failure; /* why it ended short */
+    int64_t heard_ns;     /* the last reply, or the query itself */
+    int64_t patience_ns;  /* from then on, before it is asked again */
+    struct error failure; /* why it ended short; empty: it did not, or nobody knows */
 };
 
 struct pavo_subscriber {
