@@ -13,18 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/filter_tree.h"
-
-#define WORD_MAX 128
-
-enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_AND, TOKEN_OR, TOKEN_NOT, TOKEN_COMPARISON };
-
-struct token {
-    enum token_kind kind;
-    size_t at; /* offset in the text */
-    enum filter_comparison comparison;
-    char text[WORD_MAX]; /* as written */
-};
+#include "common/filter_build.h"
+#include "common/filter_token.h"
 
 /* What a primitive said before its value; kept for a bare value to take up. */
 struct qualifiers {
@@ -40,10 +30,9 @@ struct parser {
     const char *text;
     size_t at;
     struct token token; /* the next one, not yet taken */
-    struct filter *filter;
+    struct builder build;
     unsigned depth;
     struct qualifiers last;
-    const struct filter_node *guards[FILTER_GUARD_COUNT]; /* those that every use can share */
     const struct filter_node *operands[FILTER_NODES_MAX];
     unsigned operand_count;
     enum result result;
@@ -71,223 +60,19 @@ __attribute__((format(printf, 2, 3))) static const struct filter_node *complain_
     return complain(p, p->token.at, sentence);
 }
 
-/* ---------------------------------------------------------------- tokens */
-
-static bool is_word_character(char c)
-{
-    return isalnum((unsigned char)c) || (c != '\0' && strchr("._:/@+^-", c) != NULL);
-}
-
-static const struct {
-    const char *text;
-    enum token_kind kind;
-    enum filter_comparison comparison;
-} marks[] = {
-    /* Longer ones first. */
-    {"&&", TOKEN_AND, 0},
-    {"||", TOKEN_OR, 0},
-    {"!=", TOKEN_COMPARISON, FILTER_NE},
-    {"<>", TOKEN_COMPARISON, FILTER_NE},
-    {"<=", TOKEN_COMPARISON, FILTER_LE},
-    {">=", TOKEN_COMPARISON, FILTER_GE},
-    {"==", TOKEN_COMPARISON, FILTER_EQ},
-    {"=", TOKEN_COMPARISON, FILTER_EQ},
-    {"<", TOKEN_COMPARISON, FILTER_LT},
-    {">", TOKEN_COMPARISON, FILTER_GT},
-    {"!", TOKEN_NOT, 0},
-    {"(", TOKEN_OPEN, 0},
-    {")", TOKEN_CLOSE, 0},
-};
-
-static bool read_mark(struct parser *p)
-{
-    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
-        size_t length = strlen(marks[i].text);
-        if (strncmp(p->text + p->at, marks[i].text, length) != 0)
-            continue;
-        p->token.kind = marks[i].kind;
-        p->token.comparison = marks[i].comparison;
-        memcpy(p->token.text, marks[i].text, length + 1);
-        p->at += length;
-        return true;
-    }
-    return false;
-}
-
-/* Reads the next token into p->token. A character that belongs to none ends the text there with a complaint. */
+/* The next token. A character that belongs to none ends the text there with a complaint. */
 static void advance(struct parser *p)
 {
-    p->at += strspn(p->text + p->at, " \t\r\n");
-    p->token = (struct token){.kind = TOKEN_END, .at = p->at, .text = "the end"};
-    if (p->text[p->at] == '\0' || read_mark(p))
-        return;
-    /* tcpdump wants `proto \tcp`; here the backslash is welcome and means nothing. */
-    if (p->text[p->at] == '\\' && is_word_character(p->text[p->at + 1]))
-        p->at++;
-    size_t length = 0;
-    while (is_word_character(p->text[p->at + length]))
-        length++;
-    if (length == 0) {
-        unsigned char c = (unsigned char)p->text[p->at];
-        complain_token(p, isprint(c) ? "'%c' means nothing here" : "byte 0x%02x means nothing here", c);
-        return;
+    token_read(p->text, &p->at, &p->token);
+    if (p->token.kind == TOKEN_BAD) {
+        complain(p, p->token.at, p->token.text);
+        p->token.kind = TOKEN_END;
     }
-    if (length >= WORD_MAX) {
-        complain_token(p, "a word of more than %d characters", WORD_MAX - 1);
-        return;
-    }
-    p->token.kind = TOKEN_WORD;
-    memcpy(p->token.text, p->text + p->at, length);
-    p->token.text[length] = '\0';
-    p->at += length;
-    if (strcmp(p->token.text, "and") == 0)
-        p->token.kind = TOKEN_AND;
-    else if (strcmp(p->token.text, "or") == 0)
-        p->token.kind = TOKEN_OR;
-    else if (strcmp(p->token.text, "not") == 0)
-        p->token.kind = TOKEN_NOT;
 }
 
 static bool token_is(const struct parser *p, const char *word)
 {
     return p->token.kind == TOKEN_WORD && strcmp(p->token.text, word) == 0;
-}
-
-/* ---------------------------------------------------------------- nodes */
-
-static struct filter_node *node_new(struct parser *p, enum filter_op op)
-{
-    struct filter_node *node = filter_node_new(p->filter);
-    if (node == NULL)
-        complain_token(p, "the filter has more than %u parts", FILTER_NODES_MAX);
-    else
-        node->op = op;
-    return node;
-}
-
-static const struct filter_node *join(struct parser *p, enum filter_op op, const struct filter_node *left,
-                                      const struct filter_node *right)
-{
-    if (left == NULL || right == NULL)
-        return NULL;
-    struct filter_node *node = node_new(p, op);
-    if (node != NULL) {
-        node->left = left;
-        node->right = right;
-    }
-    return node;
-}
-
-static const struct filter_node *negate(struct parser *p, const struct filter_node *inner)
-{
-    struct filter_node *node = inner == NULL ? NULL : node_new(p, FILTER_NOT);
-    if (node != NULL)
-        node->left = inner;
-    return node;
-}
-
-static const struct filter_node *compare(struct parser *p, enum flow_field field, bool pair, enum filter_side side,
-                                         enum filter_comparison comparison, uint64_t value)
-{
-    struct filter_node *node = node_new(p, FILTER_COMPARE);
-    if (node != NULL) {
-        node->field = field;
-        node->pair = pair;
-        node->side = side;
-        node->comparison = comparison;
-        node->value = value;
-    }
-    return node;
-}
-
-static const struct filter_node *masked(struct parser *p, enum flow_field field, bool pair, enum filter_side side,
-                                        uint64_t mask, uint64_t value)
-{
-    struct filter_node *node = node_new(p, FILTER_MASK);
-    if (node != NULL) {
-        node->field = field;
-        node->pair = pair;
-        node->side = side;
-        node->mask = mask;
-        node->value = value;
-    }
-    return node;
-}
-
-static const struct filter_node *in_prefix(struct parser *p, enum filter_side side, const struct address_prefix *prefix)
-{
-    struct filter_node *node = node_new(p, FILTER_ADDRESS);
-    if (node != NULL) {
-        node->side = side;
-        node->prefix = *prefix;
-    }
-    return node;
-}
-
-static const struct filter_node *protocol_is(struct parser *p, uint64_t number)
-{
-    return compare(p, FLOW_FIELD_protocol, false, FILTER_EITHER, FILTER_EQ, number);
-}
-
-/* One of some protocols, as a balanced tree. */
-static const struct filter_node *protocol_of(struct parser *p, const uint8_t *numbers, unsigned count)
-{
-    if (count == 1)
-        return protocol_is(p, numbers[0]);
-    const struct filter_node *left = protocol_of(p, numbers, count / 2);
-    return left == NULL ? NULL : join(p, FILTER_OR, left, protocol_of(p, numbers + count / 2, count - count / 2));
-}
-
-/* The test that stands beside a comparison when `word` may be unset. NULL with result OK: none is needed. `side` is
- * SRC or DST for guards that are about one side. */
-static const struct filter_node *guard_make(struct parser *p, const struct filter_word *word, enum filter_side side)
-{
-    static const uint8_t with_ports[] = {6, 17, 33, 132, 136}, icmp[] = {1, 58}, tcp[] = {6};
-    switch (word->guard) {
-    case FILTER_GUARD_SENT:
-    case FILTER_GUARD_GAP:
-        return compare(p, FLOW_FIELD_src_packets, true, side, FILTER_GT, word->guard == FILTER_GUARD_GAP);
-    case FILTER_GUARD_TCP:
-        return join(p, FILTER_AND, protocol_of(p, tcp, sizeof(tcp)),
-                    compare(p, FLOW_FIELD_src_packets, true, side, FILTER_GT, 0));
-    case FILTER_GUARD_EVIDENCE: {
-        uint64_t bit = word->pair && side == FILTER_DST ? word->bit << 1 : word->bit;
-        return masked(p, FLOW_FIELD_evidence, false, FILTER_EITHER, bit, bit);
-    }
-    case FILTER_GUARD_SET:
-        return compare(p, word->field, word->pair, side, FILTER_NE, 0);
-    case FILTER_GUARD_PORTS:
-        return protocol_of(p, with_ports, sizeof(with_ports));
-    case FILTER_GUARD_ICMP:
-        return protocol_of(p, icmp, sizeof(icmp));
-    case FILTER_GUARD_TUNNEL:
-        return compare(p, FLOW_FIELD_tunnel, false, FILTER_EITHER, FILTER_NE, FLOW_TUNNEL_NONE);
-    case FILTER_GUARD_ERROR:
-        return compare(p, FLOW_FIELD_icmp_errors, false, FILTER_EITHER, FILTER_NE, 0);
-    case FILTER_GUARD_NONE:
-    case FILTER_GUARD_COUNT:
-        break;
-    }
-    return NULL;
-}
-
-static bool guard_is_sided(enum filter_guard guard)
-{
-    return guard == FILTER_GUARD_SENT || guard == FILTER_GUARD_GAP || guard == FILTER_GUARD_TCP ||
-           guard == FILTER_GUARD_EVIDENCE || guard == FILTER_GUARD_SET;
-}
-
-static const struct filter_node *guarded(struct parser *p, const struct filter_word *word, enum filter_side side,
-                                         const struct filter_node *node)
-{
-    if (word->guard == FILTER_GUARD_NONE || node == NULL)
-        return node;
-    const struct filter_node *guard = guard_is_sided(word->guard) ? NULL : p->guards[word->guard];
-    if (guard == NULL)
-        guard = guard_make(p, word, side);
-    if (!guard_is_sided(word->guard))
-        p->guards[word->guard] = guard;
-    return join(p, FILTER_AND, guard, node);
 }
 
 /* ---------------------------------------------------------------- primitives with a value */
@@ -299,21 +84,21 @@ static const struct filter_node *bare_test(struct parser *p, const struct filter
     enum filter_comparison comparison = q->comparison;
     if (word->mask != 0) {
         const struct filter_node *node =
-            masked(p, word->field, word->pair, side, word->mask, operand->value << word->shift);
-        return comparison == FILTER_NE ? negate(p, node) : node;
+            build_mask(&p->build, word->field, word->pair, side, word->mask, operand->value << word->shift);
+        return comparison == FILTER_NE ? build_not(&p->build, node) : node;
     }
     if (operand->mask != 0 && !q->compared)
-        return masked(p, word->field, word->pair, side, operand->mask, operand->value);
+        return build_mask(&p->build, word->field, word->pair, side, operand->mask, operand->value);
     if (operand->last == operand->value)
-        return compare(p, word->field, word->pair, side, comparison, operand->value);
+        return build_compare(&p->build, word->field, word->pair, side, comparison, operand->value);
     /* A range of ports; `!=` is outside of it. */
     bool outside = comparison == FILTER_NE;
     const struct filter_node *low =
-        compare(p, word->field, word->pair, side, outside ? FILTER_LT : FILTER_GE, operand->value);
+        build_compare(&p->build, word->field, word->pair, side, outside ? FILTER_LT : FILTER_GE, operand->value);
     if (low == NULL)
         return NULL;
-    return join(p, outside ? FILTER_OR : FILTER_AND, low,
-                compare(p, word->field, word->pair, side, outside ? FILTER_GT : FILTER_LE, operand->last));
+    return build_join(&p->build, outside ? FILTER_OR : FILTER_AND, low,
+                build_compare(&p->build, word->field, word->pair, side, outside ? FILTER_GT : FILTER_LE, operand->last));
 }
 
 /* `evidence isn` asks for either side's bit; more than one name's worth of bits asks for any of them. */
@@ -323,18 +108,18 @@ static const struct filter_node *evidence_test(struct parser *p, const struct qu
     const struct filter_node *any = NULL;
     uint64_t bits = operand->value;
     if (isdigit((unsigned char)text[0])) { /* as a number: all of these bits */
-        any = bits == 0 ? compare(p, FLOW_FIELD_evidence, false, FILTER_EITHER, FILTER_EQ, 0)
-                        : masked(p, FLOW_FIELD_evidence, false, FILTER_EITHER, bits, bits);
+        any = bits == 0 ? build_compare(&p->build, FLOW_FIELD_evidence, false, FILTER_EITHER, FILTER_EQ, 0)
+                        : build_mask(&p->build, FLOW_FIELD_evidence, false, FILTER_EITHER, bits, bits);
     } else {
         for (; bits != 0; bits &= bits - 1) {
             uint64_t bit = bits & -bits;
-            const struct filter_node *one = masked(p, FLOW_FIELD_evidence, false, FILTER_EITHER, bit, bit);
-            any = any == NULL ? one : join(p, FILTER_OR, any, one);
+            const struct filter_node *one = build_mask(&p->build, FLOW_FIELD_evidence, false, FILTER_EITHER, bit, bit);
+            any = any == NULL ? one : build_join(&p->build, FILTER_OR, any, one);
             if (any == NULL)
                 return NULL;
         }
     }
-    return q->comparison == FILTER_NE ? negate(p, any) : any;
+    return q->comparison == FILTER_NE ? build_not(&p->build, any) : any;
 }
 
 /* `word` against a value, on the sides asked for, each behind its guard. */
@@ -342,24 +127,24 @@ static const struct filter_node *field_test(struct parser *p, const struct quali
 {
     const struct filter_word *word = q->word;
     if (!word->pair)
-        return guarded(p, word, FILTER_EITHER, bare_test(p, word, q, FILTER_EITHER, operand));
+        return build_guarded(&p->build, word, FILTER_EITHER, bare_test(p, word, q, FILTER_EITHER, operand));
     /* `port != 80` is what `not port 80` is: neither side has it. */
     enum filter_side side = q->side_given || q->comparison != FILTER_NE ? q->side : FILTER_BOTH;
     bool one_side = side == FILTER_SRC || side == FILTER_DST;
     bool range = operand->last != operand->value;
     if (one_side || (!guard_is_sided(word->guard) && !range))
-        return guarded(p, word, side, bare_test(p, word, q, side, operand));
-    const struct filter_node *src = guarded(p, word, FILTER_SRC, bare_test(p, word, q, FILTER_SRC, operand));
+        return build_guarded(&p->build, word, side, bare_test(p, word, q, side, operand));
+    const struct filter_node *src = build_guarded(&p->build, word, FILTER_SRC, bare_test(p, word, q, FILTER_SRC, operand));
     if (src == NULL)
         return NULL;
-    return join(p, side == FILTER_BOTH ? FILTER_AND : FILTER_OR, src,
-                guarded(p, word, FILTER_DST, bare_test(p, word, q, FILTER_DST, operand)));
+    return build_join(&p->build, side == FILTER_BOTH ? FILTER_AND : FILTER_OR, src,
+                build_guarded(&p->build, word, FILTER_DST, bare_test(p, word, q, FILTER_DST, operand)));
 }
 
 /* SUM and DURATION. */
 static const struct filter_node *whole_test(struct parser *p, const struct qualifiers *q, const struct filter_operand *operand)
 {
-    struct filter_node *node = node_new(p, FILTER_COMPARE);
+    struct filter_node *node = build_node(&p->build, FILTER_COMPARE);
     if (node == NULL)
         return NULL;
     node->value_of = q->word->plain;
@@ -399,9 +184,9 @@ static const struct filter_node *number_primitive(struct parser *p, const struct
 }
 
 /* "10", "10.1", "10.1/16": tcpdump's short IPv4 networks. Writes the full form. */
-static bool net_complete(const char *text, char full[static WORD_MAX])
+static bool net_complete(const char *text, char full[static FILTER_WORD_MAX])
 {
-    char host[WORD_MAX];
+    char host[FILTER_WORD_MAX];
     unsigned dots = 0;
     size_t length = strcspn(text, "/");
     if (text[strspn(text, "0123456789./")] != '\0' || length == 0 || length > 15)
@@ -413,13 +198,13 @@ static bool net_complete(const char *text, char full[static WORD_MAX])
     static const char *const missing[] = {".0.0.0", ".0.0", ".0"};
     static const char *const implied[] = {"/8", "/16", "/24"};
     snprintf(host, sizeof(host), "%.*s%s", (int)length, text, missing[dots]);
-    snprintf(full, WORD_MAX, "%.40s%.40s", host, text[length] == '/' ? text + length : implied[dots]);
+    snprintf(full, FILTER_WORD_MAX, "%.40s%.40s", host, text[length] == '/' ? text + length : implied[dots]);
     return true;
 }
 
 static bool prefix_from_text(const char *text, bool network, struct address_prefix *ret_prefix)
 {
-    char full[WORD_MAX];
+    char full[FILTER_WORD_MAX];
     if (network && net_complete(text, full))
         text = full;
     return (network || strchr(text, '/') == NULL) && address_prefix_parse(text, ret_prefix) == RESULT_OK;
@@ -430,12 +215,12 @@ static const struct filter_node *tunnel_end_test(struct parser *p, const struct 
                                                  const struct address_prefix *prefix)
 {
     struct address mask = address_prefix_mask(prefix->length);
-    const struct filter_node *hi = masked(p, q->word->field, false, FILTER_EITHER, mask.hi, prefix->address.hi);
+    const struct filter_node *hi = build_mask(&p->build, q->word->field, false, FILTER_EITHER, mask.hi, prefix->address.hi);
     if (hi == NULL)
         return NULL;
-    const struct filter_node *lo = masked(p, q->word->field + 1, false, FILTER_EITHER, mask.lo, prefix->address.lo);
-    const struct filter_node *both = join(p, FILTER_AND, hi, lo);
-    return guarded(p, q->word, FILTER_EITHER, q->comparison == FILTER_NE ? negate(p, both) : both);
+    const struct filter_node *lo = build_mask(&p->build, q->word->field + 1, false, FILTER_EITHER, mask.lo, prefix->address.lo);
+    const struct filter_node *both = build_join(&p->build, FILTER_AND, hi, lo);
+    return build_guarded(&p->build, q->word, FILTER_EITHER, q->comparison == FILTER_NE ? build_not(&p->build, both) : both);
 }
 
 static const struct filter_node *address_primitive(struct parser *p, const struct qualifiers *q)
@@ -461,9 +246,9 @@ static const struct filter_node *address_primitive(struct parser *p, const struc
     if (q->word->kind == FILTER_WORD_TUNNEL_END) {
         node = tunnel_end_test(p, q, &prefix);
     } else {
-        node = in_prefix(p, q->side, &prefix);
+        node = build_prefix(&p->build, q->side, &prefix);
         if (q->comparison == FILTER_NE)
-            node = negate(p, node);
+            node = build_not(&p->build, node);
     }
     advance(p);
     return node;
@@ -475,12 +260,12 @@ static const struct filter_node *sensor_primitive(struct parser *p, const struct
         return complain_token(p, "'%s' is no sensor's name", p->token.text);
     if (q->comparison != FILTER_EQ && q->comparison != FILTER_NE)
         return complain_token(p, "a sensor's name has no order: compare with = or !=");
-    struct filter_node *node = node_new(p, FILTER_SENSOR);
+    struct filter_node *node = build_node(&p->build, FILTER_SENSOR);
     if (node == NULL)
         return NULL;
     memcpy(node->sensor, p->token.text, strlen(p->token.text) + 1);
     advance(p);
-    return q->comparison == FILTER_NE ? negate(p, node) : node;
+    return q->comparison == FILTER_NE ? build_not(&p->build, node) : node;
 }
 
 /* The value, with everything before it known. */
@@ -505,7 +290,7 @@ static const struct filter_node *value_primitive(struct parser *p, const struct 
     if (node == NULL)
         return NULL;
     p->last = *q;
-    return q->protocol == NULL ? node : join(p, FILTER_AND, q->protocol, node);
+    return q->protocol == NULL ? node : build_join(&p->build, FILTER_AND, q->protocol, node);
 }
 
 /* ---------------------------------------------------------------- what stands before a value */
@@ -556,12 +341,12 @@ static const struct filter_node *protocol_word(struct parser *p, const char *tex
     *ret_family = strcmp(text, "ip") == 0 || strcmp(text, "ip6") == 0;
     if (*ret_family) {
         static const struct address_prefix mapped = {.address = {0, 0x0000ffff00000000u}, .length = 96};
-        const struct filter_node *node = in_prefix(p, FILTER_SRC, &mapped);
-        return text[2] == '6' ? negate(p, node) : node;
+        const struct filter_node *node = build_prefix(&p->build, FILTER_SRC, &mapped);
+        return text[2] == '6' ? build_not(&p->build, node) : node;
     }
     for (size_t i = 0; i < sizeof(transports) / sizeof(*transports); i++) {
         if (strcmp(text, transports[i]) == 0)
-            return protocol_is(p, (uint64_t)filter_protocol_by_name(text));
+            return build_protocol(&p->build, (uint64_t)filter_protocol_by_name(text));
     }
     return NULL;
 }
@@ -622,8 +407,8 @@ static const struct filter_node *word_primitive(struct parser *p, struct qualifi
     if (word->unit == FILTER_UNIT_END && token_is(p, "reason"))
         advance(p);
     if (stands_alone(p, word)) {
-        const struct filter_node *node = compare(p, word->field, false, FILTER_EITHER, FILTER_NE, 0);
-        return q->protocol == NULL ? node : join(p, FILTER_AND, q->protocol, node);
+        const struct filter_node *node = build_compare(&p->build, word->field, false, FILTER_EITHER, FILTER_NE, 0);
+        return q->protocol == NULL ? node : build_join(&p->build, FILTER_AND, q->protocol, node);
     }
     read_comparison(p, q);
     return value_primitive(p, q);
@@ -636,10 +421,12 @@ static const struct filter_node *primitive(struct parser *p)
     /* `tcp`, `ip6 tcp`, and both before more: `tcp dst port 22`. */
     while (p->token.kind == TOKEN_WORD && family) {
         const struct filter_node *node = protocol_word(p, p->token.text, &family);
+        if (p->build.full)
+            return NULL;
         if (node == NULL)
             break;
         found = true;
-        q.protocol = q.protocol == NULL ? node : join(p, FILTER_AND, q.protocol, node);
+        q.protocol = q.protocol == NULL ? node : build_join(&p->build, FILTER_AND, q.protocol, node);
         if (q.protocol == NULL)
             return NULL;
         advance(p);
@@ -665,7 +452,7 @@ static const struct filter_node *term(struct parser *p)
     bool negated = p->token.kind == TOKEN_NOT;
     advance(p);
     if (negated) {
-        node = negate(p, term(p));
+        node = build_not(&p->build, term(p));
     } else {
         node = expression(p);
         if (node != NULL && p->token.kind != TOKEN_CLOSE)
@@ -675,15 +462,6 @@ static const struct filter_node *term(struct parser *p)
     }
     p->depth--;
     return node;
-}
-
-/* A run of the same operator becomes a balanced tree, so that two hundred ports are eight levels and not two hundred. */
-static const struct filter_node *balanced(struct parser *p, enum filter_op op, const struct filter_node **list, unsigned count)
-{
-    if (count == 1)
-        return list[0];
-    const struct filter_node *left = balanced(p, op, list, count / 2);
-    return left == NULL ? NULL : join(p, op, left, balanced(p, op, list + count / 2, count - count / 2));
 }
 
 static bool push(struct parser *p, const struct filter_node *node)
@@ -700,7 +478,7 @@ static bool push(struct parser *p, const struct filter_node *node)
 
 static const struct filter_node *fold(struct parser *p, enum filter_op op, unsigned base)
 {
-    const struct filter_node *node = balanced(p, op, p->operands + base, p->operand_count - base);
+    const struct filter_node *node = build_balanced(&p->build, op, p->operands + base, p->operand_count - base);
     p->operand_count = base;
     return node;
 }
@@ -736,18 +514,20 @@ static void parse_all(struct parser *p)
     advance(p);
     const struct filter_node *root;
     if (p->token.kind == TOKEN_END) {
-        root = node_new(p, FILTER_TRUE);
+        root = build_node(&p->build, FILTER_TRUE);
     } else {
         root = expression(p);
         if (root != NULL && p->token.kind != TOKEN_END)
             root = complain_token(p, "`and` or `or` was expected, not '%s'", p->token.text);
     }
+    if (p->build.full)
+        complain_token(p, "the filter has more than %u parts", FILTER_NODES_MAX);
     if (p->result != RESULT_OK)
         return;
     if (depth_of(root) > FILTER_DEPTH_MAX)
         complain(p, 0, "and and or alternate too often: use parentheses to group them");
     else
-        filter_root_set(p->filter, root);
+        filter_root_set(p->build.filter, root);
 }
 
 enum result filter_parse(const char *text, struct filter **ret_filter, size_t *ret_offset, struct error *err)
@@ -757,8 +537,8 @@ enum result filter_parse(const char *text, struct filter **ret_filter, size_t *r
         return error_set(err, RESULT_FATAL, "filter: out of memory");
     p->text = text;
     p->err = err;
-    p->filter = filter_new();
-    if (p->filter == NULL)
+    p->build.filter = filter_new();
+    if (p->build.filter == NULL)
         p->result = error_set(err, RESULT_FATAL, "filter: out of memory");
     else if (strnlen(text, FILTER_TEXT_MAX + 1) > FILTER_TEXT_MAX)
         complain(p, FILTER_TEXT_MAX, "the filter is longer than 4096 characters");
@@ -766,9 +546,9 @@ enum result filter_parse(const char *text, struct filter **ret_filter, size_t *r
         parse_all(p);
     enum result result = p->result;
     if (result == RESULT_OK)
-        *ret_filter = p->filter;
+        *ret_filter = p->build.filter;
     else
-        filter_destroy(&p->filter);
+        filter_destroy(&p->build.filter);
     if (result == RESULT_REJECT && ret_offset != NULL)
         *ret_offset = p->error_at;
     free(p);
