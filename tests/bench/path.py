@@ -12,7 +12,7 @@ import time
 
 from subjects import Nfpcapd
 
-PORTS = (17461, 17462, 17463)  # intake, publish, answer: not those of an aggregator that may run here
+PORTS = (17461, 17462, 17463)  # intake and, as the clients reckon, the next two; not those of one that may run here
 READY_S = 60
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -62,13 +62,13 @@ class Aggregator:
             return log.read()
 
     def committed(self):
-        """Records in the store, as `pavo sensors` tells."""
-        asked = subprocess.run([self.pavo, "--aggregator", f"127.0.0.1:{PORTS[2]}", "--key", self.reader_key, "--json",
+        """(records, packets) in the store, as `pavo sensors` tells."""
+        asked = subprocess.run([self.pavo, "--aggregator", self.address, "--key", self.reader_key, "--json",
                                 "sensors"], stdout=subprocess.PIPE, text=True, check=False)
         for line in asked.stdout.splitlines():
             report = json.loads(line)
-            if report.get("sensor") == "bench":
-                return report["records_committed"]
+            if report.get("observer", {}).get("sensor") == "bench":
+                return report["records_committed"], report["packets_committed"]
         raise RuntimeError(f"pavo sensors does not know the sensor:\n{asked.stdout}")
 
     def stop(self):
@@ -95,15 +95,16 @@ def path_once(run, capture):
         measured = run.measure([run.program("sensor", "pavo-sensor"), "-r", capture, "--key", one.sensor_key,
                                 "--aggregator", one.address])
         cpu, rss = usage(one.process.pid)
+        records, packets = one.committed()
         return {"wall": measured.wall, "sensor cpu": measured.cpu, "sensor rss": measured.rss, "aggregator cpu": cpu,
-                "aggregator rss": rss, "records": one.committed()}
+                "aggregator rss": rss, "records": records, "packets": packets}
 
 
 def bench_path(run):
     """Records a second from packets in a file to rows committed: sensor on one core, aggregator on another."""
     for kind in ("mix", "flood"):
         name = f"path/{kind}"
-        capture, _ = run.capture(kind)
+        capture, contents = run.capture(kind)
         taken, peer, nfpcapd = [], [], Nfpcapd("nfpcapd")
         for turn in range(run.arguments.runs):
             run.say(f"{name}: {turn + 1} of {run.arguments.runs}")
@@ -124,4 +125,6 @@ def bench_path(run):
         for who in ("sensor", "aggregator"):
             run.row(name, f"pavo-{who}", middle[f"{who} cpu"], "s of processor")
             run.row(name, f"pavo-{who}", middle[f"{who} rss"] / 2**20, "MiB peak")
+        if middle["packets"] != contents["packets"]:
+            run.note(f"{name}: the store counts {middle['packets']:,} of {contents['packets']:,} packets")
         os.unlink(capture)
