@@ -151,13 +151,13 @@ def batches(sensor):
     for frame in wrong.values():
         sensor.socket.send(frame)
     right = sensor.batch(20)
-    sensor.socket.send(right)
-    sensor.socket.send(right)
-    got = sensor.answers(lambda got: got["acknowledged"].count(20) >= 2, seconds=60)
-    sensor.socket.send(sensor.batch(21))
-    more = sensor.answers(lambda got: 21 in got["acknowledged"], seconds=60)
-    return {"acknowledged": got["acknowledged"] + more["acknowledged"], "rejected": got["rejected"] | more["rejected"],
-            "wrong": sorted(wrong)}
+    result = {"acknowledged": [], "rejected": {}, "wrong": sorted(wrong)}
+    for frame, sequence in ((right, 20), (right, 20), (sensor.batch(21), 21)):
+        sensor.socket.send(frame)
+        got = sensor.answers(lambda got: sequence in got["acknowledged"], seconds=60)
+        result["acknowledged"] += got["acknowledged"]
+        result["rejected"] |= got["rejected"]
+    return result
 
 
 if __name__ == "__main__":

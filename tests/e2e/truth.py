@@ -33,8 +33,9 @@ def main():
             # The table has a packet as it came and as it went on: with DNAT it came from outside.
             forwarded = inside.dst != outside.dst
             truth.add((outside, inside) if forwarded else (inside, outside))
+    known = {pair[0].protocol for pair in truth}
     with open(links) as file:
-        found = {(inside, outside) for _, inside, outside, _ in read_links(file) if inside.protocol in (6, 17)}
+        found = {(inside, outside) for _, inside, outside, _ in read_links(file) if inside.protocol in known}
     wrong = found - truth
     missing = truth - found
     print(f"{len(truth)} translations, {len(found)} linked, {len(wrong)} wrong, {len(missing)} missing")
