@@ -264,6 +264,31 @@ static bool commit_gathered(struct committer *c)
 
 /* ---- boundaries */
 
+/* The lives heard lately of a boundary's sensors. */
+static void restore_lives(struct committer *c, const struct boundary *boundary, int64_t since_ns)
+{
+    struct store_life *lives = NULL;
+    size_t count = 0;
+    struct error err;
+    if (store_lives(c->options.store, &lives, &count, &err) != RESULT_OK) {
+        log_error("boundary %s starts without what was known of its sensors: %s", boundary->name, err.text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct store_life *life = &lives[i];
+        if (life->last_received_ns < since_ns || (strcmp(life->observer.sensor, boundary->inside) != 0 &&
+                                                  strcmp(life->observer.sensor, boundary->outside) != 0))
+            continue;
+        Pavo__SensorStatus *status =
+            life->status == NULL ? NULL : pavo__sensor_status__unpack(NULL, life->status_length, life->status);
+        correlator_restore_life(c->correlator, &life->observer, life->last_flow_ns, status != NULL && status->last,
+                                correlator_now(c));
+        if (status != NULL)
+            pavo__sensor_status__free_unpacked(status, NULL);
+    }
+    store_lives_free(&lives, count);
+}
+
 /* Views the store holds without a conclusion, for a boundary that is new to the correlator. */
 static void restore(struct committer *c, const struct boundary *boundary)
 {
@@ -274,10 +299,11 @@ static void restore(struct committer *c, const struct boundary *boundary)
     store_summarise(c->options.store, &summary);
     if (summary.last_received_ns == 0)
         return;
+    int64_t since_ns = summary.last_received_ns - CORRELATE_WAIT_MAX_NS;
+    restore_lives(c, boundary, since_ns);
     enum result r = store_reader_open(c->options.store, &reader, &err);
     if (r == RESULT_OK) {
-        r = store_find_waiting(reader, boundary->name, boundary->inside, boundary->outside,
-                               summary.last_received_ns - CORRELATE_WAIT_MAX_NS, &err);
+        r = store_find_waiting(reader, boundary->name, boundary->inside, boundary->outside, since_ns, &err);
         struct flow_batch *batch;
         while (r == RESULT_OK && (r = store_next(reader, &batch, NULL, &err)) == RESULT_OK) {
             correlator_restore(c->correlator, boundary->name, batch, correlator_now(c), &c->conclusions);

@@ -601,3 +601,17 @@ void correlator_restore(struct correlator *c, const char *boundary, const struct
     if (gate != NULL)
         add_rows(c, gate, flows, now_ns, out);
 }
+
+void correlator_restore_life(struct correlator *c, const struct observer *observer, int64_t reached_ns, bool ended,
+                             int64_t now_ns)
+{
+    uint32_t number = life_get(c, observer);
+    if (number == VIEW_NONE)
+        return; /* without it nothing settles early; the window still ends */
+    struct life *life = &c->lives[number];
+    if (reached_ns > life->reached_ns)
+        life->reached_ns = reached_ns;
+    life->ended = life->ended || ended;
+    if (life->heard_ns == 0)
+        life->heard_ns = now_ns;
+}

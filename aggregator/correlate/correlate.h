@@ -78,6 +78,10 @@ void correlator_add(struct correlator *correlator, const struct flow_batch *flow
 void correlator_restore(struct correlator *correlator, const char *boundary, const struct flow_batch *flows,
                         int64_t now_ns, struct conclusions *conclusions);
 
+/* And what is known of a life of a sensor: the last packet time in its records, and whether it has ended. */
+void correlator_restore_life(struct correlator *correlator, const struct observer *observer, int64_t reached_ns,
+                             bool ended, int64_t now_ns);
+
 /* The sensor was heard. `ended`: this life of it has said its last word, as a sensor that reads files does. */
 void correlator_heard(struct correlator *correlator, const char *sensor, int64_t now_ns, bool ended);
 
