@@ -54,11 +54,19 @@ enum decoded_kind {
     DECODED_PORTS,      /* UDP, UDP-Lite, SCTP, DCCP */
     DECODED_TCP,
     DECODED_ECHO,       /* ICMP with an identifier: echo, timestamp, information, mask */
-    DECODED_ICMP,       /* by type and code */
-    DECODED_ICMP_ERROR, /* by type and code; may quote a flow */
+    DECODED_ICMP_PAIR,  /* ICMP requests and replies without identifier: by the request's type */
+    DECODED_ICMP,       /* one way, by type and code */
+    DECODED_ICMP_ERROR, /* the same; may quote a flow */
     DECODED_SPI,        /* ESP, AH */
     DECODED_ARP,
 };
+
+/* Of these each direction can be asked independently: who asks is part of what tells flows apart. */
+static inline bool decoded_has_asker(unsigned kind)
+{
+    return kind == DECODED_ECHO || kind == DECODED_ICMP_PAIR || kind == DECODED_ICMP || kind == DECODED_ICMP_ERROR ||
+           kind == DECODED_ARP;
+}
 
 enum tcp_flag {
     TCP_FIN = 1,
@@ -78,6 +86,7 @@ struct quoted {
     uint32_t discriminator;
     uint8_t protocol;
     uint8_t kind;
+    bool answers;
 };
 
 struct encapsulation {

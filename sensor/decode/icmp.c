@@ -7,7 +7,14 @@
 enum { ICMP_BYTES = 8 };
 
 /* What a type is, and for replies, which request they answer. */
-enum role { ROLE_OTHER, ROLE_REQUEST, ROLE_REPLY, ROLE_ERROR };
+enum role {
+    ROLE_OTHER,
+    ROLE_REQUEST, /* with an identifier */
+    ROLE_REPLY,
+    ROLE_ASK, /* without */
+    ROLE_TELL,
+    ROLE_ERROR,
+};
 
 static enum role icmp_role(unsigned type)
 {
@@ -22,6 +29,10 @@ static enum role icmp_role(unsigned type)
     case 16:
     case 18:
         return ROLE_REPLY;
+    case 10: /* router solicitation, advertisement */
+        return ROLE_ASK;
+    case 9:
+        return ROLE_TELL;
     case 3:  /* destination unreachable */
     case 4:  /* source quench */
     case 5:  /* redirect */
@@ -37,7 +48,32 @@ static enum role icmpv6_role(unsigned type)
 {
     if (type < 128)
         return ROLE_ERROR;
-    return type == 128 ? ROLE_REQUEST : type == 129 ? ROLE_REPLY : ROLE_OTHER;
+    switch (type) {
+    case 128:
+        return ROLE_REQUEST;
+    case 129:
+        return ROLE_REPLY;
+    case 130: /* multicast listener query */
+    case 133: /* router solicitation */
+    case 135: /* neighbour solicitation */
+    case 139: /* node information query */
+    case 144: /* home agent discovery */
+        return ROLE_ASK;
+    case 131:
+    case 134:
+    case 136:
+    case 140:
+    case 145:
+        return ROLE_TELL;
+    default:
+        return ROLE_OTHER;
+    }
+}
+
+/* The type that asks, of a pair. */
+static uint32_t asking_type(unsigned protocol, unsigned type, enum role role)
+{
+    return role == ROLE_ASK ? type : protocol == IPPROTO_ICMP ? type + 1 : type - 1;
 }
 
 /* Request and reply of a kind share a discriminator: the identifier, and which kind it is. */
@@ -90,6 +126,7 @@ static void walk_quoted(struct walk *w)
         if (role != ROLE_REQUEST && role != ROLE_REPLY)
             return;
         q.kind = DECODED_ECHO;
+        q.answers = role == ROLE_REPLY;
         q.discriminator = echo_discriminator(q.protocol, top[0], get_be16(top + 4));
         break;
     }
@@ -128,6 +165,12 @@ static enum decode_outcome walk_message(struct walk *w, bool more, enum role (*r
         d->icmp_sequence = get_be16(icmp + 6);
         /* Not the identifier, which NAT rewrites, nor the checksum. */
         walk_content(w, d->payload);
+        break;
+    case ROLE_ASK:
+    case ROLE_TELL:
+        d->kind = DECODED_ICMP_PAIR;
+        d->answers = role == ROLE_TELL;
+        d->discriminator = asking_type(d->protocol, icmp[0], role) << 8;
         break;
     case ROLE_ERROR:
         d->kind = DECODED_ICMP_ERROR;

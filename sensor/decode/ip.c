@@ -5,6 +5,7 @@
 #include "sensor/decode/walk.h"
 
 enum { IPV4_BYTES = 20, IPV6_BYTES = 40, ARP_BYTES = 28, DATAGRAM_MAX = 65535 };
+enum { JUMBO_MAX = 1 << 24 }; /* no card makes longer ones; the meter's counters rely on it */
 
 /* A later fragment has no transport header: the meter finds its flow by the first fragment. */
 static enum decode_outcome walk_fragment(struct walk *w, unsigned protocol)
@@ -28,7 +29,7 @@ enum decode_outcome walk_ipv4(struct walk *w)
     size_t total = get_be16(ip + 2);
     if (total == 0) /* segmentation offload leaves it to the card: the frame's own length is the best there is */
         total = IPV4_BYTES + walk_left(w);
-    if (total < header)
+    if (total < header || total > JUMBO_MAX)
         return DECODE_MALFORMED_IPV4_LENGTH;
     walk_limit(w, total - IPV4_BYTES);
 
@@ -122,8 +123,11 @@ enum decode_outcome walk_ipv6(struct walk *w)
         return DECODE_MALFORMED_IPV6;
     size_t length = get_be16(ip + 4);
     unsigned protocol = ip[6];
-    if (length == 0 && protocol == IPPROTO_HOPOPTS) /* jumbogram (RFC 2675), or offload's BIG TCP */
+    /* A jumbogram (RFC 2675), or a segment for offload that is larger than the field: the frame's length is all there is. */
+    if (length == 0 && (protocol == IPPROTO_HOPOPTS || walk_left(w) > DATAGRAM_MAX))
         length = walk_left(w);
+    if (length > JUMBO_MAX)
+        return DECODE_MALFORMED_IPV6;
     walk_limit(w, length);
 
     struct decoded *d = w->d;

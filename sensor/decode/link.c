@@ -126,8 +126,11 @@ enum decode_outcome walk_ethertype(struct walk *w, unsigned type)
     case ETHERTYPE_PPPOE:
         return walk_pppoe(w);
     default:
-        /* A length says where padding begins; IP's own says so too, and better. */
-        return type > ETHERTYPE_LLC_MAX ? DECODE_IGNORED_ETHERTYPE : walk_llc(w);
+        if (type > ETHERTYPE_LLC_MAX)
+            return DECODE_IGNORED_ETHERTYPE;
+        if (type < walk_left(w))
+            walk_limit(w, type);
+        return walk_llc(w);
     }
 }
 

@@ -7,10 +7,10 @@
 
 enum { PORT_VXLAN = 4789, PORT_VXLAN_LINUX = 8472, PORT_GENEVE = 6081, PORT_GTPU = 2152, PORT_TEREDO = 3544 };
 
-/* Decodes the inner packet with `step`, of which `type` is an argument, in place of the outer one. When that fails,
- * all is as before: the packet counts as the outer one. */
-static bool walk_inside(struct walk *w, struct cursor inner, enum flow_tunnel tunnel, uint32_t id,
-                        enum decode_outcome (*step)(struct walk *w, unsigned type), unsigned type)
+/* Decodes the inner packet, which ends after `length` bytes at the latest, with `step`, of which `type` is an argument,
+ * in place of the outer one. When that fails, all is as before: the packet counts as the outer one. */
+static bool walk_inside_limited(struct walk *w, struct cursor inner, size_t length, enum flow_tunnel tunnel, uint32_t id,
+                                enum decode_outcome (*step)(struct walk *w, unsigned type), unsigned type)
 {
     struct decoded d;
     memset(&d, 0, offsetof(struct decoded, outer));
@@ -30,10 +30,18 @@ static bool walk_inside(struct walk *w, struct cursor inner, enum flow_tunnel tu
         .vlans = w->vlans,
         .outer = w->outer,
     };
+    if (length < walk_left(&inside))
+        walk_limit(&inside, length);
     if (step(&inside, type) != DECODE_METERED)
         return false;
     *w->d = d;
     return true;
+}
+
+static bool walk_inside(struct walk *w, struct cursor inner, enum flow_tunnel tunnel, uint32_t id,
+                        enum decode_outcome (*step)(struct walk *w, unsigned type), unsigned type)
+{
+    return walk_inside_limited(w, inner, SIZE_MAX, tunnel, id, step, type);
 }
 
 static enum decode_outcome step_ethernet(struct walk *w, unsigned type)
@@ -61,6 +69,7 @@ static bool walk_gre(struct walk *w)
     unsigned flags = cursor_be16(&c), type = cursor_be16(&c);
     unsigned version = flags & 7;
     uint32_t key = 0;
+    size_t length = SIZE_MAX;
     bool sequenced = flags & 0x1000;
     if (version > 1 || (flags & 0x4000) != 0) /* source routing is obsolete */
         return false;
@@ -73,7 +82,8 @@ static bool walk_gre(struct walk *w)
     if (version == 1) {
         if (flags & 0x0080)
             cursor_skip(&c, 4);
-        key &= 0xffff; /* call id; the upper half is a length */
+        length = key >> 16;
+        key &= 0xffff; /* call id */
     }
     if (c.failed)
         return false;
@@ -81,7 +91,7 @@ static bool walk_gre(struct walk *w)
     case ETHERTYPE_BRIDGING:
         return walk_inside(w, c, FLOW_TUNNEL_GRE, key, step_ethernet, 0);
     case ETHERTYPE_PPP:
-        return walk_inside(w, c, FLOW_TUNNEL_GRE, key, step_ppp, 0);
+        return walk_inside_limited(w, c, length, FLOW_TUNNEL_GRE, key, step_ppp, 0);
     case ETHERTYPE_ERSPAN: { /* type I has no header, type II one of eight bytes and a GRE sequence number */
         uint32_t session = 0;
         if (sequenced) {
@@ -153,6 +163,7 @@ static bool walk_gtpu(struct walk *w)
     const uint8_t *header = cursor_take(&c, 8);
     if (header == NULL || header[0] >> 5 != 1 || (header[0] & 0x10) == 0 || header[1] != 255)
         return false;
+    struct cursor behind = c; /* the header's length field counts from here */
     if (header[0] & 7) {
         const uint8_t *more = cursor_take(&c, 4);
         unsigned next = more != NULL && (header[0] & 4) ? more[3] : 0;
@@ -164,7 +175,9 @@ static bool walk_gtpu(struct walk *w)
             next = cursor_u8(&c);
         }
     }
-    return !c.failed && walk_inside(w, c, FLOW_TUNNEL_GTPU, get_be32(header + 4), step_ip, 0);
+    size_t length = get_be16(header + 2), options = behind.left - c.left;
+    return !c.failed && options <= length &&
+           walk_inside_limited(w, c, length - options, FLOW_TUNNEL_GTPU, get_be32(header + 4), step_ip, 0);
 }
 
 /* RFC 4380: optional authentication and origin indications before the IPv6 packet. */

@@ -122,7 +122,7 @@ void meter_destroy(struct meter **meter)
 
 /* The key of both directions, and which end of it the source is. Without a branch: which it is, is a coin's toss. */
 static inline bool key_make(struct address src, uint16_t src_port, struct address dst, uint16_t dst_port,
-                            uint32_t discriminator, uint8_t protocol, bool arp, struct flow_key *ret_key)
+                            uint32_t discriminator, uint8_t protocol, unsigned kind, bool answers, struct flow_key *ret_key)
 {
     bool high = (src.hi > dst.hi) | ((src.hi == dst.hi) & ((src.lo > dst.lo) | ((src.lo == dst.lo) & (src_port > dst_port))));
     uint64_t mask = -(uint64_t)high;
@@ -132,17 +132,20 @@ static inline bool key_make(struct address src, uint16_t src_port, struct addres
     ret_key->low_lo = src.lo ^ swap_lo;
     ret_key->high_hi = dst.hi ^ swap_hi;
     ret_key->high_lo = dst.lo ^ swap_lo;
-    ret_key->transport = (uint64_t)protocol << 56 | (uint64_t)arp << 48 | (src_port ^ swap_port) << 16 |
-                         (dst_port ^ swap_port) | discriminator;
+    uint64_t asker_is_high = decoded_has_asker(kind) ? high != answers : 0;
+    ret_key->transport = (uint64_t)protocol << 56 | (uint64_t)(kind == DECODED_ARP) << 48 | asker_is_high << 49 |
+                         (src_port ^ swap_port) << 16 | (dst_port ^ swap_port) | discriminator;
     return high;
 }
 
 static inline void lookup_make(const struct meter *m, const struct decoded *d, struct lookup *l)
 {
     l->src_is_high = key_make(d->src, d->src_port, d->dst, d->dst_port, d->discriminator, d->protocol,
-                              d->kind == DECODED_ARP, &l->key);
-    if (__builtin_expect(d->answers, 0) && address_equal(d->src, d->dst))
+                              d->kind, d->answers, &l->key);
+    if (__builtin_expect(d->answers, 0) && address_equal(d->src, d->dst)) {
         l->src_is_high = true; /* a host that pings itself: both ends are one, the type tells */
+        l->key.transport &= ~(UINT64_C(1) << 49);
+    }
     l->hash = table_hash(&m->table, &l->key);
 }
 
@@ -337,6 +340,7 @@ static bool sender_answers(const struct decoded *d, enum flow_direction *ret_rul
         }
         return false;
     case DECODED_ECHO:
+    case DECODED_ICMP_PAIR:
     case DECODED_ARP:
         *ret_rule = FLOW_DIRECTION_REQUEST;
         return d->answers;
@@ -507,7 +511,8 @@ static void attach_error(struct meter *m, const struct decoded *d)
 {
     struct lookup l;
     const struct quoted *q = &d->quoted;
-    key_make(q->src, q->src_port, q->dst, q->dst_port, q->discriminator, q->protocol, false, &l.key);
+    key_make(q->src, q->src_port, q->dst, q->dst_port, q->discriminator, q->protocol, q->kind, q->answers,
+             &l.key);
     l.hash = table_hash(&m->table, &l.key);
     uint32_t index = table_find(&m->table, &l.key, l.hash);
     if (index == ENTRY_NONE)

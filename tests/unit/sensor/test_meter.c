@@ -386,6 +386,32 @@ static void test_echo_is_paired_by_identifier(void **state)
     }
 }
 
+/* Both hosts ask at once, with the same identifier, or about each other's addresses. */
+static void test_questions_both_ways_are_two_flows(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        for (unsigned n = 0; n < 4; n++) {
+            struct frame f = {0};
+            bool answer = n >= 2, swap = n == 1 || n == 2;
+            if (v6)
+                put_ipv6(&f, swap ? 2 : 1, swap ? 1 : 2, IPPROTO_ICMPV6);
+            else
+                put_ipv4(&f, swap ? SERVER : CLIENT, swap ? CLIENT : SERVER, IPPROTO_ICMP, 0, 0);
+            /* a neighbour's answer has flags where an echo has its identifier */
+            put_icmp(&f, v6 ? (answer ? 136 : 135) : (answer ? 0 : 8), 0, v6 ? (answer ? 0x6000 : 0) : 7, 0, 16);
+            meter_frame(b->meter, &f, b->now);
+        }
+    }
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(b->records.flows[i].src_packets, 1);
+        assert_int_equal(b->records.flows[i].dst_packets, 1);
+        assert_int_equal(b->records.flows[i].direction, FLOW_DIRECTION_REQUEST);
+    }
+}
+
 static void test_reply_seen_first_is_still_the_responders(void **state)
 {
     struct bench *b = *state;
@@ -608,6 +634,7 @@ int main(void)
         TEST(full_table_gives_up_the_oldest_unanswered),
         TEST(table_full_of_answered_flows_still_takes_new_ones),
         TEST(echo_is_paired_by_identifier),
+        TEST(questions_both_ways_are_two_flows),
         TEST(reply_seen_first_is_still_the_responders),
         TEST(host_that_pings_itself),
         TEST(icmp_error_is_attached_and_counted),
