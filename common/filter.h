@@ -35,8 +35,8 @@ enum filter_comparison { FILTER_EQ, FILTER_NE, FILTER_LT, FILTER_LE, FILTER_GT, 
 
 /* What a FILTER_COMPARE compares. */
 enum filter_value {
-    FILTER_VALUE_FIELD, /* flow_field `field` as it is; with a pair: per `side`, see filter_node */
-    FILTER_VALUE_SUM,   /* src_x + dst_x: `bytes > 1m` */
+    FILTER_VALUE_FIELD,    /* flow_field `field` as it is; with a pair: per `side`, see filter_node */
+    FILTER_VALUE_SUM,      /* src_x + dst_x: `bytes > 1m` */
     FILTER_VALUE_DURATION, /* last_time - first_time, nanoseconds */
 };
 
@@ -68,13 +68,14 @@ struct filter_node {
 
 struct filter; /* owns the nodes and the text */
 
-#define FILTER_TEXT_MAX 4096u
+#define FILTER_TEXT_MAX  4096u
 #define FILTER_NODES_MAX 1024u
 #define FILTER_DEPTH_MAX 64u
 
 /* Empty or blank text matches everything. RESULT_REJECT: the sentence says what was expected, and ret_offset
  * (may be NULL) where in `text`, in bytes. RESULT_FATAL: out of memory. */
-MUST_CHECK enum result filter_parse(const char *text, struct filter **ret_filter, size_t *ret_offset, struct error *err);
+MUST_CHECK enum result filter_parse(const char *text, struct filter **ret_filter, size_t *ret_offset,
+                                    struct error *err);
 void filter_destroy(struct filter **filter);
 const struct filter_node *filter_root(const struct filter *filter);
 

@@ -13,7 +13,7 @@ struct filter_node *build_node(struct builder *b, enum filter_op op)
 }
 
 const struct filter_node *build_join(struct builder *b, enum filter_op op, const struct filter_node *left,
-                                      const struct filter_node *right)
+                                     const struct filter_node *right)
 {
     if (left == NULL || right == NULL)
         return NULL;
@@ -34,7 +34,7 @@ const struct filter_node *build_not(struct builder *b, const struct filter_node 
 }
 
 const struct filter_node *build_compare(struct builder *b, enum flow_field field, bool pair, enum filter_side side,
-                                         enum filter_comparison comparison, uint64_t value)
+                                        enum filter_comparison comparison, uint64_t value)
 {
     struct filter_node *node = build_node(b, FILTER_COMPARE);
     if (node != NULL) {
@@ -48,7 +48,7 @@ const struct filter_node *build_compare(struct builder *b, enum flow_field field
 }
 
 const struct filter_node *build_mask(struct builder *b, enum flow_field field, bool pair, enum filter_side side,
-                                        uint64_t mask, uint64_t value)
+                                     uint64_t mask, uint64_t value)
 {
     struct filter_node *node = build_node(b, FILTER_MASK);
     if (node != NULL) {
@@ -96,7 +96,7 @@ static const struct filter_node *guard_make(struct builder *b, const struct filt
         return build_compare(b, FLOW_FIELD_src_packets, true, side, FILTER_GT, word->guard == FILTER_GUARD_GAP);
     case FILTER_GUARD_TCP:
         return build_join(b, FILTER_AND, protocol_of(b, tcp, sizeof(tcp)),
-                    build_compare(b, FLOW_FIELD_src_packets, true, side, FILTER_GT, 0));
+                          build_compare(b, FLOW_FIELD_src_packets, true, side, FILTER_GT, 0));
     case FILTER_GUARD_EVIDENCE: {
         uint64_t bit = word->pair && side == FILTER_DST ? word->bit << 1 : word->bit;
         return build_mask(b, FLOW_FIELD_evidence, false, FILTER_EITHER, bit, bit);
@@ -125,7 +125,7 @@ bool guard_is_sided(enum filter_guard guard)
 }
 
 const struct filter_node *build_guarded(struct builder *b, const struct filter_word *word, enum filter_side side,
-                                         const struct filter_node *node)
+                                        const struct filter_node *node)
 {
     if (word->guard == FILTER_GUARD_NONE || node == NULL)
         return node;
@@ -137,7 +137,8 @@ const struct filter_node *build_guarded(struct builder *b, const struct filter_w
     return build_join(b, FILTER_AND, guard, node);
 }
 
-const struct filter_node *build_balanced(struct builder *b, enum filter_op op, const struct filter_node **list, unsigned count)
+const struct filter_node *build_balanced(struct builder *b, enum filter_op op, const struct filter_node **list,
+                                         unsigned count)
 {
     if (count == 1)
         return list[0];

@@ -26,8 +26,8 @@ struct block {
     break
 
 #define DEFINE_COMPARE(suffix, type)                                                                                   \
-    HOT static void compare_##suffix(const type *column, uint32_t count, enum filter_comparison comparison, type value,\
-                                     uint8_t *restrict mask)                                                           \
+    HOT static void compare_##suffix(const type *column, uint32_t count, enum filter_comparison comparison,            \
+                                     type value, uint8_t *restrict mask)                                               \
     {                                                                                                                  \
         switch (comparison) {                                                                                          \
         case FILTER_EQ:                                                                                                \
@@ -150,7 +150,8 @@ static void test_sensor(const struct filter_node *node, const struct block *b, u
         uint32_t observer = b->batch->observer[b->first + i];
         if (observer != asked) { /* rows of one observer stand together */
             asked = observer;
-            same = observer < b->batch->observer_count && strcmp(b->batch->observers[observer].sensor, node->sensor) == 0;
+            same =
+                observer < b->batch->observer_count && strcmp(b->batch->observers[observer].sensor, node->sensor) == 0;
         }
         mask[i] = same;
     }

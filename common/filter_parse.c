@@ -50,7 +50,8 @@ static const struct filter_node *complain(struct parser *p, size_t at, const cha
     return NULL;
 }
 
-__attribute__((format(printf, 2, 3))) static const struct filter_node *complain_token(struct parser *p, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static const struct filter_node *complain_token(struct parser *p,
+                                                                                      const char *format, ...)
 {
     char sentence[400];
     va_list arguments;
@@ -97,8 +98,9 @@ static const struct filter_node *bare_test(struct parser *p, const struct filter
         build_compare(&p->build, word->field, word->pair, side, outside ? FILTER_LT : FILTER_GE, operand->value);
     if (low == NULL)
         return NULL;
-    return build_join(&p->build, outside ? FILTER_OR : FILTER_AND, low,
-                build_compare(&p->build, word->field, word->pair, side, outside ? FILTER_GT : FILTER_LE, operand->last));
+    return build_join(
+        &p->build, outside ? FILTER_OR : FILTER_AND, low,
+        build_compare(&p->build, word->field, word->pair, side, outside ? FILTER_GT : FILTER_LE, operand->last));
 }
 
 /* `evidence isn` asks for either side's bit; more than one name's worth of bits asks for any of them. */
@@ -123,7 +125,8 @@ static const struct filter_node *evidence_test(struct parser *p, const struct qu
 }
 
 /* `word` against a value, on the sides asked for, each behind its guard. */
-static const struct filter_node *field_test(struct parser *p, const struct qualifiers *q, const struct filter_operand *operand)
+static const struct filter_node *field_test(struct parser *p, const struct qualifiers *q,
+                                            const struct filter_operand *operand)
 {
     const struct filter_word *word = q->word;
     if (!word->pair)
@@ -134,15 +137,17 @@ static const struct filter_node *field_test(struct parser *p, const struct quali
     bool range = operand->last != operand->value;
     if (one_side || (!guard_is_sided(word->guard) && !range))
         return build_guarded(&p->build, word, side, bare_test(p, word, q, side, operand));
-    const struct filter_node *src = build_guarded(&p->build, word, FILTER_SRC, bare_test(p, word, q, FILTER_SRC, operand));
+    const struct filter_node *src =
+        build_guarded(&p->build, word, FILTER_SRC, bare_test(p, word, q, FILTER_SRC, operand));
     if (src == NULL)
         return NULL;
     return build_join(&p->build, side == FILTER_BOTH ? FILTER_AND : FILTER_OR, src,
-                build_guarded(&p->build, word, FILTER_DST, bare_test(p, word, q, FILTER_DST, operand)));
+                      build_guarded(&p->build, word, FILTER_DST, bare_test(p, word, q, FILTER_DST, operand)));
 }
 
 /* SUM and DURATION. */
-static const struct filter_node *whole_test(struct parser *p, const struct qualifiers *q, const struct filter_operand *operand)
+static const struct filter_node *whole_test(struct parser *p, const struct qualifiers *q,
+                                            const struct filter_operand *operand)
 {
     struct filter_node *node = build_node(&p->build, FILTER_COMPARE);
     if (node == NULL)
@@ -215,12 +220,15 @@ static const struct filter_node *tunnel_end_test(struct parser *p, const struct 
                                                  const struct address_prefix *prefix)
 {
     struct address mask = address_prefix_mask(prefix->length);
-    const struct filter_node *hi = build_mask(&p->build, q->word->field, false, FILTER_EITHER, mask.hi, prefix->address.hi);
+    const struct filter_node *hi =
+        build_mask(&p->build, q->word->field, false, FILTER_EITHER, mask.hi, prefix->address.hi);
     if (hi == NULL)
         return NULL;
-    const struct filter_node *lo = build_mask(&p->build, q->word->field + 1, false, FILTER_EITHER, mask.lo, prefix->address.lo);
+    const struct filter_node *lo =
+        build_mask(&p->build, q->word->field + 1, false, FILTER_EITHER, mask.lo, prefix->address.lo);
     const struct filter_node *both = build_join(&p->build, FILTER_AND, hi, lo);
-    return build_guarded(&p->build, q->word, FILTER_EITHER, q->comparison == FILTER_NE ? build_not(&p->build, both) : both);
+    return build_guarded(&p->build, q->word, FILTER_EITHER,
+                         q->comparison == FILTER_NE ? build_not(&p->build, both) : both);
 }
 
 static const struct filter_node *address_primitive(struct parser *p, const struct qualifiers *q)
@@ -237,8 +245,10 @@ static const struct filter_node *address_primitive(struct parser *p, const struc
             return complain_token(p, "'%s' is not an address; did you mean '%s'?", text, meant);
         if (host)
             return complain_token(p, "'%s' is not an address (names are not looked up)", text);
-        return complain_token(p, "'%s' is not a network such as 10.0.0.0/8 or 2001:db8::/32 (bits behind the prefix must "
-                                 "be zero)", text);
+        return complain_token(p,
+                              "'%s' is not a network such as 10.0.0.0/8 or 2001:db8::/32 (bits behind the prefix must "
+                              "be zero)",
+                              text);
     }
     if (q->comparison != FILTER_EQ && q->comparison != FILTER_NE)
         return complain_token(p, "an address has no order: compare with = or !=");
@@ -313,7 +323,8 @@ static bool read_side(struct parser *p, enum filter_side *ret_side)
         bool both = p->token.kind == TOKEN_AND;
         advance(p);
         if (!token_is(p, sides[i].side == FILTER_SRC ? "dst" : "src")) {
-            complain_token(p, "'%s' was expected (as in `src or dst port 53`)", sides[i].side == FILTER_SRC ? "dst" : "src");
+            complain_token(p, "'%s' was expected (as in `src or dst port 53`)",
+                           sides[i].side == FILTER_SRC ? "dst" : "src");
             return true;
         }
         advance(p);
@@ -336,8 +347,8 @@ static void read_comparison(struct parser *p, struct qualifiers *q)
 /* A word that is a protocol or a family, as a primitive of its own. NULL with result OK: it is neither. */
 static const struct filter_node *protocol_word(struct parser *p, const char *text, bool *ret_family)
 {
-    static const char *const transports[] = {"tcp", "udp", "icmp", "icmp6", "sctp", "dccp", "udplite", "igmp", "gre", "esp",
-                                             "ah", "ospf", "pim", "vrrp"};
+    static const char *const transports[] = {"tcp",  "udp", "icmp", "icmp6", "sctp", "dccp", "udplite",
+                                             "igmp", "gre", "esp",  "ah",    "ospf", "pim",  "vrrp"};
     *ret_family = strcmp(text, "ip") == 0 || strcmp(text, "ip6") == 0;
     if (*ret_family) {
         static const struct address_prefix mapped = {.address = {0, 0x0000ffff00000000u}, .length = 96};
@@ -370,7 +381,8 @@ static const struct filter_node *bare_primitive(struct parser *p, const struct q
     } else {
         const char *meant = filter_word_nearest(p->token.text);
         if (meant != NULL)
-            return complain_token(p, "'%s' is no word of the filter language; did you mean '%s'?", p->token.text, meant);
+            return complain_token(p, "'%s' is no word of the filter language; did you mean '%s'?", p->token.text,
+                                  meant);
         return complain_token(p, "'%s' is no word of the filter language, and no address", p->token.text);
     }
     return value_primitive(p, &again);

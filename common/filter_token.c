@@ -61,7 +61,8 @@ void token_read(const char *text, size_t *at, struct token *ret_token)
         unsigned char c = (unsigned char)text[*at];
         token.kind = length == 0 || length >= FILTER_WORD_MAX ? TOKEN_BAD : TOKEN_WORD;
         if (length == 0)
-            snprintf(token.text, sizeof(token.text), isprint(c) ? "'%c' means nothing here" : "byte 0x%02x means nothing here", c);
+            snprintf(token.text, sizeof(token.text),
+                     isprint(c) ? "'%c' means nothing here" : "byte 0x%02x means nothing here", c);
         else if (length >= FILTER_WORD_MAX)
             snprintf(token.text, sizeof(token.text), "a word of more than %d characters", FILTER_WORD_MAX - 1);
         else

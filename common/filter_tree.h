@@ -44,7 +44,13 @@ enum filter_guard {
     FILTER_GUARD_COUNT
 };
 
-enum filter_word_kind { FILTER_WORD_FIELD, FILTER_WORD_HOST, FILTER_WORD_NET, FILTER_WORD_SENSOR, FILTER_WORD_TUNNEL_END };
+enum filter_word_kind {
+    FILTER_WORD_FIELD,
+    FILTER_WORD_HOST,
+    FILTER_WORD_NET,
+    FILTER_WORD_SENSOR,
+    FILTER_WORD_TUNNEL_END
+};
 
 struct filter_word {
     const char *name;

@@ -14,34 +14,56 @@ struct named {
     uint64_t value;
 };
 
-static const struct named protocols[] = {
-    {"icmp", 1}, {"igmp", 2}, {"ipip", 4}, {"tcp", 6}, {"udp", 17}, {"dccp", 33}, {"ipv6", 41}, {"rsvp", 46},
-    {"gre", 47}, {"esp", 50}, {"ah", 51}, {"icmp6", 58}, {"eigrp", 88}, {"ospf", 89}, {"pim", 103}, {"vrrp", 112},
-    {"l2tp", 115}, {"sctp", 132}, {"udplite", 136}, {NULL, 0}};
+static const struct named protocols[] = {{"icmp", 1},   {"igmp", 2},   {"ipip", 4},   {"tcp", 6},       {"udp", 17},
+                                         {"dccp", 33},  {"ipv6", 41},  {"rsvp", 46},  {"gre", 47},      {"esp", 50},
+                                         {"ah", 51},    {"icmp6", 58}, {"eigrp", 88}, {"ospf", 89},     {"pim", 103},
+                                         {"vrrp", 112}, {"l2tp", 115}, {"sctp", 132}, {"udplite", 136}, {NULL, 0}};
 
 /* A few services by name, the same on every machine (unlike /etc/services). */
-static const struct named services[] = {
-    {"ftp-data", 20}, {"ftp", 21}, {"ssh", 22}, {"telnet", 23}, {"smtp", 25}, {"domain", 53}, {"dns", 53}, {"bootps", 67},
-    {"bootpc", 68}, {"tftp", 69}, {"http", 80}, {"kerberos", 88}, {"pop3", 110}, {"sunrpc", 111}, {"ntp", 123},
-    {"netbios-ns", 137}, {"netbios-ssn", 139}, {"imap", 143}, {"snmp", 161}, {"bgp", 179}, {"ldap", 389}, {"https", 443},
-    {"microsoft-ds", 445}, {"submission", 587}, {"syslog", 514}, {"ldaps", 636}, {"imaps", 993}, {"pop3s", 995},
-    {"mysql", 3306}, {"rdp", 3389}, {"sip", 5060}, {"postgresql", 5432}, {NULL, 0}};
+static const struct named services[] = {{"ftp-data", 20},    {"ftp", 21},           {"ssh", 22},
+                                        {"telnet", 23},      {"smtp", 25},          {"domain", 53},
+                                        {"dns", 53},         {"bootps", 67},        {"bootpc", 68},
+                                        {"tftp", 69},        {"http", 80},          {"kerberos", 88},
+                                        {"pop3", 110},       {"sunrpc", 111},       {"ntp", 123},
+                                        {"netbios-ns", 137}, {"netbios-ssn", 139},  {"imap", 143},
+                                        {"snmp", 161},       {"bgp", 179},          {"ldap", 389},
+                                        {"https", 443},      {"microsoft-ds", 445}, {"submission", 587},
+                                        {"syslog", 514},     {"ldaps", 636},        {"imaps", 993},
+                                        {"pop3s", 995},      {"mysql", 3306},       {"rdp", 3389},
+                                        {"sip", 5060},       {"postgresql", 5432},  {NULL, 0}};
 
 /* A suffix and what it multiplies by. */
-static const struct named counts[] = {{"", 1}, {"k", 1000}, {"m", 1000000}, {"g", 1000000000}, {"t", 1000000000000},
-                                      {"ki", 1ull << 10}, {"mi", 1ull << 20}, {"gi", 1ull << 30}, {"ti", 1ull << 40}, {NULL, 0}};
-static const struct named nanoseconds[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"", 1000000000},
-                                           {"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}, {NULL, 0}};
+static const struct named counts[] = {{"", 1},
+                                      {"k", 1000},
+                                      {"m", 1000000},
+                                      {"g", 1000000000},
+                                      {"t", 1000000000000},
+                                      {"ki", 1ull << 10},
+                                      {"mi", 1ull << 20},
+                                      {"gi", 1ull << 30},
+                                      {"ti", 1ull << 40},
+                                      {NULL, 0}};
+static const struct named nanoseconds[] = {
+    {"ns", 1},          {"us", 1000},         {"ms", 1000000},       {"s", 1000000000}, {"", 1000000000},
+    {"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}, {NULL, 0}};
 
-static const struct named evidence[] = {
-    {"src_isn", FLOW_HAS_SRC_ISN}, {"dst_isn", FLOW_HAS_DST_ISN},
-    {"src_timestamp", FLOW_HAS_SRC_TIMESTAMP}, {"dst_timestamp", FLOW_HAS_DST_TIMESTAMP},
-    {"src_digest", FLOW_HAS_SRC_DIGEST}, {"dst_digest", FLOW_HAS_DST_DIGEST},
-    {"src_ip_id", FLOW_HAS_SRC_IP_ID}, {"dst_ip_id", FLOW_HAS_DST_IP_ID},
-    {"icmp_sequence", FLOW_HAS_ICMP_SEQUENCE}, {"client_rtt", FLOW_HAS_CLIENT_RTT}, {"server_rtt", FLOW_HAS_SERVER_RTT},
-    {"isn", FLOW_HAS_SRC_ISN | FLOW_HAS_DST_ISN}, {"timestamp", FLOW_HAS_SRC_TIMESTAMP | FLOW_HAS_DST_TIMESTAMP},
-    {"digest", FLOW_HAS_SRC_DIGEST | FLOW_HAS_DST_DIGEST}, {"ip_id", FLOW_HAS_SRC_IP_ID | FLOW_HAS_DST_IP_ID},
-    {"rtt", FLOW_HAS_CLIENT_RTT | FLOW_HAS_SERVER_RTT}, {NULL, 0}};
+static const struct named evidence[] = {{"src_isn", FLOW_HAS_SRC_ISN},
+                                        {"dst_isn", FLOW_HAS_DST_ISN},
+                                        {"src_timestamp", FLOW_HAS_SRC_TIMESTAMP},
+                                        {"dst_timestamp", FLOW_HAS_DST_TIMESTAMP},
+                                        {"src_digest", FLOW_HAS_SRC_DIGEST},
+                                        {"dst_digest", FLOW_HAS_DST_DIGEST},
+                                        {"src_ip_id", FLOW_HAS_SRC_IP_ID},
+                                        {"dst_ip_id", FLOW_HAS_DST_IP_ID},
+                                        {"icmp_sequence", FLOW_HAS_ICMP_SEQUENCE},
+                                        {"client_rtt", FLOW_HAS_CLIENT_RTT},
+                                        {"server_rtt", FLOW_HAS_SERVER_RTT},
+                                        {"isn", FLOW_HAS_SRC_ISN | FLOW_HAS_DST_ISN},
+                                        {"timestamp", FLOW_HAS_SRC_TIMESTAMP | FLOW_HAS_DST_TIMESTAMP},
+                                        {"digest", FLOW_HAS_SRC_DIGEST | FLOW_HAS_DST_DIGEST},
+                                        {"ip_id", FLOW_HAS_SRC_IP_ID | FLOW_HAS_DST_IP_ID},
+                                        {"rtt", FLOW_HAS_CLIENT_RTT | FLOW_HAS_SERVER_RTT},
+                                        {NULL, 0}};
 
 static const struct named *find(const struct named *table, const char *name)
 {
@@ -117,8 +139,12 @@ static bool time_value_parse(const char *text, uint64_t *ret_value)
         if (shape[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != shape[i])
             return false;
     }
-    struct tm tm = {.tm_year = atoi(text) - 1900, .tm_mon = atoi(text + 5) - 1, .tm_mday = atoi(text + 8),
-                    .tm_hour = atoi(text + 11), .tm_min = atoi(text + 14), .tm_sec = atoi(text + 17)};
+    struct tm tm = {.tm_year = atoi(text) - 1900,
+                    .tm_mon = atoi(text + 5) - 1,
+                    .tm_mday = atoi(text + 8),
+                    .tm_hour = atoi(text + 11),
+                    .tm_min = atoi(text + 14),
+                    .tm_sec = atoi(text + 17)};
     struct tm given = tm;
     time_t seconds = timegm(&tm);
     /* timegm takes 31 February for 3 March; a person would rather be told. */
@@ -219,7 +245,8 @@ static bool port_parse(const char *text, struct filter_operand *operand)
         return false;
     memcpy(low, text, (size_t)(dash - text));
     low[dash - text] = '\0';
-    return number_parse(low, &operand->value) && number_parse(dash + 1, &operand->last) && operand->value <= operand->last;
+    return number_parse(low, &operand->value) && number_parse(dash + 1, &operand->last) &&
+           operand->value <= operand->last;
 }
 
 static bool microseconds_parse(const char *text, uint64_t *ret_value)
@@ -283,7 +310,8 @@ static const char *const expected[] = {
     [FILTER_UNIT_MAC] = "a MAC address (00:11:22:33:44:55)",
     [FILTER_UNIT_FLAGS] = "TCP flags (letters of FSRPAUEC, or a number)",
     [FILTER_UNIT_HISTORY] = "history letters (ShADadFf; at most 12)",
-    [FILTER_UNIT_EVIDENCE] = "an evidence name (isn, timestamp, digest, ip_id, rtt, icmp_sequence; with src_ or dst_ ...)",
+    [FILTER_UNIT_EVIDENCE] =
+        "an evidence name (isn, timestamp, digest, ip_id, rtt, icmp_sequence; with src_ or dst_ ...)",
     [FILTER_UNIT_STATE] = "a state (OTH S0 S1 S2 S3 SF REJ RSTO RSTR RSTOS0 RSTRH SH SHR)",
     [FILTER_UNIT_END] = "an end reason (idle, active, end, forced, resources, none)",
     [FILTER_UNIT_DIRECTION] = "a direction rule (first, handshake, port, request)",

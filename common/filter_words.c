@@ -6,11 +6,15 @@
 #include "common/nearest.h"
 
 #define SINGLE(name_, field_, unit_, guard_, ...)                                                                      \
-    {.name = name_, .field = FLOW_FIELD_##field_, .unit = FILTER_UNIT_##unit_, .guard = FILTER_GUARD_##guard_, __VA_ARGS__}
+    {                                                                                                                  \
+        .name = name_, .field = FLOW_FIELD_##field_, .unit = FILTER_UNIT_##unit_, .guard = FILTER_GUARD_##guard_,      \
+        __VA_ARGS__                                                                                                    \
+    }
 #define COUNTER(name_)                                                                                                 \
-    {.name = #name_, .field = FLOW_FIELD_src_##name_, .pair = true, .plain = FILTER_VALUE_SUM}
-#define PAIR(name_, field_, unit_, guard_, ...)                                                                        \
-    SINGLE(name_, src_##field_, unit_, guard_, .pair = true, __VA_ARGS__)
+    {                                                                                                                  \
+        .name = #name_, .field = FLOW_FIELD_src_##name_, .pair = true, .plain = FILTER_VALUE_SUM                       \
+    }
+#define PAIR(name_, field_, unit_, guard_, ...) SINGLE(name_, src_##field_, unit_, guard_, .pair = true, __VA_ARGS__)
 
 static const struct filter_word words[] = {
     /* Addresses and who saw the flow. */
@@ -23,8 +27,13 @@ static const struct filter_word words[] = {
     SINGLE("protocol", protocol, PROTOCOL, NONE, ),
 
     /* Counters: without src or dst, the sum of both directions. */
-    COUNTER(packets), COUNTER(bytes), COUNTER(payload), COUNTER(retransmits), COUNTER(out_of_order),
-    COUNTER(duplicates), COUNTER(zero_windows),
+    COUNTER(packets),
+    COUNTER(bytes),
+    COUNTER(payload),
+    COUNTER(retransmits),
+    COUNTER(out_of_order),
+    COUNTER(duplicates),
+    COUNTER(zero_windows),
 
     /* The flow as a whole. */
     {.name = "duration", .plain = FILTER_VALUE_DURATION, .unit = FILTER_UNIT_NANOSECONDS},
@@ -57,8 +66,14 @@ static const struct filter_word words[] = {
     SINGLE("mpls_label", mpls_label, NUMBER, SET, .alone = true),
     SINGLE("tunnel", tunnel, TUNNEL, NONE, .alone = true),
     SINGLE("tunnel_id", tunnel_id, NUMBER, TUNNEL, ),
-    {.name = "tunnel_src", .kind = FILTER_WORD_TUNNEL_END, .field = FLOW_FIELD_tunnel_src_hi, .guard = FILTER_GUARD_TUNNEL},
-    {.name = "tunnel_dst", .kind = FILTER_WORD_TUNNEL_END, .field = FLOW_FIELD_tunnel_dst_hi, .guard = FILTER_GUARD_TUNNEL},
+    {.name = "tunnel_src",
+     .kind = FILTER_WORD_TUNNEL_END,
+     .field = FLOW_FIELD_tunnel_src_hi,
+     .guard = FILTER_GUARD_TUNNEL},
+    {.name = "tunnel_dst",
+     .kind = FILTER_WORD_TUNNEL_END,
+     .field = FLOW_FIELD_tunnel_dst_hi,
+     .guard = FILTER_GUARD_TUNNEL},
 
     /* What each side sent. */
     PAIR("flags", tcp_flags, FLAGS, TCP, ),

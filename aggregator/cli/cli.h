@@ -25,29 +25,52 @@ struct cli {
     char *answer;     /* owned; endpoint or NULL */
     char *key;        /* owned; path or NULL */
     bool json, csv, utc;
-    int64_t timeout;  /* of an answer, nanoseconds */
+    int64_t timeout; /* of an answer, nanoseconds */
 };
 #define CLI_TIMEOUT_DEFAULT (30 * 1000000000ll)
 
 /* Rows of struct option_spec for what every sub-command understands. */
 #define CLI_OPTIONS(cli)                                                                                               \
-    {.name = "aggregator", .letter = 'a', .kind = OPTION_STRING, .target = &(cli)->aggregator,                         \
-     .argument = "HOST[:PORT]", .group = "Connection",                                                                 \
+    {.name = "aggregator",                                                                                             \
+     .letter = 'a',                                                                                                    \
+     .kind = OPTION_STRING,                                                                                            \
+     .target = &(cli)->aggregator,                                                                                     \
+     .argument = "HOST[:PORT]",                                                                                        \
+     .group = "Connection",                                                                                            \
      .help = "the aggregator; PORT is its first, the one sensors use (7461), and the doors asked here are the two "    \
              "after it. Default: $PAVO_AGGREGATOR, else localhost"},                                                   \
-        {.name = "key", .letter = 'k', .kind = OPTION_STRING, .target = &(cli)->key, .argument = "FILE",               \
+        {.name = "key",                                                                                                \
+         .letter = 'k',                                                                                                \
+         .kind = OPTION_STRING,                                                                                        \
+         .target = &(cli)->key,                                                                                        \
+         .argument = "FILE",                                                                                           \
          .help = "a reader's key. Default: $PAVO_KEY, else ~/.config/pavo/reader.key, else /etc/pavo/reader.key"},     \
-        {.name = "answer", .kind = OPTION_STRING, .target = &(cli)->answer, .argument = "ENDPOINT",                    \
+        {.name = "answer",                                                                                             \
+         .kind = OPTION_STRING,                                                                                        \
+         .target = &(cli)->answer,                                                                                     \
+         .argument = "ENDPOINT",                                                                                       \
          .help = "the answer door, where it is not at the usual port (HOST:PORT, tcp://..., ipc://...)"},              \
-        {.name = "publish", .kind = OPTION_STRING, .target = &(cli)->publish, .argument = "ENDPOINT",                  \
+        {.name = "publish",                                                                                            \
+         .kind = OPTION_STRING,                                                                                        \
+         .target = &(cli)->publish,                                                                                    \
+         .argument = "ENDPOINT",                                                                                       \
          .help = "the publish door, likewise"},                                                                        \
-        {.name = "timeout", .kind = OPTION_DURATION, .target = &(cli)->timeout, .argument = "TIME", .min = 1000000,    \
+        {.name = "timeout",                                                                                            \
+         .kind = OPTION_DURATION,                                                                                      \
+         .target = &(cli)->timeout,                                                                                    \
+         .argument = "TIME",                                                                                           \
+         .min = 1000000,                                                                                               \
          .help = "give up when nothing has come for so long. Default: 30s"},                                           \
-        {.name = "json", .letter = 'j', .kind = OPTION_FLAG, .target = &(cli)->json, .group = "Output",                \
+        {.name = "json",                                                                                               \
+         .letter = 'j',                                                                                                \
+         .kind = OPTION_FLAG,                                                                                          \
+         .target = &(cli)->json,                                                                                       \
+         .group = "Output",                                                                                            \
          .help = "one JSON object a line"},                                                                            \
         {.name = "csv", .kind = OPTION_FLAG, .target = &(cli)->csv, .help = "comma-separated values with a heading"},  \
     {                                                                                                                  \
-        .name = "utc", .letter = 'u', .kind = OPTION_FLAG, .target = &(cli)->utc, .help = "times in UTC, not in local time" \
+        .name = "utc", .letter = 'u', .kind = OPTION_FLAG, .target = &(cli)->utc,                                      \
+        .help = "times in UTC, not in local time"                                                                      \
     }
 
 /* Parses a sub-command's options. -1: go on, with *ret_first the first argument; otherwise an exit code. */

@@ -36,7 +36,8 @@ static int by_identity(const void *left, const void *right)
 static int by_time(const void *left, const void *right)
 {
     const Pavo__Link *a = *(Pavo__Link *const *)left, *b = *(Pavo__Link *const *)right;
-    int64_t first = a->binding == NULL ? 0 : a->binding->first_ns, second = b->binding == NULL ? 0 : b->binding->first_ns;
+    int64_t first = a->binding == NULL ? 0 : a->binding->first_ns,
+            second = b->binding == NULL ? 0 : b->binding->first_ns;
     return first < second ? -1 : first > second;
 }
 
@@ -98,15 +99,16 @@ static bool take(void *context, Pavo__Reply **reply)
     return !links->failed;
 }
 
-static const char *const columns[] = {"TIME", "BOUNDARY", "PROTO", "INSIDE", "OUTSIDE", "PEER", "TRANSLATED",
-                                      ">CONFIDENCE", "BY", NULL};
+static const char *const columns[] = {"TIME", "BOUNDARY",   "PROTO",       "INSIDE", "OUTSIDE",
+                                      "PEER", "TRANSLATED", ">CONFIDENCE", "BY",     NULL};
 
 /* The connection's two faces: what stands on the inside, what it became, and who is at the other end. */
 static void link_cells(const struct cli *cli, struct table *table, const Pavo__Link *link)
 {
     static const Pavo__NatBinding nothing = PAVO__NAT_BINDING__INIT;
     const Pavo__NatBinding *b = link->binding == NULL ? &nothing : link->binding;
-    char time[TIME_TEXT_MAX], protocol[SHOW_MAX], inside[SHOW_MAX], outside[SHOW_MAX], peer[SHOW_MAX], confidence[SHOW_MAX];
+    char time[TIME_TEXT_MAX], protocol[SHOW_MAX], inside[SHOW_MAX], outside[SHOW_MAX], peer[SHOW_MAX],
+        confidence[SHOW_MAX];
     char event[MESSAGE_WORD_MAX];
     bool inbound = b->event == PAVO__NAT_BINDING__EVENT__DNAT;
     snprintf(confidence, sizeof(confidence), "%u %%", link->confidence);
@@ -117,7 +119,9 @@ static void link_cells(const struct cli *cli, struct table *table, const Pavo__L
         show_endpoint(inbound ? b->destination : b->source, inside),
         show_endpoint(inbound ? b->post_nat_destination : b->post_nat_source, outside),
         show_endpoint(inbound ? b->source : b->destination, peer),
-        b->event == PAVO__NAT_BINDING__EVENT__NONE ? "no" : message_word(&pavo__nat_binding__event__descriptor, (int)b->event, event),
+        b->event == PAVO__NAT_BINDING__EVENT__NONE
+            ? "no"
+            : message_word(&pavo__nat_binding__event__descriptor, (int)b->event, event),
         confidence,
         show_method(link->method),
     };
@@ -185,19 +189,33 @@ static int ask(struct links *links, char *filter)
 int cli_links(struct cli *cli, int argc, char **argv)
 {
     struct links links = {.cli = cli};
-    const struct option_spec specs[] = {
-        {.name = "from", .letter = 'f', .kind = OPTION_STRING, .target = &links.from, .argument = "TIME", .group = "Which links",
-         .help = "of flows alive at or after TIME (see pavo find --help)"},
-        {.name = "to", .letter = 't', .kind = OPTION_STRING, .target = &links.to, .argument = "TIME", .help = "alive before TIME"},
-        {.name = "limit", .letter = 'n', .kind = OPTION_NUMBER, .target = &links.limit, .argument = "N",
-         .help = "the newest N links. Default: all"},
-        CLI_OPTIONS(cli),
-        {0}};
+    const struct option_spec specs[] = {{.name = "from",
+                                         .letter = 'f',
+                                         .kind = OPTION_STRING,
+                                         .target = &links.from,
+                                         .argument = "TIME",
+                                         .group = "Which links",
+                                         .help = "of flows alive at or after TIME (see pavo find --help)"},
+                                        {.name = "to",
+                                         .letter = 't',
+                                         .kind = OPTION_STRING,
+                                         .target = &links.to,
+                                         .argument = "TIME",
+                                         .help = "alive before TIME"},
+                                        {.name = "limit",
+                                         .letter = 'n',
+                                         .kind = OPTION_NUMBER,
+                                         .target = &links.limit,
+                                         .argument = "N",
+                                         .help = "the newest N links. Default: all"},
+                                        CLI_OPTIONS(cli),
+                                        {0}};
     const struct options options = {
         .program = "pavo links",
         .usage = "[OPTION]... [FILTER]...",
-        .about = "Prints the links of the flows that match the filter: two views of one connection, on the two sides of a "
-                 "boundary, with what was translated, how they were recognised, and how sure that is.",
+        .about =
+            "Prints the links of the flows that match the filter: two views of one connection, on the two sides of a "
+            "boundary, with what was translated, how they were recognised, and how sure that is.",
         .examples = "pavo links --from -10m 'host 10.0.1.17'\n"
                     "pavo links --json 'sensor outer and dst port 443' | jq .binding.source.address",
         .specs = specs,

@@ -25,8 +25,8 @@ static const struct {
 
 static void about(char *text, size_t size)
 {
-    size_t used = (size_t)snprintf(text, size,
-                                   "Asks a Pavo aggregator about network flows on both sides of its NATs.\n\nCommands:\n");
+    size_t used = (size_t)snprintf(
+        text, size, "Asks a Pavo aggregator about network flows on both sides of its NATs.\n\nCommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         used += (size_t)snprintf(text + used, size - used, "%s: %s\n", commands[i].name, commands[i].summary);
     snprintf(text + used, size - used,
@@ -75,7 +75,8 @@ int main(int argc, char **argv)
     about(text, sizeof(text));
     int first, code = cli_options(&options, argc, argv, &first);
     if (code < 0 && first == argc)
-        code = cli_fail(CLI_USAGE, "a command was expected: find, nat, links, watch, sensors or keys; pavo --help explains");
+        code = cli_fail(CLI_USAGE,
+                        "a command was expected: find, nat, links, watch, sensors or keys; pavo --help explains");
     else if (code < 0)
         code = run(&cli, argc - first, argv + first);
     if (fflush(stdout) != 0 || ferror(stdout))

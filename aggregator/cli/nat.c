@@ -71,7 +71,8 @@ static void order(struct nat *nat)
     link_list_sort(list);
     for (size_t i = 0; i < list->count; i++) {
         Pavo__Link *link = list->links[i];
-        struct view *inside = view_list_find(&nat->views, link->inside), *outside = view_list_find(&nat->views, link->outside);
+        struct view *inside = view_list_find(&nat->views, link->inside),
+                    *outside = view_list_find(&nat->views, link->outside);
         if (inside != NULL)
             inside->linked = true;
         if (outside != NULL)
@@ -169,12 +170,15 @@ static bool print_not_seen(const struct nat *nat)
     char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX], what[256];
     if (c == NULL)
         return false;
-    bool outside = nat->at_ns != 0 && ((uint64_t)nat->at_ns < c->scanned_from_ns || (uint64_t)nat->at_ns > c->scanned_to_ns);
-    printf("\n%s\n", c->n_losses + c->n_silent > 0 || c->truncated || outside ? "Not seen:" : "Not seen: nothing is known to be "
-                                                                                             "missing in that time.");
+    bool outside =
+        nat->at_ns != 0 && ((uint64_t)nat->at_ns < c->scanned_from_ns || (uint64_t)nat->at_ns > c->scanned_to_ns);
+    printf("\n%s\n", c->n_losses + c->n_silent > 0 || c->truncated || outside ? "Not seen:"
+                                                                              : "Not seen: nothing is known to be "
+                                                                                "missing in that time.");
     for (size_t i = 0; i < c->n_losses; i++)
         printf("  sensor %s lost %s between %s and %s%s%s\n", c->losses[i]->sensor,
-               show_loss(c->losses[i], what, sizeof(what)), time_text((int64_t)c->losses[i]->from_ns, nat->cli->utc, from),
+               show_loss(c->losses[i], what, sizeof(what)),
+               time_text((int64_t)c->losses[i]->from_ns, nat->cli->utc, from),
                time_text((int64_t)c->losses[i]->to_ns, nat->cli->utc, to), c->losses[i]->reason[0] == '\0' ? "" : ": ",
                c->losses[i]->reason);
     for (size_t i = 0; i < c->n_silent; i++)
@@ -196,7 +200,8 @@ static void print_people(const struct nat *nat)
         printf("Not known: no connection of %s", address_port_text(nat->address, nat->port, asked));
         if (nat->at_ns != 0)
             printf(" at %s (%s around it)", time_text(nat->at_ns, nat->cli->utc, time), show_span(nat->slack, slack));
-        printf(" is linked across a boundary%s.\n", unlinked_count(nat) > 0 ? "" : ", and none was seen on one side either");
+        printf(" is linked across a boundary%s.\n",
+               unlinked_count(nat) > 0 ? "" : ", and none was seen on one side either");
     }
     for (size_t i = 0; i < nat->list.count; i++)
         print_answer(nat, nat->list.links[i]);
@@ -233,7 +238,8 @@ static void print_json(const struct nat *nat)
         const Pavo__Link *link = nat->list.links[i];
         char sentence[5 * SHOW_MAX];
         json_t *object = json_object();
-        set(object, "answer", json_string(nat_sentence(link->binding, nat->address, nat->port, sentence, sizeof(sentence))));
+        set(object, "answer",
+            json_string(nat_sentence(link->binding, nat->address, nat->port, sentence, sizeof(sentence))));
         set(object, "link", message_json(&link->base));
         set(object, "inside", view_json(view_list_find(&nat->views, link->inside)));
         set(object, "outside", view_json(view_list_find(&nat->views, link->outside)));
@@ -261,9 +267,10 @@ static void print_json(const struct nat *nat)
 
 static bool print_csv(const struct nat *nat)
 {
-    static const char *const columns[] = {"first_time", "last_time", "protocol", "source", "destination", "post_nat_source",
-                                          "post_nat_destination", "event", "boundary", "method", "confidence", "evidence",
-                                          "inside_sensor", "inside_flow", "outside_sensor", "outside_flow", NULL};
+    static const char *const columns[] = {
+        "first_time",           "last_time",   "protocol",       "source",       "destination", "post_nat_source",
+        "post_nat_destination", "event",       "boundary",       "method",       "confidence",  "evidence",
+        "inside_sensor",        "inside_flow", "outside_sensor", "outside_flow", NULL};
     static const Pavo__FlowName nobody = PAVO__FLOW_NAME__INIT;
     struct table *table = table_new(nat->cli, columns);
     if (table == NULL)
@@ -271,17 +278,25 @@ static bool print_csv(const struct nat *nat)
     for (size_t i = 0; i < nat->list.count; i++) {
         const Pavo__Link *l = nat->list.links[i];
         const Pavo__NatBinding *b = l->binding;
-        const Pavo__FlowName *inside = l->inside == NULL ? &nobody : l->inside, *outside = l->outside == NULL ? &nobody : l->outside;
+        const Pavo__FlowName *inside = l->inside == NULL ? &nobody : l->inside,
+                             *outside = l->outside == NULL ? &nobody : l->outside;
         char first[TIME_TEXT_MAX], last[TIME_TEXT_MAX], ends[4][SHOW_MAX], words[2][MESSAGE_WORD_MAX], n[4][SHOW_MAX];
         char evidence[256];
-        const char *cells[] = {time_text(b->first_ns, true, first), time_text(b->last_ns, true, last),
-                               show_protocol(b->protocol, n[0]), show_endpoint(b->source, ends[0]),
-                               show_endpoint(b->destination, ends[1]), show_endpoint(b->post_nat_source, ends[2]),
+        const char *cells[] = {time_text(b->first_ns, true, first),
+                               time_text(b->last_ns, true, last),
+                               show_protocol(b->protocol, n[0]),
+                               show_endpoint(b->source, ends[0]),
+                               show_endpoint(b->destination, ends[1]),
+                               show_endpoint(b->post_nat_source, ends[2]),
                                show_endpoint(b->post_nat_destination, ends[3]),
-                               message_word(&pavo__nat_binding__event__descriptor, (int)b->event, words[0]), l->boundary,
+                               message_word(&pavo__nat_binding__event__descriptor, (int)b->event, words[0]),
+                               l->boundary,
                                message_word(&pavo__link__method__descriptor, (int)l->method, words[1]),
-                               show_number(l->confidence, n[1]), show_evidence(l->evidence, evidence, sizeof(evidence)),
-                               inside->sensor, show_number(inside->flow, n[2]), outside->sensor,
+                               show_number(l->confidence, n[1]),
+                               show_evidence(l->evidence, evidence, sizeof(evidence)),
+                               inside->sensor,
+                               show_number(inside->flow, n[2]),
+                               outside->sensor,
                                show_number(outside->flow, n[3])};
         table_row(table, cells);
     }
@@ -350,7 +365,8 @@ static int read_arguments(struct nat *nat, int argc, char **argv, int first)
         int known = filter_protocol_by_name(nat->protocol_name);
         unsigned long number = known >= 0 ? (unsigned long)known : strtoul(nat->protocol_name, &end, 10);
         if (known < 0 && (*end != '\0' || end == nat->protocol_name || number == 0 || number > 255))
-            return cli_fail(CLI_USAGE, "--protocol: '%s' is not a protocol: tcp, udp, icmp, icmp6, sctp or a number to 255",
+            return cli_fail(CLI_USAGE,
+                            "--protocol: '%s' is not a protocol: tcp, udp, icmp, icmp6, sctp or a number to 255",
                             nat->protocol_name);
         nat->protocol = (unsigned)number;
     }
@@ -361,24 +377,42 @@ int cli_nat(struct cli *cli, int argc, char **argv)
 {
     struct nat nat = {.cli = cli, .slack = SLACK_DEFAULT, .limit = LIMIT_DEFAULT};
     const struct option_spec specs[] = {
-        {.name = "at", .letter = 't', .kind = OPTION_STRING, .target = &nat.at, .argument = "TIME", .group = "When, and what",
+        {.name = "at",
+         .letter = 't',
+         .kind = OPTION_STRING,
+         .target = &nat.at,
+         .argument = "TIME",
+         .group = "When, and what",
          .help = "at that moment: 20:36:40, 2026-11-23T20:36:40, -15m (ago), @1700000000; local unless it ends in Z. "
                  "Default: any time, the newest first"},
-        {.name = "slack", .letter = 's', .kind = OPTION_DURATION, .target = &nat.slack, .argument = "TIME",
+        {.name = "slack",
+         .letter = 's',
+         .kind = OPTION_DURATION,
+         .target = &nat.slack,
+         .argument = "TIME",
          .help = "how far from that moment a connection may lie. Default: 5s"},
-        {.name = "protocol", .letter = 'p', .kind = OPTION_STRING, .target = &nat.protocol_name, .argument = "P",
+        {.name = "protocol",
+         .letter = 'p',
+         .kind = OPTION_STRING,
+         .target = &nat.protocol_name,
+         .argument = "P",
          .help = "tcp, udp, icmp ... or a number. Default: any"},
-        {.name = "limit", .letter = 'n', .kind = OPTION_NUMBER, .target = &nat.limit, .argument = "N",
+        {.name = "limit",
+         .letter = 'n',
+         .kind = OPTION_NUMBER,
+         .target = &nat.limit,
+         .argument = "N",
          .help = "at most N connections. Default: 20"},
         CLI_OPTIONS(cli),
         {0}};
     const struct options options = {
         .program = "pavo nat",
         .usage = "[OPTION]... ADDR[:PORT]",
-        .about = "Tells who was behind an address and port that a NAT gave out, or where an inside address came out; either "
-                 "direction across a boundary, sources and destinations. Each answer names the other end, how the two "
-                 "views of the connection were recognised as one, and how sure that is. Then it tells what was not seen: "
-                 "views without a partner, losses, silent sensors. Exit status 1: it is not known.",
+        .about =
+            "Tells who was behind an address and port that a NAT gave out, or where an inside address came out; either "
+            "direction across a boundary, sources and destinations. Each answer names the other end, how the two "
+            "views of the connection were recognised as one, and how sure that is. Then it tells what was not seen: "
+            "views without a partner, losses, silent sensors. Exit status 1: it is not known.",
         .examples = "pavo nat 203.0.113.5:40312 --at '2026-11-23 20:36:40'\n"
                     "pavo nat 10.0.1.17 --at -10m --slack 1m --protocol tcp\n"
                     "pavo nat '[2001:db8::17]:51544' --json",

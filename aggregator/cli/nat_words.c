@@ -42,7 +42,8 @@ const char *nat_sentence(const Pavo__NatBinding *b, struct address address, uint
 const char *nat_unlinked_reason(const char *reason)
 {
     static const char *const sentences[][2] = {
-        {"blocked_or_local", "an attempt seen on the inside alone: stopped at the boundary, or never meant to cross it"},
+        {"blocked_or_local",
+         "an attempt seen on the inside alone: stopped at the boundary, or never meant to cross it"},
         {"no_partner", "nothing on the other side fits: it ended at the boundary, or the other sensor did not see it"},
         {"ambiguous", "several views on the other side fit, and nothing tells them apart"},
         {"evicted", "given up early: too many views were waiting for a partner (see pavo sensors)"},

@@ -36,14 +36,16 @@ bool sensor_broken(const Pavo__SensorReport *report, unsigned which, char *text,
         return false;
     sensor_sums(status, &sums);
     if (which == 1 && sums.offered != sums.metered + sums.dropped) {
-        snprintf(text, size, "packets offered (%" PRIu64 ") are not packets metered (%" PRIu64 ") + dropped (%" PRIu64 ")",
+        snprintf(text, size,
+                 "packets offered (%" PRIu64 ") are not packets metered (%" PRIu64 ") + dropped (%" PRIu64 ")",
                  sums.offered, sums.metered, sums.dropped);
         return true;
     }
     uint64_t accounted = status->records_acknowledged + status->records_lost + status->records_held;
     if (which == 2 && status->records_made != accounted) {
         snprintf(text, size,
-                 "records made (%" PRIu64 ") are not acknowledged (%" PRIu64 ") + lost (%" PRIu64 ") + held (%" PRIu64 ")",
+                 "records made (%" PRIu64 ") are not acknowledged (%" PRIu64 ") + lost (%" PRIu64 ") + held (%" PRIu64
+                 ")",
                  status->records_made, status->records_acknowledged, status->records_lost, status->records_held);
         return true;
     }
@@ -57,8 +59,8 @@ bool sensor_broken(const Pavo__SensorReport *report, unsigned which, char *text,
 
 /* ---------------------------------------------------------------- for people */
 
-static const char *const sensor_columns[] = {"SENSOR", "STATE", "HEARD", ">SEEN", ">METERED", ">DROPPED", ">MADE",
-                                             ">COMMITTED", ">LOST", ">HELD", ">LAG", ">CLOCK", NULL};
+static const char *const sensor_columns[] = {"SENSOR",     "STATE", "HEARD", ">SEEN", ">METERED", ">DROPPED", ">MADE",
+                                             ">COMMITTED", ">LOST", ">HELD", ">LAG",  ">CLOCK",   NULL};
 
 static void sensor_row(struct table *table, const Pavo__SensorReport *r, int64_t now)
 {
@@ -75,7 +77,7 @@ static void sensor_row(struct table *table, const Pavo__SensorReport *r, int64_t
         snprintf(clock, sizeof(clock), "?");
     const char *cells[] = {
         r->observer == NULL ? "?" : r->observer->sensor,
-        s->last         ? "ended"
+        s->last        ? "ended"
         : r->connected ? (r->status == NULL ? "connected, no status yet" : "connected")
                        : "AWAY",
         r->last_heard_ns == 0 ? "never" : heard,
@@ -144,8 +146,8 @@ static void print_intake(const Pavo__Intake *intake)
     char position[SHOW_MAX];
     if (intake == NULL)
         return;
-    printf("\nIntake: %s%s%s; stream position %s\n", intake->paused ? "PAUSED" : "open", intake->reason[0] == '\0' ? "" : ": ",
-           intake->reason, show_count(intake->position, position));
+    printf("\nIntake: %s%s%s; stream position %s\n", intake->paused ? "PAUSED" : "open",
+           intake->reason[0] == '\0' ? "" : ": ", intake->reason, show_count(intake->position, position));
     print_counters("Intake: ", intake->counters, intake->n_counters);
 }
 
@@ -202,10 +204,22 @@ static void print_json(const struct link_list *replies)
 /* Everything a sensor says of itself and the store of it, a row a sensor. */
 static bool print_csv(const struct cli *cli, const struct link_list *replies)
 {
-    static const char *const columns[] = {"sensor", "epoch", "connected", "ended", "packets_offered", "packets_metered",
-                                          "packets_dropped", "records_made", "records_acknowledged", "records_committed",
-                                          "records_lost", "records_held", "capture_lag_ns", "clock_offset_ns",
-                                          "clock_error_ns", NULL};
+    static const char *const columns[] = {"sensor",
+                                          "epoch",
+                                          "connected",
+                                          "ended",
+                                          "packets_offered",
+                                          "packets_metered",
+                                          "packets_dropped",
+                                          "records_made",
+                                          "records_acknowledged",
+                                          "records_committed",
+                                          "records_lost",
+                                          "records_held",
+                                          "capture_lag_ns",
+                                          "clock_offset_ns",
+                                          "clock_error_ns",
+                                          NULL};
     struct table *table = table_new(cli, columns);
     if (table == NULL)
         return false;
@@ -217,8 +231,9 @@ static bool print_csv(const struct cli *cli, const struct link_list *replies)
             struct sensor_sums sums;
             char t[13][SHOW_MAX];
             sensor_sums(s, &sums);
-            const uint64_t numbers[] = {sums.offered, sums.metered, sums.dropped, s->records_made, s->records_acknowledged,
-                                        r->records_committed, s->records_lost, s->records_held, s->capture_lag_ns};
+            const uint64_t numbers[] = {
+                sums.offered,         sums.metered,    sums.dropped,    s->records_made,  s->records_acknowledged,
+                r->records_committed, s->records_lost, s->records_held, s->capture_lag_ns};
             const char *cells[15] = {r->observer == NULL ? "" : r->observer->sensor,
                                      show_number(r->observer == NULL ? 0 : r->observer->epoch, t[0]),
                                      r->connected ? "1" : "0", s->last ? "1" : "0"};
@@ -251,8 +266,10 @@ static int conclude(const struct link_list *replies)
         bad |= r->intake != NULL && r->intake->paused;
         sensors += r->n_sensors;
         for (size_t n = 0; n < r->n_sensors; n++)
-            bad |= r->sensors[n]->records_lost > 0 || (r->sensors[n]->status != NULL && r->sensors[n]->status->records_lost > 0) ||
-                   sensor_broken(r->sensors[n], 1, text, sizeof(text)) || sensor_broken(r->sensors[n], 2, text, sizeof(text));
+            bad |= r->sensors[n]->records_lost > 0 ||
+                   (r->sensors[n]->status != NULL && r->sensors[n]->status->records_lost > 0) ||
+                   sensor_broken(r->sensors[n], 1, text, sizeof(text)) ||
+                   sensor_broken(r->sensors[n], 2, text, sizeof(text));
     }
     return sensors == 0 ? CLI_NOTHING : bad ? CLI_INCOMPLETE : CLI_ANSWERED;
 }
@@ -290,11 +307,12 @@ int cli_sensors(struct cli *cli, int argc, char **argv)
     const struct options options = {
         .program = "pavo sensors",
         .usage = "[OPTION]...",
-        .about = "Prints what each sensor saw, metered and dropped, and by which reason; the flow records it made, and of "
-                 "those the ones committed in the store, declared lost and still held; how far behind it is; and its "
-                 "clock against the aggregator's. The sums must agree (packets offered = metered + dropped; records made "
-                 "= acknowledged + lost + held): where they do not, a line says so. Then the boundaries and the intake. "
-                 "--json has every number. Exit status 4: records were lost, a sum is broken, or the intake is paused.",
+        .about =
+            "Prints what each sensor saw, metered and dropped, and by which reason; the flow records it made, and of "
+            "those the ones committed in the store, declared lost and still held; how far behind it is; and its "
+            "clock against the aggregator's. The sums must agree (packets offered = metered + dropped; records made "
+            "= acknowledged + lost + held): where they do not, a line says so. Then the boundaries and the intake. "
+            "--json has every number. Exit status 4: records were lost, a sum is broken, or the intake is paused.",
         .examples = "pavo sensors\n"
                     "pavo sensors --json | jq 'select(.status).status.records_lost'",
         .specs = specs,

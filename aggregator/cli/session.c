@@ -52,10 +52,11 @@ static enum result read_reader_key(const char *path, struct keys *ret_keys, stru
 {
     enum result result = keys_read(path, ret_keys, err);
     if (result == RESULT_OK && ret_keys->role != KEY_ROLE_READER) {
-        result = error_set(err, RESULT_REJECT,
-                           "%s is the key of a %s; asking takes a reader's. On the aggregator's machine: pavo keys enrol "
-                           "reader NAME",
-                           path, key_role_name(ret_keys->role));
+        result =
+            error_set(err, RESULT_REJECT,
+                      "%s is the key of a %s; asking takes a reader's. On the aggregator's machine: pavo keys enrol "
+                      "reader NAME",
+                      path, key_role_name(ret_keys->role));
         keys_clear(ret_keys);
     }
     return result;
@@ -97,7 +98,8 @@ static void show_waiting(int64_t waited_ns, size_t replies, bool *shown)
 {
     if (!isatty(STDERR_FILENO) || waited_ns < SLOW_NS)
         return;
-    fprintf(stderr, "\r\033[Kwaiting for the aggregator: %.0f s, %zu replies so far", (double)waited_ns / NS_PER_S, replies);
+    fprintf(stderr, "\r\033[Kwaiting for the aggregator: %.0f s, %zu replies so far", (double)waited_ns / NS_PER_S,
+            replies);
     fflush(stderr);
     *shown = true;
 }
@@ -183,6 +185,7 @@ bool session_coverage(const struct cli *cli, const Pavo__Coverage *coverage)
     for (size_t i = 0; i < coverage->n_silent; i++)
         cli_note("not seen: sensor %s said nothing in that time", coverage->silent[i]);
     if (coverage->truncated)
-        cli_note("cut off: there is more than was asked for or than one answer may have; narrow the time or raise --limit");
+        cli_note(
+            "cut off: there is more than was asked for or than one answer may have; narrow the time or raise --limit");
     return coverage->n_losses > 0 || coverage->truncated;
 }

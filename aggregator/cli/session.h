@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A sub-command's talk with the aggregator: find the key, connect, ask, take the replies. Says itself what went wrong. */
+/* A sub-command's talk with the aggregator: find the key, connect, ask, take the replies. Says itself what went wrong.
+ */
 #ifndef PAVO_AGGREGATOR_CLI_SESSION_H
 #define PAVO_AGGREGATOR_CLI_SESSION_H
 
@@ -26,8 +27,8 @@ void session_close(struct session *session);
 /* Takes one reply, which is freed afterwards unless it is kept by setting *reply NULL. False: enough, stop asking. */
 typedef bool session_reply(void *context, Pavo__Reply **reply);
 
-/* Asks and hands over the replies. -1: all came (or were enough); otherwise an exit code, the reason printed. A filter's
- * error is shown under the filter. */
+/* Asks and hands over the replies. -1: all came (or were enough); otherwise an exit code, the reason printed. A
+ * filter's error is shown under the filter. */
 int session_ask(struct session *session, Pavo__Query *query, const char *filter, session_reply *take, void *context);
 
 /* Prints what an answer rests on and what was not seen, on standard error. True: it is incomplete. */

@@ -71,8 +71,8 @@ const char *show_protocol(unsigned protocol, char text[static SHOW_MAX])
     static const struct {
         unsigned number;
         const char *name;
-    } names[] = {{IPPROTO_TCP, "tcp"}, {IPPROTO_UDP, "udp"}, {IPPROTO_ICMP, "icmp"}, {IPPROTO_ICMPV6, "icmp6"},
-                 {IPPROTO_SCTP, "sctp"}, {IPPROTO_GRE, "gre"}, {IPPROTO_ESP, "esp"}, {IPPROTO_AH, "ah"},
+    } names[] = {{IPPROTO_TCP, "tcp"},   {IPPROTO_UDP, "udp"},   {IPPROTO_ICMP, "icmp"},      {IPPROTO_ICMPV6, "icmp6"},
+                 {IPPROTO_SCTP, "sctp"}, {IPPROTO_GRE, "gre"},   {IPPROTO_ESP, "esp"},        {IPPROTO_AH, "ah"},
                  {IPPROTO_IGMP, "igmp"}, {IPPROTO_DCCP, "dccp"}, {IPPROTO_UDPLITE, "udplite"}};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         if (names[i].number == protocol) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pavo watch: what comes in, as it comes in. A subscriber like any other: it sees the aggregator through pavo.h alone. */
+/* pavo watch: what comes in, as it comes in. A subscriber like any other: it sees the aggregator through pavo.h alone.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -50,12 +51,14 @@ static const char *flow_end_text(const pavo_event *event, enum pavo_end end, cha
 
 static void print_flow(const struct watch *watch, const pavo_event *event)
 {
-    char time[TIME_TEXT_MAX], protocol[SHOW_MAX], src[ADDRESS_TEXT_MAX], dst[ADDRESS_TEXT_MAX], out[SHOW_MAX], back[SHOW_MAX];
+    char time[TIME_TEXT_MAX], protocol[SHOW_MAX], src[ADDRESS_TEXT_MAX], dst[ADDRESS_TEXT_MAX], out[SHOW_MAX],
+        back[SHOW_MAX];
     printf("%s  %-8s %-5s %s > %s  %s  %" PRIu64 "/%" PRIu64 " packets  %s / %s\n",
-           time_text((int64_t)pavo_flow_number(event, PAVO_FIRST_TIME), watch->cli->utc, time), pavo_event_sensor(event),
-           show_protocol((unsigned)pavo_flow_number(event, PAVO_PROTOCOL), protocol), flow_end_text(event, PAVO_SRC, src),
-           flow_end_text(event, PAVO_DST, dst), pavo_flow_state(event), pavo_flow_number(event, PAVO_SRC_PACKETS),
-           pavo_flow_number(event, PAVO_DST_PACKETS), show_bytes(pavo_flow_number(event, PAVO_SRC_BYTES), out),
+           time_text((int64_t)pavo_flow_number(event, PAVO_FIRST_TIME), watch->cli->utc, time),
+           pavo_event_sensor(event), show_protocol((unsigned)pavo_flow_number(event, PAVO_PROTOCOL), protocol),
+           flow_end_text(event, PAVO_SRC, src), flow_end_text(event, PAVO_DST, dst), pavo_flow_state(event),
+           pavo_flow_number(event, PAVO_SRC_PACKETS), pavo_flow_number(event, PAVO_DST_PACKETS),
+           show_bytes(pavo_flow_number(event, PAVO_SRC_BYTES), out),
            show_bytes(pavo_flow_number(event, PAVO_DST_BYTES), back));
 }
 
@@ -96,7 +99,8 @@ static void print_other(const pavo_event *event)
     json_t *object = text == NULL ? NULL : json_loads(text, 0, NULL);
     if (pavo_event_kind(event) == PAVO_EVENT_LOSS)
         printf("loss %s: %lld %s from %s to %s  %s\n", pavo_event_sensor(event), json_number(object, "count"),
-               json_text(object, "kind"), json_text(object, "from"), json_text(object, "to"), json_text(object, "reason"));
+               json_text(object, "kind"), json_text(object, "from"), json_text(object, "to"),
+               json_text(object, "reason"));
     else if (pavo_event_kind(event) == PAVO_EVENT_STATUS)
         printf("status %s: %lld flows active, records made %lld, acknowledged %lld, lost %lld, held %lld\n",
                pavo_event_sensor(event), json_number(object, "flows_active"), json_number(object, "records_made"),
@@ -201,21 +205,37 @@ int cli_watch(struct cli *cli, int argc, char **argv)
 {
     struct watch watch = {.cli = cli};
     const struct option_spec specs[] = {
-        {.name = "links", .letter = 'l', .kind = OPTION_FLAG, .target = &watch.links, .group = "What to watch",
+        {.name = "links",
+         .letter = 'l',
+         .kind = OPTION_FLAG,
+         .target = &watch.links,
+         .group = "What to watch",
          .help = "links as they are made (and no flows, unless there is a filter)"},
-        {.name = "status", .letter = 's', .kind = OPTION_FLAG, .target = &watch.status,
+        {.name = "status",
+         .letter = 's',
+         .kind = OPTION_FLAG,
+         .target = &watch.status,
          .help = "what sensors say of themselves (and no flows, unless there is a filter)"},
         {.name = "losses", .kind = OPTION_FLAG, .target = &watch.losses, .help = "losses, also without flows"},
-        {.name = "oldest", .kind = OPTION_FLAG, .target = &watch.oldest, .help = "begin with the oldest in the store, not with now"},
-        {.name = "count", .letter = 'n', .kind = OPTION_NUMBER, .target = &watch.count, .argument = "N", .help = "end after N lines"},
+        {.name = "oldest",
+         .kind = OPTION_FLAG,
+         .target = &watch.oldest,
+         .help = "begin with the oldest in the store, not with now"},
+        {.name = "count",
+         .letter = 'n',
+         .kind = OPTION_NUMBER,
+         .target = &watch.count,
+         .argument = "N",
+         .help = "end after N lines"},
         CLI_OPTIONS(cli),
         {0}};
     const struct options options = {
         .program = "pavo watch",
         .usage = "[OPTION]... [FILTER]...",
-        .about = "Prints flow records that match the filter as the aggregator commits them, and losses; until Ctrl-C. What "
-                 "the network or a slow terminal lets fall is fetched from the store, and where that cannot be, a line "
-                 "says what is missing. Exit status 4: something was lost.",
+        .about =
+            "Prints flow records that match the filter as the aggregator commits them, and losses; until Ctrl-C. What "
+            "the network or a slow terminal lets fall is fetched from the store, and where that cannot be, a line "
+            "says what is missing. Exit status 4: something was lost.",
         .examples = "pavo watch 'host 10.0.1.17'\n"
                     "pavo watch --links\n"
                     "pavo watch --json 'dst port 22 and state SF' | jq -c '[.src, .dst]'",

@@ -37,7 +37,8 @@ enum result asker_send(struct asker *asker, Pavo__Query *query, uint64_t *ret_id
     enum result result = bus_send(asker->door.socket, packed, size, false);
     free(packed);
     if (result == RESULT_AGAIN)
-        return error_set(err, RESULT_FULL, "%s: more than %d queries wait for a connection", asker->door.endpoint, ASK_QUEUE);
+        return error_set(err, RESULT_FULL, "%s: more than %d queries wait for a connection", asker->door.endpoint,
+                         ASK_QUEUE);
     if (result != RESULT_OK)
         return error_set(err, result, "%s: cannot send: %s", asker->door.endpoint, zmq_strerror(errno));
     *ret_id = asker->last_id = query->id;
@@ -57,8 +58,9 @@ enum result asker_receive(struct asker *asker, uint64_t id, Pavo__Reply **ret_re
             result = error_set(err, RESULT_REJECT, "%s: a reply of %zu bytes that cannot be read", asker->door.endpoint,
                                zmq_msg_size(&frame));
         } else if (reply->version != 1) {
-            result = error_set(err, RESULT_REJECT, "%s speaks version %" PRIu32 " of the protocol, this program version 1",
-                               asker->door.endpoint, reply->version);
+            result =
+                error_set(err, RESULT_REJECT, "%s speaks version %" PRIu32 " of the protocol, this program version 1",
+                          asker->door.endpoint, reply->version);
             pavo__reply__free_unpacked(reply, NULL);
         } else if (reply->id != id) {
             pavo__reply__free_unpacked(reply, NULL);

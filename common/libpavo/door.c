@@ -23,7 +23,8 @@ enum result door_endpoint(const char *aggregator, const char *given, unsigned st
         return RESULT_OK;
     }
     if (strstr(aggregator, "://") != NULL)
-        return error_set(err, RESULT_REJECT, "'%.200s' is one endpoint; an aggregator is HOST or HOST:PORT", aggregator);
+        return error_set(err, RESULT_REJECT, "'%.200s' is one endpoint; an aggregator is HOST or HOST:PORT",
+                         aggregator);
     /* HOST, HOST:PORT, [V6], [V6]:PORT, and a bare V6 address, whose colons are not before a port. */
     const char *bracket = strchr(aggregator, ']'), *colon = strrchr(aggregator, ':');
     bool bare_v6 = aggregator[0] != '[' && colon != NULL && strchr(aggregator, ':') != colon;
@@ -37,14 +38,14 @@ enum result door_endpoint(const char *aggregator, const char *given, unsigned st
     if (colon != NULL && (*end != '\0' || end == colon + 1 || port == 0 || port + 2 > 65535))
         return error_set(err, RESULT_REJECT, "'%.200s': after the colon the port of the intake was expected (%d)",
                          aggregator, BUS_INTAKE_PORT);
-    snprintf(ret_endpoint, DOOR_TEXT_MAX, bare_v6 ? "[%.*s]:%lu" : "%.*s:%lu", (int)host_length, aggregator, port + step);
+    snprintf(ret_endpoint, DOOR_TEXT_MAX, bare_v6 ? "[%.*s]:%lu" : "%.*s:%lu", (int)host_length, aggregator,
+             port + step);
     return RESULT_OK;
 }
 
 #define EVENTS                                                                                                         \
-    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |                                                 \
-     ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |      \
-     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |                 \
+     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
 static enum result monitor_open(void *zmq_context, struct door *door, struct error *err)
 {
@@ -141,10 +142,11 @@ void door_watch(struct door *door)
 const char *door_text(const struct door *door, const char *key_name, char text[static DOOR_TEXT_MAX])
 {
     if (door->state == DOOR_REFUSED)
-        snprintf(text, DOOR_TEXT_MAX,
-                 "%.120s refuses the key '%s': is it enrolled there as a reader (pavo keys show), was the aggregator told "
-                 "(SIGHUP), and is it the aggregator the key was made for?",
-                 door->endpoint, key_name);
+        snprintf(
+            text, DOOR_TEXT_MAX,
+            "%.120s refuses the key '%s': is it enrolled there as a reader (pavo keys show), was the aggregator told "
+            "(SIGHUP), and is it the aggregator the key was made for?",
+            door->endpoint, key_name);
     else if (door->state == DOOR_OPEN)
         snprintf(text, DOOR_TEXT_MAX, "%.200s let us in, but does not answer", door->endpoint);
     else if (door->reason == ECONNRESET)

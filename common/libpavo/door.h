@@ -13,8 +13,8 @@
 enum door_state {
     DOOR_CONNECTING, /* nothing heard yet, or the last connection attempt failed: see `reason` */
     DOOR_OPEN,       /* the CURVE handshake succeeded */
-    DOOR_REFUSED,    /* the aggregator does not let this key in. It tells a refused key nothing, so this is concluded
-                        from a handshake that ended early or took longer than DOOR_HANDSHAKE_NS. libzmq goes on trying */
+    DOOR_REFUSED,    /* the aggregator does not let this key in. It tells it nothing, so this is concluded
+                        from a handshake that ended early or took longer than DOOR_HANDSHAKE_NS; libzmq tries on */
 };
 
 #define DOOR_HANDSHAKE_NS (3 * 1000000000ll)

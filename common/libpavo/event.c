@@ -56,7 +56,8 @@ static char *flow_event_json(const pavo_event *event)
     char flow[FLOW_JSON_MAX], text[FLOW_JSON_MAX + 64];
     if (flow_json(&event->flow, event->observer, flow, sizeof(flow)) != RESULT_OK)
         return NULL;
-    snprintf(text, sizeof(text), "{\"event\":\"flow\",\"position\":%llu,%s", (unsigned long long)event->position, flow + 1);
+    snprintf(text, sizeof(text), "{\"event\":\"flow\",\"position\":%llu,%s", (unsigned long long)event->position,
+             flow + 1);
     return strdup(text);
 }
 
@@ -208,7 +209,8 @@ uint64_t pavo_link_flow(const pavo_event *event, enum pavo_view view)
     return name == NULL ? 0 : name->flow;
 }
 
-int pavo_link_address(const pavo_event *event, enum pavo_view view, enum pavo_end end, uint8_t address[16], uint16_t *port)
+int pavo_link_address(const pavo_event *event, enum pavo_view view, enum pavo_end end, uint8_t address[16],
+                      uint16_t *port)
 {
     const Pavo__NatBinding *binding = event->link == NULL ? NULL : event->link->binding;
     if (binding == NULL || (end != PAVO_SRC && end != PAVO_DST))

@@ -22,9 +22,9 @@ const char *message_word(const ProtobufCEnumDescriptor *descriptor, int value, c
 
 const char *link_evidence_name(unsigned bit)
 {
-    static const char *const names[] = {"src_isn",    "dst_isn",       "src_timestamp", "dst_timestamp", "src_digest",
-                                        "dst_digest", "src_ip_id",     "dst_ip_id",     "icmp_sequence", "peer",
-                                        "tuple",      "payload",       "time"};
+    static const char *const names[] = {"src_isn",    "dst_isn",   "src_timestamp", "dst_timestamp", "src_digest",
+                                        "dst_digest", "src_ip_id", "dst_ip_id",     "icmp_sequence", "peer",
+                                        "tuple",      "payload",   "time"};
     _Static_assert(LINK_TIME == 1u << (sizeof(names) / sizeof(*names) - 1), "a name for every bit");
     return bit < sizeof(names) / sizeof(*names) ? names[bit] : NULL;
 }
@@ -50,8 +50,8 @@ static json_t *time_json(int64_t ns)
 /* Points in time, as opposed to spans. */
 static bool is_time(const char *name)
 {
-    static const char *const names[] = {"time_ns", "started_ns", "from_ns", "to_ns", "first_ns", "last_ns", "received_ns",
-                                        "last_heard_ns", "scanned_from_ns", "scanned_to_ns"};
+    static const char *const names[] = {"time_ns", "started_ns",  "from_ns",       "to_ns",           "first_ns",
+                                        "last_ns", "received_ns", "last_heard_ns", "scanned_from_ns", "scanned_to_ns"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         if (strcmp(name, names[i]) == 0)
             return true;

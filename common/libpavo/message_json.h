@@ -2,11 +2,10 @@
 /* Any message of pavo.proto but FlowColumns as JSON, by reflection. Internal to libpavo and the pavo command.
  *
  * Keys are the field names of pavo.proto. Numbers are always written, empty texts and lists and absent messages never.
- *   absolute times (time_ns, from_ns, received_ns ...)   RFC 3339 UTC with nanoseconds, key without "_ns"; left out if 0
- *   enums                     their names in lower case: "sequence_numbers"
- *   repeated Counter          one object: {"kernel": 12, ...}
- *   Endpoint.address          text
- *   Link.evidence             a list of names: ["src_isn", "dst_isn", "peer"] */
+ *   absolute times (time_ns, from_ns, received_ns ...)   RFC 3339 UTC with nanoseconds, key without "_ns"; left out if
+ * 0 enums                     their names in lower case: "sequence_numbers" repeated Counter          one object:
+ * {"kernel": 12, ...} Endpoint.address          text Link.evidence             a list of names: ["src_isn", "dst_isn",
+ * "peer"] */
 #ifndef PAVO_COMMON_LIBPAVO_MESSAGE_JSON_H
 #define PAVO_COMMON_LIBPAVO_MESSAGE_JSON_H
 

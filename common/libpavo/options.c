@@ -8,7 +8,7 @@
 #define QUEUE_DEFAULT 1000
 
 const struct topic_name topic_names[TOPIC_COUNT] = {
-    {PAVO_TOPIC_FLOWS, "flow"},   {PAVO_TOPIC_LINKS, "link"},   {PAVO_TOPIC_LOSSES, "loss"},
+    {PAVO_TOPIC_FLOWS, "flow"},    {PAVO_TOPIC_LINKS, "link"},   {PAVO_TOPIC_LOSSES, "loss"},
     {PAVO_TOPIC_STATUS, "status"}, {PAVO_TOPIC_ALERTS, "alert"},
 };
 

@@ -82,8 +82,8 @@ enum pavo_topic {
 };
 
 /* Where to begin; any other value: after that position. */
-#define PAVO_START_NOW UINT64_MAX /* the default */
-#define PAVO_START_OLDEST 0       /* with everything the store still has */
+#define PAVO_START_NOW    UINT64_MAX /* the default */
+#define PAVO_START_OLDEST 0          /* with everything the store still has */
 
 pavo_options *pavo_options_new(void); /* NULL: out of memory */
 void pavo_options_destroy(pavo_options **options);
@@ -279,14 +279,15 @@ uint64_t pavo_event_epoch(const pavo_event *event); /* which life of that sensor
 
 /* A link: two views of one connection, at the named boundary. */
 enum pavo_view { PAVO_INSIDE = 0, PAVO_OUTSIDE = 1 };
-const char *pavo_link_boundary(const pavo_event *event);  /* NULL: not a link */
-unsigned pavo_link_confidence(const pavo_event *event);   /* per cent */
+const char *pavo_link_boundary(const pavo_event *event); /* NULL: not a link */
+unsigned pavo_link_confidence(const pavo_event *event);  /* per cent */
 const char *pavo_link_sensor(const pavo_event *event, enum pavo_view view);
 uint64_t pavo_link_epoch(const pavo_event *event, enum pavo_view view);
 uint64_t pavo_link_flow(const pavo_event *event, enum pavo_view view);
 
 /* An end of the linked connection as it stands on one side: PAVO_SRC or PAVO_DST. 0: not a link, or not known. */
-int pavo_link_address(const pavo_event *event, enum pavo_view view, enum pavo_end end, uint8_t address[16], uint16_t *port);
+int pavo_link_address(const pavo_event *event, enum pavo_view view, enum pavo_end end, uint8_t address[16],
+                      uint16_t *port);
 
 /* A gap: positions after < p <= pavo_event_position() of the topic are lost to this subscriber. The two are equal when
  * what came before the start could not be had and nobody knows how much that is. */

@@ -35,8 +35,8 @@ static enum result choose_flows(struct reading *reading, const struct filter *fi
     return RESULT_OK;
 }
 
-enum result reading_open(struct reading *reading, unsigned topic, uint8_t *bytes, size_t size, const struct filter *filter,
-                         struct error *err)
+enum result reading_open(struct reading *reading, unsigned topic, uint8_t *bytes, size_t size,
+                         const struct filter *filter, struct error *err)
 {
     struct reading r = {.topic = topic, .raw = bytes, .raw_size = size};
     enum result result = RESULT_OK;
@@ -81,9 +81,8 @@ static void flow_event(const struct reading *reading, uint32_t row, struct pavo_
 {
     event->kind = PAVO_EVENT_FLOW;
     flow_batch_get(reading->batch, row, &event->flow);
-    event->observer = event->flow.observer < reading->batch->observer_count
-                          ? &reading->batch->observers[event->flow.observer]
-                          : NULL;
+    event->observer =
+        event->flow.observer < reading->batch->observer_count ? &reading->batch->observers[event->flow.observer] : NULL;
 }
 
 bool reading_next(struct reading *reading, struct pavo_event *event)

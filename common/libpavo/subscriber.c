@@ -489,7 +489,8 @@ int pavo_subscriber_fd(const pavo_subscriber *s)
 const char *pavo_subscriber_error(pavo_subscriber *s)
 {
     (void)is_refused(s);
-    const struct door *door = s->asker.door.state == DOOR_REFUSED || s->live.state == DOOR_OPEN ? &s->asker.door : &s->live;
+    const struct door *door =
+        s->asker.door.state == DOOR_REFUSED || s->live.state == DOOR_OPEN ? &s->asker.door : &s->live;
     return door->state == DOOR_OPEN ? NULL : door_text(door, s->keys.name, s->error);
 }
 

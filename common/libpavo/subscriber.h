@@ -44,9 +44,9 @@ struct chain {
 /* The one replay that may be under way. Live messages wait in the socket meanwhile: no queue of our own grows. */
 struct replay {
     struct chain *chain; /* NULL: none is */
-    uint64_t id;      /* of the query; 0: it was not sent, or refused */
-    uint64_t through; /* 0: up to now */
-    bool ended;       /* the last reply has come */
+    uint64_t id;         /* of the query; 0: it was not sent, or refused */
+    uint64_t through;    /* 0: up to now */
+    bool ended;          /* the last reply has come */
     unsigned attempts;
     int64_t heard_ns;     /* the last reply, or the query itself */
     int64_t patience_ns;  /* from then on, before it is asked again */

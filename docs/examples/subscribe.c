@@ -16,12 +16,10 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    static const struct option names[] = {{"aggregator", required_argument, NULL, 'a'},
-                                          {"key", required_argument, NULL, 'k'},
-                                          {"count", required_argument, NULL, 'n'},
-                                          {"oldest", no_argument, NULL, 'o'},
-                                          {"filter", required_argument, NULL, 'f'},
-                                          {0}};
+    static const struct option names[] = {
+        {"aggregator", required_argument, NULL, 'a'}, {"key", required_argument, NULL, 'k'},
+        {"count", required_argument, NULL, 'n'},      {"oldest", no_argument, NULL, 'o'},
+        {"filter", required_argument, NULL, 'f'},     {0}};
     pavo_options *options = pavo_options_new();
     if (options == NULL)
         return 3;

@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct reading reading;
     struct error err;
     uint8_t *bytes = malloc(size + 1);
-    if ((filter == NULL && filter_parse("tcp or dst port 53 or bytes > 100", &filter, NULL, &err) != RESULT_OK) || bytes == NULL)
+    if ((filter == NULL && filter_parse("tcp or dst port 53 or bytes > 100", &filter, NULL, &err) != RESULT_OK) ||
+        bytes == NULL)
         abort();
     if (size > 0)
         memcpy(bytes, data, size);

@@ -86,7 +86,8 @@ static void test_nat_sentences(void **state)
     const char *host = "10.0.1.17:51544", *out = "203.0.113.5:40312", *web = "198.51.100.9:443";
     expect_sentence(host, web, out, web, "203.0.113.5:40312",
                     "203.0.113.5:40312 was 10.0.1.17:51544, talking to 198.51.100.9:443");
-    expect_sentence(host, web, out, web, "203.0.113.5", "203.0.113.5:40312 was 10.0.1.17:51544, talking to 198.51.100.9:443");
+    expect_sentence(host, web, out, web, "203.0.113.5",
+                    "203.0.113.5:40312 was 10.0.1.17:51544, talking to 198.51.100.9:443");
     expect_sentence(host, web, out, web, "10.0.1.17",
                     "10.0.1.17:51544 came out as 203.0.113.5:40312, talking to 198.51.100.9:443");
     expect_sentence(host, web, out, web, "198.51.100.9:443",
@@ -266,9 +267,9 @@ static void test_doors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_spans), cmocka_unit_test(test_nat_sentences),
-        cmocka_unit_test(test_reasons),   cmocka_unit_test(test_sums),  cmocka_unit_test(test_link_list),
-        cmocka_unit_test(test_views),     cmocka_unit_test(test_doors),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_spans), cmocka_unit_test(test_nat_sentences),
+        cmocka_unit_test(test_reasons), cmocka_unit_test(test_sums),  cmocka_unit_test(test_link_list),
+        cmocka_unit_test(test_views),   cmocka_unit_test(test_doors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

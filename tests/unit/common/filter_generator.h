@@ -34,12 +34,15 @@ static inline unsigned filter_random_below(struct filter_random *random, unsigne
 
 #define FILTER_PICK(random, array) ((array)[filter_random_below(random, sizeof(array) / sizeof((array)[0]))])
 
-static const char *const generator_addresses[] = {"10.0.1.17", "10.0.1.18", "10.0.2.1", "192.0.2.1", "203.0.113.5", "0.0.0.0",
-                                                  "255.255.255.255", "2001:db8::1", "2001:db8::2", "fe80::1", "::"};
-static const char *const generator_nets[] = {"10.0.0.0/8", "10", "10.0.1", "10.0.1.16/31", "0.0.0.0/0", "2001:db8::/32", "::/0",
-                                             "fe80::/10", "203.0.113.5/32", "128.0.0.0/1", "2001:db8::1/128"};
+static const char *const generator_addresses[] = {
+    "10.0.1.17",       "10.0.1.18",   "10.0.2.1",    "192.0.2.1", "203.0.113.5", "0.0.0.0",
+    "255.255.255.255", "2001:db8::1", "2001:db8::2", "fe80::1",   "::"};
+static const char *const generator_nets[] = {"10.0.0.0/8",     "10",   "10.0.1",    "10.0.1.16/31",   "0.0.0.0/0",
+                                             "2001:db8::/32",  "::/0", "fe80::/10", "203.0.113.5/32", "128.0.0.0/1",
+                                             "2001:db8::1/128"};
 static const uint64_t generator_numbers[] = {0, 1, 2, 3, 9, 10, 11, 63, 64, 128, 255};
-static const uint64_t generator_large[] = {0, 1, 999, 1000, 1001, 1048576, 4294967295, 4294967296, 9223372036854775807u};
+static const uint64_t generator_large[] = {
+    0, 1, 999, 1000, 1001, 1048576, 4294967295, 4294967296, 9223372036854775807u};
 static const uint64_t generator_ports[] = {0, 1, 22, 53, 80, 443, 1023, 1024, 40312, 65535};
 static const uint8_t generator_protocols[] = {0, 1, 6, 6, 6, 17, 17, 33, 47, 58, 132, 136, 255};
 static const char *const generator_sensors[] = {"inner", "outer", "b"};
@@ -118,7 +121,8 @@ struct generator_text {
     size_t size, used;
 };
 
-__attribute__((format(printf, 2, 3))) static inline void generator_say(struct generator_text *out, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline void generator_say(struct generator_text *out, const char *format,
+                                                                       ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -129,33 +133,36 @@ __attribute__((format(printf, 2, 3))) static inline void generator_say(struct ge
     out->used += (size_t)written;
 }
 
-static const char *const generator_sides[] = {"", "", "", "src ", "dst ", "either ", "both ", "src or dst ", "dst and src "};
+static const char *const generator_sides[] = {
+    "", "", "", "src ", "dst ", "either ", "both ", "src or dst ", "dst and src "};
 static const char *const generator_comparisons[] = {" ", " = ", " != ", " < ", " <= ", " > ", " >= "};
 static const char *const generator_equalities[] = {" ", " = ", " != "};
 static const char *const generator_prefixes[] = {"", "", "", "", "tcp ", "udp ", "ip ", "ip6 tcp ", "icmp "};
 
 static inline void generator_primitive(struct filter_random *random, struct generator_text *out)
 {
-    static const char *const protocols[] = {"tcp", "udp", "icmp", "icmp6", "sctp", "ip", "ip6", "gre", "vlan", "tunnel",
-                                            "inner_vlan", "icmp_errors"};
-    static const char *const counters[] = {"packets", "bytes", "payload", "retransmits", "out_of_order", "duplicates",
-                                           "zero_windows"};
+    static const char *const protocols[] = {"tcp", "udp", "icmp", "icmp6",  "sctp",       "ip",
+                                            "ip6", "gre", "vlan", "tunnel", "inner_vlan", "icmp_errors"};
+    static const char *const counters[] = {"packets",      "bytes",      "payload",     "retransmits",
+                                           "out_of_order", "duplicates", "zero_windows"};
     static const char *const small_pairs[] = {"ttl", "dscp"};
     static const char *const pairs[] = {"size_min", "size_max", "isn", "timestamp_origin"};
     static const char *const short_pairs[] = {"ip_id", "window", "mss"};
     static const char *const wide_pairs[] = {"digest", "tcp_options"};
-    static const char *const short_fields[] = {"vlan", "inner_vlan", "icmp_type_code", "icmp_sequence", "interface",
-                                               "icmp_error_type_code", "icmp_id"};
+    static const char *const short_fields[] = {"vlan",      "inner_vlan",           "icmp_type_code", "icmp_sequence",
+                                               "interface", "icmp_error_type_code", "icmp_id"};
     static const char *const fields[] = {"mpls_label", "tunnel_id", "report", "icmp_errors"};
     static const char *const wide_fields[] = {"src_hi", "dst_lo", "tunnel_src_lo", "flow"};
     static const char *const times[] = {"0s", "1ns", "1s", "5", "59m", "1h", "999999999ns"};
     static const char *const microseconds[] = {"1us", "999us", "1ms", "4294967295us", "1.001ms"};
     static const char *const states[] = {"SF", "S0", "rej", "OTH", "RSTRH"};
     static const char *const flags[] = {"S", "SA", "FA", "R", "0x40", "0", "c"};
-    static const char *const evidence[] = {"isn", "src_isn", "digest", "dst_digest", "rtt", "ip_id", "0x3", "0", "icmp_sequence"};
+    static const char *const evidence[] = {"isn",   "src_isn", "digest", "dst_digest",   "rtt",
+                                           "ip_id", "0x3",     "0",      "icmp_sequence"};
     static const char *const histories[] = {"S", "Sh", "ShAD", "h", "A"};
     const char *prefix = FILTER_PICK(random, generator_prefixes), *side = FILTER_PICK(random, generator_sides);
-    const char *comparison = FILTER_PICK(random, generator_comparisons), *equality = FILTER_PICK(random, generator_equalities);
+    const char *comparison = FILTER_PICK(random, generator_comparisons),
+               *equality = FILTER_PICK(random, generator_equalities);
     switch (filter_random_below(random, 27)) {
     case 0:
         generator_say(out, "%s", FILTER_PICK(random, protocols));
@@ -169,7 +176,8 @@ static inline void generator_primitive(struct filter_random *random, struct gene
         break;
     case 4:
     case 5:
-        generator_say(out, "%s%sport%s%llu", prefix, side, comparison, (unsigned long long)FILTER_PICK(random, generator_ports));
+        generator_say(out, "%s%sport%s%llu", prefix, side, comparison,
+                      (unsigned long long)FILTER_PICK(random, generator_ports));
         break;
     case 6:
         generator_say(out, "%s%sportrange%s%u-%u", prefix, side, equality, filter_random_below(random, 100),
@@ -244,10 +252,12 @@ static inline void generator_primitive(struct filter_random *random, struct gene
             generator_say(out, "end%s%s", equality, flow_end_reason_name(filter_random_below(random, FLOW_END_COUNT)));
             break;
         case 1:
-            generator_say(out, "direction%s%s", equality, flow_direction_name(filter_random_below(random, FLOW_DIRECTION_COUNT)));
+            generator_say(out, "direction%s%s", equality,
+                          flow_direction_name(filter_random_below(random, FLOW_DIRECTION_COUNT)));
             break;
         case 2:
-            generator_say(out, "tunnel%s%s", equality, flow_tunnel_name(1 + filter_random_below(random, FLOW_TUNNEL_COUNT - 1)));
+            generator_say(out, "tunnel%s%s", equality,
+                          flow_tunnel_name(1 + filter_random_below(random, FLOW_TUNNEL_COUNT - 1)));
             break;
         case 3:
             generator_say(out, "tunnel_src%s%s", equality, FILTER_PICK(random, generator_nets));

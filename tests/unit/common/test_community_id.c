@@ -45,7 +45,8 @@ static const struct {
 } vectors[] = {
     {17, "192.168.1.52", "8.8.8.8", 54585, 53, "1:d/FP5EW3wiY1vCndhwleRRKHowQ="},
     {6, "128.232.110.120", "66.35.250.204", 34855, 80, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
-    {6, "2001:470:e5bf:dead:4957:2174:e82c:4887", "2607:f8b0:400c:c03::1a", 63943, 25, "1:/qFaeAR+gFe1KYjMzVDsMv+wgU4="},
+    {6, "2001:470:e5bf:dead:4957:2174:e82c:4887", "2607:f8b0:400c:c03::1a", 63943, 25,
+     "1:/qFaeAR+gFe1KYjMzVDsMv+wgU4="},
     {132, "192.168.170.8", "192.168.170.56", 7, 7, "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs="},
     {46, "10.1.12.1", "10.1.12.2", 0, 0, "1:KHlLkgoJW7ifUTyTSgyVfkFHzKw="},
     {1, "192.168.0.89", "192.168.0.1", 8, 0, "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="},
@@ -127,8 +128,9 @@ static void test_baseline(void **state)
         int protocol = (int)json_integer_value(json_object_get(entry, "proto"));
         int sport = (int)json_integer_value(json_object_get(entry, "sport"));
         int dport = (int)json_integer_value(json_object_get(entry, "dport"));
-        struct flow flow = make_flow((unsigned)protocol, json_string_value(json_object_get(entry, "saddr")),
-                                     json_string_value(json_object_get(entry, "daddr")), (unsigned)sport, (unsigned)dport);
+        struct flow flow =
+            make_flow((unsigned)protocol, json_string_value(json_object_get(entry, "saddr")),
+                      json_string_value(json_object_get(entry, "daddr")), (unsigned)sport, (unsigned)dport);
         char text[COMMUNITY_ID_MAX];
         assert_true(community_id(&flow, text));
         assert_string_equal(text, json_string_value(json_object_get(entry, "communityid")));

@@ -37,15 +37,33 @@ static struct flow https_flow(void)
 {
     struct address src = address_of("10.0.1.17"), dst = address_of("198.51.100.9");
     return (struct flow){
-        .flow = 7, .src_hi = src.hi, .src_lo = src.lo, .dst_hi = dst.hi, .dst_lo = dst.lo,
-        .src_port = 51544, .dst_port = 443, .protocol = 6,
-        .first_time = 1700000000000000000, .last_time = 1700000002500000000,
-        .state = FLOW_STATE_SF, .end_reason = FLOW_END_DETECTED, .direction = FLOW_DIRECTION_HANDSHAKE,
+        .flow = 7,
+        .src_hi = src.hi,
+        .src_lo = src.lo,
+        .dst_hi = dst.hi,
+        .dst_lo = dst.lo,
+        .src_port = 51544,
+        .dst_port = 443,
+        .protocol = 6,
+        .first_time = 1700000000000000000,
+        .last_time = 1700000002500000000,
+        .state = FLOW_STATE_SF,
+        .end_reason = FLOW_END_DETECTED,
+        .direction = FLOW_DIRECTION_HANDSHAKE,
         .history = flow_history_add(flow_history_add(flow_history_add(0, 'S'), 'h'), 'A'),
         .evidence = FLOW_HAS_SRC_ISN | FLOW_HAS_DST_ISN | FLOW_HAS_SERVER_RTT,
-        .src_isn = 1000, .dst_isn = 2000, .server_rtt = 12000,
-        .src_packets = 10, .dst_packets = 12, .src_bytes = 1500, .dst_bytes = 900000,
-        .src_tcp_flags = 0x1b, .dst_tcp_flags = 0x13, .src_ttl = 64, .dst_ttl = 52, .vlan = 12,
+        .src_isn = 1000,
+        .dst_isn = 2000,
+        .server_rtt = 12000,
+        .src_packets = 10,
+        .dst_packets = 12,
+        .src_bytes = 1500,
+        .dst_bytes = 900000,
+        .src_tcp_flags = 0x1b,
+        .dst_tcp_flags = 0x13,
+        .src_ttl = 64,
+        .dst_ttl = 52,
+        .vlan = 12,
         .src_mac = 0x001122334455,
     };
 }
@@ -55,9 +73,22 @@ static struct flow ping_flow(void)
 {
     struct address src = address_of("10.0.1.17"), dst = address_of("192.0.2.1");
     return (struct flow){
-        .src_hi = src.hi, .src_lo = src.lo, .dst_hi = dst.hi, .dst_lo = dst.lo, .src_port = 443, .protocol = 1,
-        .icmp_type_code = 8 << 8, .first_time = 1, .last_time = 1, .state = FLOW_STATE_S0, .end_reason = FLOW_END_IDLE,
-        .evidence = FLOW_HAS_ICMP_SEQUENCE, .icmp_sequence = 0, .src_packets = 1, .src_bytes = 84, .src_ttl = 64,
+        .src_hi = src.hi,
+        .src_lo = src.lo,
+        .dst_hi = dst.hi,
+        .dst_lo = dst.lo,
+        .src_port = 443,
+        .protocol = 1,
+        .icmp_type_code = 8 << 8,
+        .first_time = 1,
+        .last_time = 1,
+        .state = FLOW_STATE_S0,
+        .end_reason = FLOW_END_IDLE,
+        .evidence = FLOW_HAS_ICMP_SEQUENCE,
+        .icmp_sequence = 0,
+        .src_packets = 1,
+        .src_bytes = 84,
+        .src_ttl = 64,
     };
 }
 
@@ -66,10 +97,25 @@ static struct flow dns6_flow(void)
 {
     struct address src = address_of("2001:db8::1"), dst = address_of("2001:db8::2"), outer = address_of("10.9.0.1");
     return (struct flow){
-        .src_hi = src.hi, .src_lo = src.lo, .dst_hi = dst.hi, .dst_lo = dst.lo, .src_port = 53, .dst_port = 53,
-        .protocol = 17, .state = FLOW_STATE_SF, .src_packets = 1, .dst_packets = 1, .src_bytes = 80, .dst_bytes = 200,
-        .src_ttl = 255, .dst_ttl = 63, .tunnel = FLOW_TUNNEL_VXLAN, .tunnel_id = 77, .tunnel_src_hi = outer.hi,
-        .tunnel_src_lo = outer.lo, .last_time = 5000000,
+        .src_hi = src.hi,
+        .src_lo = src.lo,
+        .dst_hi = dst.hi,
+        .dst_lo = dst.lo,
+        .src_port = 53,
+        .dst_port = 53,
+        .protocol = 17,
+        .state = FLOW_STATE_SF,
+        .src_packets = 1,
+        .dst_packets = 1,
+        .src_bytes = 80,
+        .dst_bytes = 200,
+        .src_ttl = 255,
+        .dst_ttl = 63,
+        .tunnel = FLOW_TUNNEL_VXLAN,
+        .tunnel_id = 77,
+        .tunnel_src_hi = outer.hi,
+        .tunnel_src_lo = outer.lo,
+        .last_time = 5000000,
     };
 }
 
@@ -346,9 +392,9 @@ static void test_limits(void **state)
 static const char *sample_value(const char *name)
 {
     static const char *const special[][2] = {
-        {"first_time", "@5"}, {"last_time", "@5"}, {"state", "SF"}, {"end_reason", "idle"}, {"direction", "first"},
-        {"history", "S"}, {"tunnel", "gre"}, {"client_rtt", "5us"}, {"server_rtt", "5us"}, {"gap_mean", "5us"},
-        {"gap_deviation", "5us"}, {"mac", "00:00:00:00:00:05"},
+        {"first_time", "@5"},   {"last_time", "@5"}, {"state", "SF"},          {"end_reason", "idle"},
+        {"direction", "first"}, {"history", "S"},    {"tunnel", "gre"},        {"client_rtt", "5us"},
+        {"server_rtt", "5us"},  {"gap_mean", "5us"}, {"gap_deviation", "5us"}, {"mac", "00:00:00:00:00:05"},
     };
     const char *plain = strncmp(name, "src_", 4) == 0 || strncmp(name, "dst_", 4) == 0 ? name + 4 : name;
     for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++) {
@@ -435,14 +481,15 @@ static bool holds(const struct filter_node *node, const struct flow_batch *batch
     }
     if (node->op == FILTER_COMPARE && node->value_of == FILTER_VALUE_SUM)
         return compared(node->comparison,
-                        (__int128)flow_field_get(flow, node->field) + flow_field_get(flow, node->field + 1u), node->value);
+                        (__int128)flow_field_get(flow, node->field) + flow_field_get(flow, node->field + 1u),
+                        node->value);
     if (node->op == FILTER_COMPARE && node->value_of == FILTER_VALUE_DURATION)
         return compared(node->comparison, (__int128)flow->last_time - flow->first_time, node->value);
     if (node->op != FILTER_ADDRESS && !node->pair)
         return field_holds(node, flow, node->field);
     bool src = side_holds(node, flow, false), dst = side_holds(node, flow, true);
-    return node->side == FILTER_SRC   ? src
-           : node->side == FILTER_DST ? dst
+    return node->side == FILTER_SRC    ? src
+           : node->side == FILTER_DST  ? dst
            : node->side == FILTER_BOTH ? src && dst
                                        : src || dst;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subscriber library through its public header, against real sockets that speak the protocol under CURVE: what comes
- * live, what is missing and fetched, what is missing for good, and who is not let in. */
+/* The subscriber library through its public header, against real sockets that speak the protocol under CURVE: what
+ * comes live, what is missing and fetched, what is missing for good, and who is not let in. */
 #include <pavo.h>
 
 #include <poll.h>
@@ -22,7 +22,7 @@
 #include "proto/codec.h"
 
 #define PATIENCE_MS 20000 /* bound of every wait; none is expected to come near */
-#define LOG_MAX 64
+#define LOG_MAX     64
 
 /* ---------------------------------------------------------------- an aggregator's doors */
 
@@ -102,7 +102,8 @@ static void *answer_thread(void *context)
             continue;
         }
         int size = zmq_recv(door.answer, query, sizeof(query), 0);
-        Pavo__Query *unpacked = size < 0 || size > (int)sizeof(query) ? NULL : pavo__query__unpack(NULL, (size_t)size, query);
+        Pavo__Query *unpacked =
+            size < 0 || size > (int)sizeof(query) ? NULL : pavo__query__unpack(NULL, (size_t)size, query);
         if (unpacked != NULL && unpacked->body_case == PAVO__QUERY__BODY_REPLAY)
             answer(peer, (size_t)peer_size, unpacked);
         if (unpacked != NULL)
@@ -115,7 +116,8 @@ static void last_endpoint(void *socket, char *text, size_t size)
     assert_int_equal(zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, text, &size), 0);
 }
 
-static void write_key(const struct keys *aggregator, enum key_role role, const char *name, bool enrol, char *path, size_t size)
+static void write_key(const struct keys *aggregator, enum key_role role, const char *name, bool enrol, char *path,
+                      size_t size)
 {
     struct keys keys;
     struct error err = {""};
@@ -143,10 +145,12 @@ static int open_doors(void **state)
     assert_int_equal(enrolled_read(door.directory, &enrolled, &err), RESULT_OK);
     door.zmq = zmq_ctx_new();
     assert_int_equal(authenticator_start(door.zmq, &enrolled, NULL, NULL, &door.authenticator, &err), RESULT_OK);
-    assert_int_equal(bus_bind(door.zmq, ZMQ_XPUB, "tcp://127.0.0.1:*", 0, &aggregator, "reader", 1000, 1 << 20, &door.publish,
-                              &err), RESULT_OK);
-    assert_int_equal(bus_bind(door.zmq, ZMQ_ROUTER, "tcp://127.0.0.1:*", 0, &aggregator, "reader", 1000, 1 << 20, &door.answer,
-                              &err), RESULT_OK);
+    assert_int_equal(
+        bus_bind(door.zmq, ZMQ_XPUB, "tcp://127.0.0.1:*", 0, &aggregator, "reader", 1000, 1 << 20, &door.publish, &err),
+        RESULT_OK);
+    assert_int_equal(bus_bind(door.zmq, ZMQ_ROUTER, "tcp://127.0.0.1:*", 0, &aggregator, "reader", 1000, 1 << 20,
+                              &door.answer, &err),
+                     RESULT_OK);
     keys_clear(&aggregator);
     last_endpoint(door.publish, door.publish_at, sizeof(door.publish_at));
     last_endpoint(door.answer, door.answer_at, sizeof(door.answer_at));
@@ -229,9 +233,17 @@ static void publish_flows(uint64_t position, uint64_t previous, int how)
     assert_int_equal(address_parse("2001:db8::9", &dst), RESULT_OK);
     assert_int_equal(flow_batch_observer(batch, &(struct observer){.sensor = "inner", .epoch = 77}, &index), RESULT_OK);
     for (unsigned i = 0; i < 2; i++) {
-        struct flow flow = {.flow = 10 * position + i, .src_hi = src.hi, .src_lo = src.lo, .dst_hi = dst.hi,
-                            .dst_lo = dst.lo, .src_port = 51544, .dst_port = i == 0 ? 22 : 443, .protocol = 6,
-                            .state = FLOW_STATE_SF, .src_bytes = 1500, .first_time = 1700000000000000000};
+        struct flow flow = {.flow = 10 * position + i,
+                            .src_hi = src.hi,
+                            .src_lo = src.lo,
+                            .dst_hi = dst.hi,
+                            .dst_lo = dst.lo,
+                            .src_port = 51544,
+                            .dst_port = i == 0 ? 22 : 443,
+                            .protocol = 6,
+                            .state = FLOW_STATE_SF,
+                            .src_bytes = 1500,
+                            .first_time = 1700000000000000000};
         assert_int_equal(flow_batch_add(batch, &flow), RESULT_OK);
     }
     assert_int_equal(flow_columns_view_init(&view, batch, NULL), RESULT_OK);
@@ -338,7 +350,8 @@ static void test_live(void **state)
     assert_non_null(strstr(pavo_event_json(event), "{\"event\":\"flow\",\"position\":5,"));
     assert_non_null(strstr(pavo_event_json(event), "\"sensor\":\"inner\""));
     assert_null(pavo_link_boundary(event));
-    Pavo__Published *message = pavo__published__unpack(NULL, (pavo_event_message(event, &size), size), pavo_event_message(event, NULL));
+    Pavo__Published *message =
+        pavo__published__unpack(NULL, (pavo_event_message(event, &size), size), pavo_event_message(event, NULL));
     assert_non_null(message);
     assert_int_equal(message->flows->rows, 2);
     pavo__published__free_unpacked(message, NULL);
@@ -738,7 +751,8 @@ static void test_cplusplus(void **state)
         print_message("skipped: no c++\n");
         skip();
     }
-    snprintf(command, sizeof(command), "c++ -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ '%s/common/libpavo/pavo.h' 2>&1",
+    snprintf(command, sizeof(command),
+             "c++ -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ '%s/common/libpavo/pavo.h' 2>&1",
              getenv("PAVO_SOURCE"));
     assert_int_equal(system(command), 0);
 }
