@@ -361,7 +361,7 @@ int sensor_run(const struct config *config)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, config->print ? SIG_DFL : SIG_IGN); /* `--print | head` ends quietly */
 
     enum result result = start(s, &err);
     int code = SENSOR_EXIT_FAILED;

@@ -72,6 +72,7 @@ static enum result add_folder(struct files *f, const char *path, struct error *e
     if (count < 0)
         return error_set(err, RESULT_REJECT, "%s: cannot be read as a folder", path);
     enum result result = RESULT_OK;
+    size_t before = f->count;
     for (int i = 0; i < count; i++) {
         char *name;
         struct stat st;
@@ -83,6 +84,8 @@ static enum result add_folder(struct files *f, const char *path, struct error *e
         free(entries[i]);
     }
     free(entries);
+    if (result == RESULT_OK && f->count == before)
+        return error_set(err, RESULT_REJECT, "%s: there are no files in this folder (folders within it are not read)", path);
     return result;
 }
 
