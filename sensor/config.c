@@ -43,6 +43,7 @@ static struct options options_of(struct config *c, struct option_spec specs[stat
         {"threads", 0, OPTION_NUMBER, &c->threads, "N", "capture threads; the kernel divides the flows among them (default 1)", NULL, 1, THREADS_MAX},
         {"outer", 0, OPTION_FLAG, &c->outer, NULL, "meter the outer packets of tunnels, not the inner ones", NULL, 0, 0},
         {"progress", 0, OPTION_FLAG, &c->progress, NULL, "say which file is being read", NULL, 0, 0},
+        {"follow", 'f', OPTION_FLAG, &c->follow, NULL, "with -r: read on as the newest file grows and new ones come into the folder", NULL, 0, 0},
         {"idle-timeout", 0, OPTION_DURATION, &c->idle_timeout, "TIME", "a flow without packets for so long is over (default 60s)", "Flows", NS_PER_MS, 86400 * NS_PER_S},
         {"tcp-timeout", 0, OPTION_DURATION, &c->tcp_timeout, "TIME", "the same for open TCP connections (default 5 x idle-timeout)", NULL, 0, 86400 * NS_PER_S},
         {"unanswered-timeout", 0, OPTION_DURATION, &c->unanswered_timeout, "TIME", "the same while only one side has spoken (default 30s, at most idle-timeout)", NULL, 0, 86400 * NS_PER_S},

@@ -14,7 +14,7 @@ struct config {
     char *key, *aggregator, *user, *filter;
     int64_t idle_timeout, tcp_timeout, unanswered_timeout, linger, status_interval, batch_age;
     uint64_t batch_rows, flows_max, buffer_size, snaplen, held_max, threads;
-    bool outer, dry_run, print, json, progress, verbose;
+    bool outer, dry_run, print, json, progress, follow, verbose;
 };
 
 /* RESULT_END: help was printed, exit 0. RESULT_REJECT: exit 2 with the sentence. config_fini in any case. */

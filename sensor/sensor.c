@@ -116,6 +116,7 @@ static enum result open_capture(const struct sensor *s, size_t thread, struct ca
         .thread_count = (uint32_t)s->worker_count,
         .thread = (uint32_t)thread,
         .progress = c->progress,
+        .follow = c->follow,
         .say = say,
     };
     return live ? capture_open_live(&options, ret_capture, err) : capture_open_files(&options, ret_capture, err);

@@ -36,6 +36,7 @@ struct capture_options {
     uint32_t snaplen;     /* live */
     uint32_t thread_count, thread; /* live: PACKET_FANOUT among so many */
     bool progress;        /* files: say which file is begun */
+    bool follow;          /* files: the newest is still written to, and folders get new ones; there is no end */
     void (*say)(void *context, enum capture_say kind, const char *sentence);
     void *context;
 };
@@ -47,7 +48,7 @@ MUST_CHECK enum result capture_open_live(const struct capture_options *options, 
                                          struct error *err);
 void capture_close(struct capture **capture);
 
-/* Up to CAPTURE_BATCH packets. RESULT_AGAIN: none within `wait_ms` (live). RESULT_END: all files are read, or every
+/* Up to CAPTURE_BATCH packets. RESULT_AGAIN: none within `wait_ms` (live, follow). RESULT_END: all files are read, or every
  * interface is gone. */
 MUST_CHECK enum result capture_next(struct capture *capture, int wait_ms, struct packet packets[static CAPTURE_BATCH],
                                     size_t *ret_count);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "sensor/capture/backend.h"
 #include "sensor/capture/reader.h"
@@ -24,6 +25,8 @@ struct files {
     char *filter;
     struct file *files;
     size_t count, room;
+    char **names;                         /* follow: what was asked for, */
+    struct timespec *changed;             /* and when each folder last changed */
     size_t begun;                         /* files [0, begun) have been opened */
     size_t open[CAPTURE_FILES_OPEN_MAX];  /* indices of those that are open */
     size_t open_count;
@@ -64,6 +67,15 @@ static int visible(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
+static bool is_known(const struct files *f, const char *path)
+{
+    for (size_t i = f->count; f->options.follow && i-- > 0;) {
+        if (strcmp(f->files[i].path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* The regular files of a folder, not of the folders within it. */
 static enum result add_folder(struct files *f, const char *path, struct error *err)
 {
@@ -77,14 +89,14 @@ static enum result add_folder(struct files *f, const char *path, struct error *e
         char *name;
         struct stat st;
         if (result == RESULT_OK && asprintf(&name, "%s/%s", path, entries[i]->d_name) >= 0) {
-            if (stat(name, &st) == 0 && S_ISREG(st.st_mode))
+            if (stat(name, &st) == 0 && S_ISREG(st.st_mode) && !is_known(f, name))
                 result = add_file(f, name, err);
             free(name);
         }
         free(entries[i]);
     }
     free(entries);
-    if (result == RESULT_OK && f->count == before)
+    if (result == RESULT_OK && f->count == before && !f->options.follow)
         return error_set(err, RESULT_REJECT, "%s: there are no files in this folder (folders within it are not read)", path);
     return result;
 }
@@ -146,11 +158,38 @@ static void end_file(struct files *f, size_t at)
     f->open[at] = f->open[--f->open_count];
 }
 
+/* Only the newest file is still written to. */
+static bool is_growing(const struct files *f, size_t at)
+{
+    return f->options.follow && f->open[at] + 1 == f->count;
+}
+
+/* Files that are new in the folders, in the order of their time. */
+static void look_for_files(struct files *f)
+{
+    size_t before = f->count;
+    for (size_t i = 0; i < f->options.name_count; i++) {
+        struct stat st;
+        if (stat(f->names[i], &st) != 0 || !S_ISDIR(st.st_mode) ||
+            (st.st_mtim.tv_sec == f->changed[i].tv_sec && st.st_mtim.tv_nsec == f->changed[i].tv_nsec))
+            continue;
+        struct error err;
+        f->changed[i] = st.st_mtim;
+        if (add_folder(f, f->names[i], &err) != RESULT_OK)
+            say(f, CAPTURE_SAY_WARNING, err.text);
+    }
+    for (size_t i = before; i < f->count; i++)
+        look_at_start(&f->files[i]);
+    if (f->count > before)
+        qsort(f->files + before, f->count - before, sizeof(*f->files), by_first_time);
+}
+
 /* The next packet of an open file; false when the file is over or (with RESULT_AGAIN) would have to be read on. */
 static enum result peek(struct files *f, size_t at, bool may_read, const struct packet **ret_packet)
 {
     struct error err;
     struct file *file = &f->files[f->open[at]];
+    reader_set_growing(file->reader, is_growing(f, at));
     enum result result = reader_peek(file->reader, may_read, ret_packet, &err);
     if (result == RESULT_REJECT) {
         file->broken = true;
@@ -168,6 +207,10 @@ static enum result oldest(struct files *f, bool may_read, size_t *ret_at, const 
         for (size_t at = 0; at < f->open_count;) {
             const struct packet *packet;
             enum result result = peek(f, at, may_read, &packet);
+            if (result == RESULT_AGAIN && may_read) { /* nothing was added to it */
+                at++;
+                continue;
+            }
             if (result == RESULT_AGAIN)
                 return RESULT_AGAIN;
             if (result == RESULT_END) {
@@ -208,16 +251,24 @@ static int64_t alone_until(struct files *f, size_t chosen)
     return until;
 }
 
+/* Follow: waits, and looks whether there is a new file. */
+static enum result wait_for_more(struct files *f, int wait_ms, size_t *ret_count)
+{
+    nanosleep(&(struct timespec){.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000l}, NULL);
+    look_for_files(f);
+    *ret_count = 0;
+    return RESULT_AGAIN;
+}
+
 static enum result files_next(struct capture *capture, int wait_ms, struct packet *packets, size_t *ret_count)
 {
-    (void)wait_ms;
     struct files *f = (struct files *)capture;
     size_t count = 0, at;
     const struct packet *packet;
     while (count < CAPTURE_BATCH) {
         enum result result = oldest(f, count == 0, &at, &packet);
         if (result == RESULT_END && count == 0)
-            return RESULT_END;
+            return f->options.follow ? wait_for_more(f, wait_ms, ret_count) : RESULT_END;
         if (result != RESULT_OK)
             break;
         size_t number = f->open[at], source = source_of(f, number);
@@ -262,6 +313,10 @@ static void files_close(struct capture *capture)
         free(f->files[i].path);
     }
     free(f->files);
+    for (size_t i = 0; f->names != NULL && i < f->options.name_count; i++)
+        free(f->names[i]);
+    free(f->names);
+    free(f->changed);
     filters_fini(&f->filters);
     free(f->filter);
     free(f);
@@ -273,6 +328,18 @@ static const struct capture_ops files_ops = {
     .source_get = files_source_get,
     .close = files_close,
 };
+
+/* What to look at again, later. */
+static enum result keep_names(struct files *f, struct error *err)
+{
+    f->names = calloc(f->options.name_count, sizeof(*f->names));
+    f->changed = calloc(f->options.name_count, sizeof(*f->changed));
+    for (size_t i = 0; f->names != NULL && i < f->options.name_count; i++)
+        f->names[i] = strdup(f->options.names[i]);
+    return f->names == NULL || f->changed == NULL || f->names[f->options.name_count - 1] == NULL
+               ? error_set(err, RESULT_FATAL, "out of memory")
+               : RESULT_OK;
+}
 
 enum result capture_open_files(const struct capture_options *options, struct capture **ret_capture, struct error *err)
 {
@@ -288,6 +355,8 @@ enum result capture_open_files(const struct capture_options *options, struct cap
         result = f->filter == NULL ? error_set(err, RESULT_FATAL, "out of memory")
                                    : filters_check(f->filter, LINK_ETHERNET, err);
     }
+    if (result == RESULT_OK && options->follow)
+        result = keep_names(f, err);
     for (size_t i = 0; i < options->name_count && result == RESULT_OK; i++)
         result = add_path(f, options->names[i], err);
     if (result != RESULT_OK) {

@@ -23,6 +23,7 @@ struct reader {
     uint8_t *buffer;
     size_t size, begin, end; /* bytes [begin, end) of the buffer are unread */
     bool finished;           /* the file has no more */
+    bool growing;            /* but may have, later */
     bool peeked;
     size_t peeked_used;
     struct packet packet;
@@ -123,6 +124,11 @@ static enum result fill(struct reader *r, size_t need, struct error *err)
     return RESULT_OK;
 }
 
+void reader_set_growing(struct reader *r, bool growing)
+{
+    r->growing = growing;
+}
+
 enum result reader_peek(struct reader *r, bool may_read, const struct packet **ret_packet, struct error *err)
 {
     while (!r->peeked) {
@@ -142,6 +148,9 @@ enum result reader_peek(struct reader *r, bool may_read, const struct packet **r
         if (!may_read)
             return RESULT_AGAIN;
         if (r->finished) {
+            r->finished = false;
+            if (r->growing)
+                return RESULT_AGAIN;
             if (r->end == r->begin && r->format.kind != FORMAT_UNKNOWN)
                 return RESULT_END;
             return error_set(err, RESULT_REJECT, "%s: broken at packet %" PRIu64 ": the file ends within it", r->path,

@@ -14,6 +14,9 @@ struct reader;
 MUST_CHECK enum result reader_open(const char *path, struct reader **ret_reader, struct error *err);
 void reader_close(struct reader **reader);
 
+/* The file is still being written: at its end reader_peek gives RESULT_AGAIN and looks for more the next time. */
+void reader_set_growing(struct reader *reader, bool growing);
+
 /* The next packet, which stays the next until reader_pass. It is borrowed until the bytes after it are asked for:
  * `may_read` false keeps all packets looked at so far where they are, and gives RESULT_AGAIN when the file would have
  * to be read on. RESULT_END: the file is finished. RESULT_REJECT: it is broken here, and says so with its name and

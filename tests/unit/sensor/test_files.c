@@ -169,6 +169,49 @@ static void test_missing_file_is_an_error_at_once(void **state)
     assert_non_null(strstr(err.text, "nowhere"));
 }
 
+/* A folder that tcpdump -G or -C writes to: files grow, and others follow them. */
+static void test_following_a_folder(void **state)
+{
+    struct place *place = *state;
+    struct packet packets[CAPTURE_BATCH];
+    size_t count, total = 0;
+    write_file(place, "a", 10, 0, 1, 53);
+    write_file(place, "b", 10, 100, 1, 53);
+    /* The second one is not yet written whole. */
+    char whole[8192];
+    FILE *file = fopen(path_of(place, "b"), "r");
+    assert_non_null(file);
+    size_t length = fread(whole, 1, sizeof(whole), file);
+    fclose(file);
+    assert_int_equal(length, 24 + 10 * (16 + 428));
+    assert_int_equal(truncate(path_of(place, "b"), 24 + 4 * (16 + 428) + 100), 0);
+    const char *names[] = {place->folder};
+    struct capture *capture;
+    struct capture_options options = {.names = names, .name_count = 1, .follow = true, .say = say, .context = place};
+    assert_int_equal(capture_open_files(&options, &capture, NULL), RESULT_OK);
+    while (capture_next(capture, 1, packets, &count) == RESULT_OK)
+        total += count;
+    assert_int_equal(total, 14);
+    file = fopen(path_of(place, "b"), "r+");
+    assert_non_null(file);
+    assert_int_equal(fwrite(whole, 1, length, file), length);
+    fclose(file);
+    for (unsigned tries = 0; total < 20 && tries < 1000; tries++) {
+        if (capture_next(capture, 1, packets, &count) == RESULT_OK)
+            total += count;
+    }
+    assert_int_equal(total, 20);
+    write_file(place, "c", 5, 200, 1, 53);
+    for (unsigned tries = 0; total < 25 && tries < 1000; tries++) {
+        if (capture_next(capture, 1, packets, &count) == RESULT_OK)
+            total += count;
+    }
+    assert_int_equal(total, 25);
+    assert_int_equal(place->said_count, 0);
+    assert_int_equal(capture_source_count(capture), 3);
+    capture_close(&capture);
+}
+
 static void test_filter_expression(void **state)
 {
     struct place *place = *state;
@@ -191,7 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(overlapping_files_are_merged), TEST(folder_with_a_broken_file), TEST(no_capture_file_at_all),
-        TEST(missing_file_is_an_error_at_once), TEST(filter_expression),
+        TEST(missing_file_is_an_error_at_once), TEST(filter_expression), TEST(following_a_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
