@@ -2,6 +2,7 @@
 /* The streaming join: views come, wait, and leave as links or as given up. */
 #include "aggregator/correlate/correlate.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,9 @@ struct gate { /* a boundary at work */
     int64_t reported_ns; /* both sensors have reported what began before this; set at the begin of each run */
     unsigned samples; /* strong links seen */
     int64_t offset_ns, spread_ns;
+    uint32_t looked_at; /* place the last run stopped at */
+    bool evicted; /* ever, and when last */
+    int64_t evicted_ns;
     uint64_t ids_agree, ids_differ; /* IP identifications in proven links */
 };
 
@@ -318,13 +322,16 @@ static bool ids_forbid(const struct gate *gate, const struct match *match)
            match->method != PAVO__LINK__METHOD__INITIAL_SEQUENCE;
 }
 
-static void find_candidates(const struct gate *gate, uint32_t number, struct candidates *ret)
+static void find_candidates(const struct gate *gate, uint32_t number, unsigned kinds, uint32_t most,
+                            struct candidates *ret)
 {
     uint32_t numbers[CORRELATE_CANDIDATES_MAX];
-    uint32_t found = views_candidates(&gate->views, number, gate->boundary.tolerance_ns, numbers, &ret->crowded);
+    uint32_t found = views_candidates(&gate->views, number, kinds, gate->boundary.tolerance_ns, most, numbers,
+                                      &ret->crowded);
     const struct view *v = &gate->views.views[number];
     ret->count = 0;
-    for (uint32_t i = 0; i < found; i++) {
+    /* In a crowd nobody is singled out, so nobody need be looked at. */
+    for (uint32_t i = 0; i < found && !ret->crowded; i++) {
         const struct view *u = &gate->views.views[numbers[i]];
         struct candidate *next = &ret->list[ret->count];
         const struct view *inside = v->side == SIDE_INSIDE ? v : u, *outside = v->side == SIDE_INSIDE ? u : v;
@@ -344,7 +351,18 @@ static int64_t away(const struct gate *gate, const struct match *match)
 static void contest(struct gate *gate, uint32_t number)
 {
     struct candidates mine;
-    find_candidates(gate, number, &mine);
+    uint32_t crowd[CORRELATE_CANDIDATES_MAX];
+    bool crowded;
+    uint32_t count = views_candidates(&gate->views, number, KINDS_ALL, gate->boundary.tolerance_ns,
+                                      CORRELATE_CANDIDATES_MAX, crowd, &crowded);
+    for (uint32_t i = 0; crowded && i < count; i++) {
+        gate->views.views[crowd[i]].contested = true;
+        gate->views.views[crowd[i]].contest_score = INT_MAX / 2; /* beyond any lead */
+        gate->views.views[crowd[i]].contest_ns = 0;
+    }
+    if (crowded)
+        return;
+    find_candidates(gate, number, KINDS_ALL, CORRELATE_CANDIDATES_MAX, &mine);
     for (uint32_t i = 0; i < mine.count; i++) {
         struct view *u = &gate->views.views[mine.list[i].number];
         int64_t far = away(gate, &mine.list[i].match);
@@ -367,7 +385,8 @@ static void give_up(struct correlator *c, struct gate *gate, uint32_t number, en
     } else {
         out->failed = true;
     }
-    contest(gate, number);
+    if (reason != UNLINKED_EVICTED)
+        contest(gate, number);
     views_remove(&gate->views, number);
 }
 
@@ -409,12 +428,27 @@ static const struct candidate *single_out(const struct gate *gate, const struct 
 
 /* ---- deciding */
 
+/* By which keys a strong partner can be found: initial sequence numbers where there are such, else anything, if there is
+ * a time stamp or an IP identification that can make it strong. */
+static unsigned strong_kinds(const struct view *v)
+{
+    if ((v->evidence & (FLOW_HAS_SRC_ISN | FLOW_HAS_DST_ISN)) != 0)
+        return KINDS_ISN;
+    bool stamped = (v->evidence & (FLOW_HAS_SRC_TIMESTAMP | FLOW_HAS_DST_TIMESTAMP)) != 0;
+    return stamped || (v->ip_id[HALF_SRC] != 0 && v->ip_id[HALF_DST] != 0) ? KINDS_ALL : 0;
+}
+
 /* Links `number` if a strong candidate is the only one, in both directions. */
 static bool decide_strong(struct correlator *c, struct gate *gate, uint32_t number, struct conclusions *out)
 {
     struct candidates mine, theirs;
     const struct candidate *strong = NULL;
-    find_candidates(gate, number, &mine);
+    unsigned kinds = strong_kinds(&gate->views.views[number]);
+    if (kinds == 0)
+        return false;
+    find_candidates(gate, number, kinds, CORRELATE_STRONG_MAX, &mine);
+    if (mine.crowded)
+        return false; /* when its time has come */
     for (uint32_t i = 0; i < mine.count; i++) {
         if (!mine.list[i].match.strong)
             continue;
@@ -424,7 +458,9 @@ static bool decide_strong(struct correlator *c, struct gate *gate, uint32_t numb
     }
     if (strong == NULL)
         return false;
-    find_candidates(gate, strong->number, &theirs);
+    find_candidates(gate, strong->number, kinds, CORRELATE_STRONG_MAX, &theirs);
+    if (theirs.crowded)
+        return false;
     for (uint32_t i = 0; i < theirs.count; i++) {
         if (theirs.list[i].match.strong && theirs.list[i].number != number)
             return false;
@@ -454,15 +490,15 @@ static bool decide(struct correlator *c, struct gate *gate, uint32_t number, str
                    uint32_t *ret_candidates, bool *ret_open)
 {
     struct candidates mine, theirs;
-    find_candidates(gate, number, &mine);
+    find_candidates(gate, number, KINDS_ALL, CORRELATE_CANDIDATES_MAX, &mine);
     *ret_candidates = mine.crowded ? CORRELATE_CANDIDATES_MAX : mine.count;
     *ret_open = false;
     for (uint32_t i = 0; i < mine.count; i++)
         *ret_open = *ret_open || !is_settled(gate, &gate->views.views[mine.list[i].number]);
     const struct candidate *best = *ret_open ? NULL : single_out(gate, &gate->views.views[number], &mine);
-    if (best == NULL)
+    if (best == NULL || (!best->match.strong && gate->evicted && c->ran_ns - gate->evicted_ns < gate->boundary.window_ns))
         return false;
-    find_candidates(gate, best->number, &theirs);
+    find_candidates(gate, best->number, KINDS_ALL, CORRELATE_CANDIDATES_MAX, &theirs);
     const struct candidate *back = single_out(gate, &gate->views.views[best->number], &theirs);
     if (back == NULL || back->number != number)
         return false;
@@ -480,21 +516,34 @@ static enum unlinked_reason reason_of(const struct view *v, uint32_t candidates)
                                                                            : UNLINKED_NO_PARTNER;
 }
 
-/* One waiting view; it may be gone afterwards, and so may another (its partner). */
-static void look_at(struct correlator *c, struct gate *gate, uint32_t number, int64_t now_ns, struct conclusions *out)
+/* One waiting view; it may be gone afterwards, and so may another (its partner). True: a decision was tried. */
+static bool look_at(struct correlator *c, struct gate *gate, uint32_t number, int64_t now_ns, struct conclusions *out)
 {
     struct view *v = &gate->views.views[number];
     bool over = window_is_over(gate, v), expired = now_ns - v->arrived_ns >= CORRELATE_WAIT_MAX_NS;
     if (!over && !expired && (v->tried || !is_settled(gate, v)))
-        return;
+        return false;
     uint32_t candidates;
     bool open;
     if (decide(c, gate, number, out, &candidates, &open))
-        return;
+        return true;
     if (expired || (over && !open))
         give_up(c, gate, number, reason_of(v, candidates), out);
     else
         v->tried = !open;
+    return true;
+}
+
+/* Decisions remove the view and perhaps another: places are walked by number, which stays. */
+static void look_at_all(struct correlator *c, struct gate *gate, int64_t now_ns, struct conclusions *out)
+{
+    unsigned decisions = 0;
+    for (uint32_t i = 0; i < gate->views.capacity && decisions < CORRELATE_DECISIONS_MAX; i++) {
+        if (++gate->looked_at >= gate->views.capacity)
+            gate->looked_at = 0;
+        if (gate->views.views[gate->looked_at].used)
+            decisions += look_at(c, gate, gate->looked_at, now_ns, out);
+    }
 }
 
 void correlator_run(struct correlator *c, int64_t now_ns, struct conclusions *out)
@@ -511,18 +560,16 @@ void correlator_run(struct correlator *c, int64_t now_ns, struct conclusions *ou
                 end->listened_ns += passed;
             gate->reported_ns = reach < gate->reported_ns ? reach : gate->reported_ns;
         }
-        /* Decisions remove the view and perhaps another: places are walked by number, which stays. */
-        for (uint32_t number = 0; number < gate->views.capacity; number++) {
-            if (gate->views.views[number].used)
-                look_at(c, gate, number, now_ns, out);
-        }
+        look_at_all(c, gate, now_ns, out);
     }
 }
 
 /* ---- records */
 
-static void evict_oldest(struct correlator *c, struct gate *gate, struct conclusions *out)
+static void evict_oldest(struct correlator *c, struct gate *gate, int64_t now_ns, struct conclusions *out)
 {
+    gate->evicted = true;
+    gate->evicted_ns = now_ns;
     give_up(c, gate, gate->views.oldest, UNLINKED_EVICTED, out);
 }
 
@@ -549,7 +596,7 @@ static void gate_add(struct correlator *c, struct gate *gate, enum side side, ui
         view.arrived_ns = now_ns;
         view.stamp_ns = gate->ends[other_side(side)].listened_ns;
         if (gate->views.count == CORRELATE_VIEWS_MAX)
-            evict_oldest(c, gate, out);
+            evict_oldest(c, gate, now_ns, out);
         number = views_add(&gate->views, &view);
         if (number == VIEW_NONE) {
             out->failed = true;

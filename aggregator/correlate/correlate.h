@@ -19,7 +19,8 @@
  *
  * Waiting: a view waits `window_ns`, counted only while the other side's sensor is heard, so that an outage of a
  * sensor, or of the aggregator, does not cost links; at most CORRELATE_WAIT_MAX_NS. At most CORRELATE_VIEWS_MAX views wait at a
- * boundary (about 400 bytes each); the oldest is given up for a new one, as `evicted`.
+ * boundary (about 400 bytes each); the oldest is given up for a new one, as `evicted`, and for a window after that only strong
+ * evidence links: what repeats cannot be told apart while rivals are being forgotten.
  *
  * Pure: no clock, no I/O. `now_ns` must not run backwards. One thread. The same input in the same order gives the same
  * conclusions. */
@@ -37,6 +38,8 @@
 #define CORRELATE_VIEWS_MAX (1u << 19)
 #define CORRELATE_BOUNDARIES_MAX 64u
 #define CORRELATE_CANDIDATES_MAX 64u /* views sharing a key that are looked at; beyond it is crowded: ambiguous */
+#define CORRELATE_STRONG_MAX 16u /* the same for the attempt at once */
+#define CORRELATE_DECISIONS_MAX 50000u /* in one correlator_run; the next goes on where this one stopped */
 #define CORRELATE_SETTLE_NS (65ll * 1000000000) /* a sensor's usual status interval, and time to send */
 #define CORRELATE_SILENT_NS (30ll * 1000000000) /* not heard so long: the window's clock stands */
 #define CORRELATE_WAIT_MAX_NS (600ll * 1000000000)

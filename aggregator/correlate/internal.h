@@ -15,8 +15,8 @@ enum key_kind {
     KEY_ISN_DST,
     KEY_PEER_SRC, /* an end that may be untranslated, and the payload sent to it (or by it, if that is all) */
     KEY_PEER_DST,
-    KEY_DIGESTS,  /* both payloads */
     KEY_TUPLE,    /* both ends */
+    KEY_DIGESTS,  /* both payloads; last: looked up only when the others find nobody */
     KEY_COUNT
 };
 
@@ -65,10 +65,12 @@ void views_remove(struct views *views, uint32_t number);
 /* The view's evidence has changed. */
 void views_rechain(struct views *views, uint32_t number);
 uint32_t views_find(const struct views *views, enum side side, uint32_t observer, uint64_t flow);
-/* Views of the other side that share a key with `number` and whose first packets lie within `tolerance_ns` (or that share
- * an initial sequence number), each once, at most CORRELATE_CANDIDATES_MAX. *ret_crowded: there were more. */
-uint32_t views_candidates(const struct views *views, uint32_t number, int64_t tolerance_ns,
-                          uint32_t ret_numbers[static CORRELATE_CANDIDATES_MAX], bool *ret_crowded);
+/* Views of the other side that share a key of these kinds (bits) with `number` and whose first packets lie within
+ * `tolerance_ns` (or that share an initial sequence number), each once, at most `most`. *ret_crowded: there were more. */
+#define KINDS_ISN (1u << KEY_ISN_SRC | 1u << KEY_ISN_DST)
+#define KINDS_ALL (((1u << KEY_COUNT) - 1) & ~(1u << KEY_NAME))
+uint32_t views_candidates(const struct views *views, uint32_t number, unsigned kinds, int64_t tolerance_ns,
+                          uint32_t most, uint32_t ret_numbers[static CORRELATE_CANDIDATES_MAX], bool *ret_crowded);
 
 void view_from_flow(struct view *view, const struct flow *flow);
 /* A later report of the same flow. True: the evidence has changed. */

@@ -6,6 +6,7 @@
 
 #include "aggregator/correlate/internal.h"
 
+#define PASSED_MAX 2048u /* views of a chain that do not fit, before it counts as crowded */
 #define HEADS_FIRST 4096u
 #define VIEWS_FIRST 1024u
 #define PROTOCOL_ICMP 1
@@ -34,8 +35,8 @@ struct key_text { /* no padding: hashed as bytes */
 static uint64_t hash(enum key_kind kind, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     /* Both sequence numbers share a kind, as do both peers: a view may be the other way round. */
-    static const uint8_t kinds[KEY_COUNT] = {KEY_NAME, KEY_ISN_SRC, KEY_ISN_SRC, KEY_PEER_SRC, KEY_PEER_SRC, KEY_DIGESTS,
-                                             KEY_TUPLE};
+    static const uint8_t kinds[KEY_COUNT] = {KEY_NAME, KEY_ISN_SRC, KEY_ISN_SRC, KEY_PEER_SRC, KEY_PEER_SRC, KEY_TUPLE,
+                                             KEY_DIGESTS};
     const struct key_text text = {a, b, c, d, kinds[kind]};
     return XXH3_64bits(&text, sizeof(text));
 }
@@ -272,15 +273,16 @@ uint32_t views_find(const struct views *views, enum side side, uint32_t observer
     return VIEW_NONE;
 }
 
-uint32_t views_candidates(const struct views *views, uint32_t number, int64_t tolerance_ns,
-                          uint32_t ret_numbers[static CORRELATE_CANDIDATES_MAX], bool *ret_crowded)
+uint32_t views_candidates(const struct views *views, uint32_t number, unsigned kinds, int64_t tolerance_ns,
+                          uint32_t most, uint32_t ret_numbers[static CORRELATE_CANDIDATES_MAX], bool *ret_crowded)
 {
     const struct view *v = &views->views[number];
     enum side other = v->side == SIDE_INSIDE ? SIDE_OUTSIDE : SIDE_INSIDE;
-    uint32_t count = 0;
+    uint32_t count = 0, passed = 0;
     *ret_crowded = false;
     for (unsigned k = KEY_NAME + 1; k < KEY_COUNT; k++) {
-        if ((v->key_set & 1u << k) == 0)
+        /* Where both ends are translated nothing but the payloads is left; elsewhere they would only bring strangers. */
+        if ((v->key_set & kinds & 1u << k) == 0 || (k == KEY_DIGESTS && count > 0))
             continue;
         int64_t from = is_timed(k) ? slot_of(views, v->first_ns - tolerance_ns) : 0;
         int64_t to = is_timed(k) ? slot_of(views, v->first_ns + tolerance_ns) : 0;
@@ -289,13 +291,14 @@ uint32_t views_candidates(const struct views *views, uint32_t number, int64_t to
             for (uint32_t node = *head_of(views, k, key); node != VIEW_NONE;) {
                 uint32_t found = node / KEY_COUNT;
                 const struct view *u = &views->views[found];
-                bool fits = u->keys[node % KEY_COUNT] == key && u->side == other;
+                bool fits = u->keys[node % KEY_COUNT] == key && u->side == other &&
+                            (!is_timed(k) || llabs(u->first_ns - v->first_ns) <= tolerance_ns);
                 node = u->next[node % KEY_COUNT];
                 for (uint32_t i = 0; i < count && fits; i++)
                     fits = ret_numbers[i] != found;
-                if (!fits)
+                if (!fits && ++passed < PASSED_MAX)
                     continue;
-                if (count == CORRELATE_CANDIDATES_MAX) {
+                if (!fits || count == most) {
                     *ret_crowded = true;
                     return count;
                 }
