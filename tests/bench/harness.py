@@ -52,13 +52,13 @@ class Run:
         made = subprocess.run([self.tool("gen_capture"), kind, str(packets), name], check=True, stdout=subprocess.PIPE)
         return name, json.loads(made.stdout)
 
-    def measure(self, command, cores=None):
+    def measure(self, command, cores=None, longest=LONGEST_RUN_S):
         """Runs it once on one core (or those given): wall-clock and processor seconds, peak memory, output."""
         result = self.path("measured")
         cores = ",".join(str(core) for core in cores or [self.subject_core])
         done = subprocess.run([self.tool("measure"), result, cores, *command], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                              timeout=LONGEST_RUN_S)
+                              timeout=longest)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stdout[-2000:]}")
         with open(result, encoding="ascii") as file:

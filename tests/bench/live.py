@@ -182,6 +182,7 @@ def idle_one(run, name, start, stop, pid):
         time.sleep(seconds)
         run.row("idle", name, (ticks(process) - before) / TICKS / seconds * 100, "% of a core")
         run.row("idle", name, resident(process) / 2**20, "MiB resident")
+        run.row("idle", name, capture_buffer(process) / 2**20, "MiB of it the kernel's capture buffer")
     finally:
         stop()
 
@@ -195,6 +196,18 @@ def ticks(pid):
 def resident(pid):
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
         return int(dict(line.split(":", 1) for line in file)["VmRSS"].split()[0]) * 1024
+
+
+def capture_buffer(pid):
+    """What is mapped of packet sockets: the ring that the kernel fills."""
+    size, of_socket = 0, False
+    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if re.match("[0-9a-f]+-[0-9a-f]+ ", line):
+                of_socket = "socket:[" in line
+            elif of_socket and line.startswith("Rss:"):
+                size += int(line.split()[1]) * 1024
+    return size
 
 
 class ShippingSensor(PavoSensor):

@@ -14,6 +14,7 @@ from subjects import Nfpcapd
 
 PORTS = (17461, 17462, 17463)  # intake and, as the clients reckon, the next two; not those of one that may run here
 READY_S = 60
+LONGEST_S = 300  # for a sensor to have everything committed
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,7 +65,7 @@ class Aggregator:
     def committed(self):
         """(records, packets) in the store, as `pavo sensors` tells."""
         asked = subprocess.run([self.pavo, "--aggregator", self.address, "--key", self.reader_key, "--json",
-                                "sensors"], stdout=subprocess.PIPE, text=True, check=False)
+                                "sensors"], stdout=subprocess.PIPE, text=True, check=False, timeout=READY_S)
         for line in asked.stdout.splitlines():
             report = json.loads(line)
             if report.get("observer", {}).get("sensor") == "bench":
@@ -92,8 +93,11 @@ def aggregator(run):
 
 def path_once(run, capture):
     with aggregator(run) as one:
-        measured = run.measure([run.program("sensor", "pavo-sensor"), "-r", capture, "--key", one.sensor_key,
-                                "--aggregator", one.address])
+        try:
+            measured = run.measure([run.program("sensor", "pavo-sensor"), "-r", capture, "--key", one.sensor_key,
+                                    "--aggregator", one.address], longest=LONGEST_S)
+        except subprocess.TimeoutExpired as late:
+            raise RuntimeError(f"pavo-sensor was not done after {LONGEST_S} s; the aggregator said:\n{one.log()}") from late
         cpu, rss = usage(one.process.pid)
         records, packets = one.committed()
         return {"wall": measured.wall, "sensor cpu": measured.cpu, "sensor rss": measured.rss, "aggregator cpu": cpu,
