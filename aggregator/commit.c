@@ -12,7 +12,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define TICK_NS (250 * NS_PER_MS)
+#define TICK_NS            (250 * NS_PER_MS)
 #define CORRELATE_EVERY_NS NS_PER_S
 
 struct committer {
@@ -20,7 +20,7 @@ struct committer {
     pthread_t thread;
     atomic_bool stopping;
 
-    pthread_mutex_t lock; /* guards these */
+    pthread_mutex_t lock;        /* guards these */
     struct boundary *configured; /* owned; to be taken by the thread, then NULL */
     size_t configured_count;
     struct committer_boundary *boundaries; /* owned */
@@ -32,7 +32,7 @@ struct committer {
     struct correlator *correlator;
     struct boundary *names; /* owned: what the correlator has */
     size_t name_count;
-    int64_t paused_ns;    /* in all; the correlator's clock stands meanwhile */
+    int64_t paused_ns;     /* in all; the correlator's clock stands meanwhile */
     int64_t correlated_ns; /* when correlator_run was last asked */
     struct conclusions conclusions;
     struct intake_batch *batches[COMMIT_BATCHES_MAX];

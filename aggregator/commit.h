@@ -2,9 +2,10 @@
 /* Commit: the thread between the doors. It gathers intake batches, lets the correlator conclude from them, writes
  * batches and conclusions in one transaction, and only then has them acknowledged and published.
  *
- * When a transaction fails (disk full, I/O error), nothing of it was written: intake is paused with the reason, the very
- * same set is tried again (COMMIT_RETRY_NS, doubling up to COMMIT_RETRY_MAX_NS) until it goes in, and intake resumes by itself.
- * The correlator is not asked again for a set, so it is never ahead of the store by more than that one. */
+ * When a transaction fails (disk full, I/O error), nothing of it was written: intake is paused with the reason, the
+ * very same set is tried again (COMMIT_RETRY_NS, doubling up to COMMIT_RETRY_MAX_NS) until it goes in, and intake
+ * resumes by itself. The correlator is not asked again for a set, so it is never ahead of the store by more than that
+ * one. */
 #ifndef PAVO_AGGREGATOR_COMMIT_H
 #define PAVO_AGGREGATOR_COMMIT_H
 
@@ -14,13 +15,13 @@
 #include "aggregator/receive/receive.h"
 #include "aggregator/store/store.h"
 
-#define COMMIT_ROWS_DEFAULT 10000u
+#define COMMIT_ROWS_DEFAULT   10000u
 #define COMMIT_AGE_DEFAULT_NS (500ll * 1000000)
-#define COMMIT_ROWS_MAX 131072u /* what has queued up behind a slow commit goes in together, so far */
-#define COMMIT_BATCHES_MAX 1024u
-#define COMMIT_RETRY_NS (500ll * 1000000)
-#define COMMIT_RETRY_MAX_NS (10ll * 1000000000)
-#define COMMIT_FINAL_TRIES 3 /* at the end of the program */
+#define COMMIT_ROWS_MAX       131072u /* what has queued up behind a slow commit goes in together, so far */
+#define COMMIT_BATCHES_MAX    1024u
+#define COMMIT_RETRY_NS       (500ll * 1000000)
+#define COMMIT_RETRY_MAX_NS   (10ll * 1000000000)
+#define COMMIT_FINAL_TRIES    3 /* at the end of the program */
 
 struct committer;
 

@@ -47,8 +47,9 @@ enum result config_boundary_parse(const char *text, struct boundary *ret_boundar
         return error_set(err, RESULT_REJECT, "a boundary's text is longer than %zu bytes", sizeof(copy) - 1);
     char *rest = NULL, *name = strtok_r(copy, " \t", &rest);
     if (name == NULL || !sensor_name_valid(name))
-        return error_set(err, RESULT_REJECT, "a boundary is \"NAME inside=SENSOR outside=SENSOR [window=120s] "
-                                             "[tolerance=2s]\"");
+        return error_set(err, RESULT_REJECT,
+                         "a boundary is \"NAME inside=SENSOR outside=SENSOR [window=120s] "
+                         "[tolerance=2s]\"");
     struct boundary boundary = boundary_named(name);
     for (char *word; (word = strtok_r(NULL, " \t", &rest)) != NULL;) {
         char *equals = strchr(word, '=');
@@ -78,8 +79,7 @@ static struct boundary *boundary_get(struct config *config, const char *name)
     return &grown[config->boundary_count++];
 }
 
-static enum result section_line(void *context, const char *title, const char *key, const char *value,
-                                struct error *err)
+static enum result section_line(void *context, const char *title, const char *key, const char *value, struct error *err)
 {
     static const char word[] = "boundary ";
     if (strncmp(title, word, sizeof(word) - 1) != 0)
@@ -96,28 +96,71 @@ static enum result section_line(void *context, const char *title, const char *ke
 static void fill_specs(struct config *config, struct option_spec specs[static SPEC_COUNT])
 {
     const struct option_spec filled[SPEC_COUNT] = {
-        {.name = "data", .kind = OPTION_STRING, .target = &config->data, .argument = "DIR", .group = "Places",
+        {.name = "data",
+         .kind = OPTION_STRING,
+         .target = &config->data,
+         .argument = "DIR",
+         .group = "Places",
          .help = "where the flows are kept, a file for each day (/var/lib/pavo)"},
-        {.name = "keys", .kind = OPTION_STRING, .target = &config->keys, .argument = "DIR",
+        {.name = "keys",
+         .kind = OPTION_STRING,
+         .target = &config->keys,
+         .argument = "DIR",
          .help = "aggregator.key and enrolled/, made with `pavo keys` (/etc/pavo/keys)"},
-        {.name = "intake", .kind = OPTION_STRING, .target = &config->intake, .argument = "HOST:PORT",
-         .group = "Doors", .help = "where sensors connect (*:7461)"},
-        {.name = "publish", .kind = OPTION_STRING, .target = &config->publish, .argument = "HOST:PORT",
+        {.name = "intake",
+         .kind = OPTION_STRING,
+         .target = &config->intake,
+         .argument = "HOST:PORT",
+         .group = "Doors",
+         .help = "where sensors connect (*:7461)"},
+        {.name = "publish",
+         .kind = OPTION_STRING,
+         .target = &config->publish,
+         .argument = "HOST:PORT",
          .help = "where subscribers connect (*:7462)"},
-        {.name = "answer", .kind = OPTION_STRING, .target = &config->answer, .argument = "HOST:PORT",
+        {.name = "answer",
+         .kind = OPTION_STRING,
+         .target = &config->answer,
+         .argument = "HOST:PORT",
          .help = "where queries are answered (*:7463)"},
-        {.name = "boundary", .kind = OPTION_LIST, .target = &config->boundary_flags,
-         .argument = "'NAME inside=SENSOR outside=SENSOR [window=120s] [tolerance=2s]'", .group = "Boundaries",
+        {.name = "boundary",
+         .kind = OPTION_LIST,
+         .target = &config->boundary_flags,
+         .argument = "'NAME inside=SENSOR outside=SENSOR [window=120s] [tolerance=2s]'",
+         .group = "Boundaries",
          .help = "link the views of two sensors across a NAT; may be repeated; in the file a section [boundary NAME]"},
-        {.name = "commit-rows", .kind = OPTION_NUMBER, .target = &config->commit_rows, .argument = "N",
-         .group = "Limits", .help = "records that make a transaction (10000)", .min = 1, .max = COMMIT_ROWS_MAX},
-        {.name = "commit-age", .kind = OPTION_DURATION, .target = &config->commit_age_ns, .argument = "TIME",
-         .help = "time after which a smaller one is made (500ms)", .min = NS_PER_MS, .max = 60 * NS_PER_S},
-        {.name = "memory-limit", .kind = OPTION_SIZE, .target = &config->memory_limit, .argument = "SIZE",
-         .help = "memory of the database (1G)", .min = 128 << 20},
-        {.name = "credit", .kind = OPTION_NUMBER, .target = &config->credit, .argument = "N",
-         .help = "batches a sensor may have unacknowledged (64)", .min = 1, .max = RECEIVE_BATCHES_MAX / 2},
-        {.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .target = &config->verbose,
+        {.name = "commit-rows",
+         .kind = OPTION_NUMBER,
+         .target = &config->commit_rows,
+         .argument = "N",
+         .group = "Limits",
+         .help = "records that make a transaction (10000)",
+         .min = 1,
+         .max = COMMIT_ROWS_MAX},
+        {.name = "commit-age",
+         .kind = OPTION_DURATION,
+         .target = &config->commit_age_ns,
+         .argument = "TIME",
+         .help = "time after which a smaller one is made (500ms)",
+         .min = NS_PER_MS,
+         .max = 60 * NS_PER_S},
+        {.name = "memory-limit",
+         .kind = OPTION_SIZE,
+         .target = &config->memory_limit,
+         .argument = "SIZE",
+         .help = "memory of the database (1G)",
+         .min = 128 << 20},
+        {.name = "credit",
+         .kind = OPTION_NUMBER,
+         .target = &config->credit,
+         .argument = "N",
+         .help = "batches a sensor may have unacknowledged (64)",
+         .min = 1,
+         .max = RECEIVE_BATCHES_MAX / 2},
+        {.name = "verbose",
+         .letter = 'v',
+         .kind = OPTION_FLAG,
+         .target = &config->verbose,
          .help = "log more than start, stop and trouble"},
         {.name = NULL},
     };

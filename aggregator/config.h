@@ -8,7 +8,7 @@
 #include "common/result.h"
 
 struct config {
-    char *data, *keys;              /* directories */
+    char *data, *keys;               /* directories */
     char *intake, *publish, *answer; /* endpoints */
     uint64_t commit_rows, memory_limit, credit;
     int64_t commit_age_ns;

@@ -38,8 +38,8 @@ struct link {
     uint8_t confidence; /* per cent */
     uint32_t evidence;  /* enum link_evidence */
     uint32_t candidates;
-    int64_t offset_ns;  /* outside first_time minus inside first_time */
-    uint8_t event;      /* Pavo__NatBinding__Event */
+    int64_t offset_ns; /* outside first_time minus inside first_time */
+    uint8_t event;     /* Pavo__NatBinding__Event */
     uint8_t protocol;
     struct link_endpoint source, destination;                   /* inside view, from the initiator */
     struct link_endpoint post_nat_source, post_nat_destination; /* outside view, from the same initiator */

@@ -16,7 +16,7 @@ struct queue {
     struct item {
         void *pointer;
         uint64_t weight;
-    } *ring;
+    } * ring;
     size_t capacity, first, count;
     uint64_t weight, weight_max;
 };

@@ -14,9 +14,9 @@
 #include "common/log.h"
 
 #define SOCKET_MESSAGES 32 /* replies in ZeroMQ for one client */
-#define TICK_MS 200
-#define RETRY_MS 10 /* while a client's queue is full */
-#define PEER_MAX 255
+#define TICK_MS         200
+#define RETRY_MS        10 /* while a client's queue is full */
+#define PEER_MAX        255
 
 struct packed {
     uint8_t *data;

@@ -273,8 +273,8 @@ static enum result send_reasons(struct work *work, const struct found *found, co
     struct unlinked *reasons = NULL;
     size_t count = 0;
     size_t names = found->count < STORE_NAMES_MAX ? found->count : STORE_NAMES_MAX;
-    enum result r = names == 0 ? RESULT_OK
-                               : store_unlinked_of(work->second, found->names, names, &reasons, &count, err);
+    enum result r =
+        names == 0 ? RESULT_OK : store_unlinked_of(work->second, found->names, names, &reasons, &count, err);
     for (size_t i = 0; i < count && r == RESULT_OK; i++)
         r = send_reason(work, reasons[i].boundary, &reasons[i].view, reasons[i].inside,
                         unlinked_reason_name(reasons[i].reason));
@@ -285,7 +285,8 @@ static enum result send_reasons(struct work *work, const struct found *found, co
             bool outside = strcmp(boundary.outside, found->names[i].observer.sensor) == 0;
             bool told = has_link(links, &found->names[i], boundary.name);
             for (size_t u = 0; u < count && !told; u++)
-                told = strcmp(reasons[u].boundary, boundary.name) == 0 && reasons[u].view.flow == found->names[i].flow &&
+                told = strcmp(reasons[u].boundary, boundary.name) == 0 &&
+                       reasons[u].view.flow == found->names[i].flow &&
                        observer_equal(&reasons[u].view.observer, &found->names[i].observer);
             if ((inside || outside) && !told)
                 r = send_reason(work, boundary.name, &found->names[i], inside, "waiting");

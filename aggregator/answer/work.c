@@ -171,10 +171,9 @@ static enum result replay_flows(struct work *work, uint64_t through, size_t *ret
     enum result r = filter_parse(replay->filter, &filter, ret_offset, err);
     if (r != RESULT_OK)
         return r;
-    r = store_find(work->reader,
-                   &(struct store_query){
-                       .filter = filter, .after = replay->after, .through = through, .by_position = true},
-                   err);
+    r = store_find(
+        work->reader,
+        &(struct store_query){.filter = filter, .after = replay->after, .through = through, .by_position = true}, err);
     struct flow_batch *batch;
     uint64_t previous = replay->after, position = 0;
     while (r == RESULT_OK && (r = store_next(work->reader, &batch, &position, err)) == RESULT_OK) {
@@ -271,7 +270,8 @@ static enum result replay_words(struct work *work, bool losses, uint64_t through
         enum result r = losses ? store_losses_after(work->reader, previous, through, limit, &page, err)
                                : store_statuses_after(work->reader, previous, through, limit, &page, err);
         size_t count = page.count;
-        while (count > 0 && page.count == limit && page.words[count - 1].position == page.words[page.count - 1].position)
+        while (count > 0 && page.count == limit &&
+               page.words[count - 1].position == page.words[page.count - 1].position)
             count--;
         for (size_t from = 0, to; r == RESULT_OK && from < count; from = to) {
             for (to = from; to < count && page.words[to].position == page.words[from].position;)

@@ -11,10 +11,10 @@
 /* Rivals are told apart by score when one leads by so much (the weight of equal payload, or more), and else by time. */
 #define SCORE_LEAD 6
 /* Time tells rivals apart once the clock offset is known from so many strong links. */
-#define OFFSET_SAMPLES 8
+#define OFFSET_SAMPLES       8
 #define OFFSET_SPREAD_MIN_NS 50000
-#define OFFSET_RIVAL_NS 5000000  /* a rival must lie this (and 12 spreads) from the known offset */
-#define OFFSET_ALONE_NS 20000000 /* without a rival, as far as this (and 20 spreads) from the known offset */
+#define OFFSET_RIVAL_NS      5000000  /* a rival must lie this (and 12 spreads) from the known offset */
+#define OFFSET_ALONE_NS      20000000 /* without a rival, as far as this (and 20 spreads) from the known offset */
 /* A boundary rewrites IP identifications when so many of proven links have shown it, and most of them. */
 #define IDS_SAMPLES 8
 
@@ -26,7 +26,7 @@ struct life {
     bool ended;
 };
 
-struct end { /* a boundary's sensor */
+struct end {             /* a boundary's sensor */
     int64_t listened_ns; /* a clock that runs while the sensor is heard */
     int64_t heard_ns;
     bool heard;
@@ -37,10 +37,10 @@ struct gate { /* a boundary at work */
     struct views views;
     struct end ends[SIDE_COUNT];
     int64_t reported_ns; /* both sensors have reported what began before this; set at the begin of each run */
-    unsigned samples; /* strong links seen */
+    unsigned samples;    /* strong links seen */
     int64_t offset_ns, spread_ns;
     uint32_t looked_at; /* place the last run stopped at */
-    bool evicted; /* ever, and when last */
+    bool evicted;       /* ever, and when last */
     int64_t evicted_ns;
     uint64_t ids_agree, ids_differ; /* IP identifications in proven links */
 };
@@ -95,8 +95,10 @@ static enum result check_boundaries(const struct boundary *boundaries, size_t co
         if (strcmp(b->inside, b->outside) == 0)
             return error_set(err, RESULT_REJECT, "boundary %s: inside and outside are both %s", b->name, b->inside);
         if (b->window_ns <= 0 || b->tolerance_ns <= 0 || b->tolerance_ns > b->window_ns)
-            return error_set(err, RESULT_REJECT, "boundary %s: tolerance and window must be above 0, and the window the "
-                                                 "longer", b->name);
+            return error_set(err, RESULT_REJECT,
+                             "boundary %s: tolerance and window must be above 0, and the window the "
+                             "longer",
+                             b->name);
         for (size_t other = 0; other < i; other++) {
             if (strcmp(b->name, boundaries[other].name) == 0)
                 return error_set(err, RESULT_REJECT, "two boundaries are called %s", b->name);
@@ -326,8 +328,8 @@ static void find_candidates(const struct gate *gate, uint32_t number, unsigned k
                             struct candidates *ret)
 {
     uint32_t numbers[CORRELATE_CANDIDATES_MAX];
-    uint32_t found = views_candidates(&gate->views, number, kinds, gate->boundary.tolerance_ns, most, numbers,
-                                      &ret->crowded);
+    uint32_t found =
+        views_candidates(&gate->views, number, kinds, gate->boundary.tolerance_ns, most, numbers, &ret->crowded);
     const struct view *v = &gate->views.views[number];
     ret->count = 0;
     /* In a crowd nobody is singled out, so nobody need be looked at. */
@@ -428,8 +430,8 @@ static const struct candidate *single_out(const struct gate *gate, const struct 
 
 /* ---- deciding */
 
-/* By which keys a strong partner can be found: initial sequence numbers where there are such, else anything, if there is
- * a time stamp or an IP identification that can make it strong. */
+/* By which keys a strong partner can be found: initial sequence numbers where there are such, else anything, if there
+ * is a time stamp or an IP identification that can make it strong. */
 static unsigned strong_kinds(const struct view *v)
 {
     if ((v->evidence & (FLOW_HAS_SRC_ISN | FLOW_HAS_DST_ISN)) != 0)
@@ -496,7 +498,8 @@ static bool decide(struct correlator *c, struct gate *gate, uint32_t number, str
     for (uint32_t i = 0; i < mine.count; i++)
         *ret_open = *ret_open || !is_settled(gate, &gate->views.views[mine.list[i].number]);
     const struct candidate *best = *ret_open ? NULL : single_out(gate, &gate->views.views[number], &mine);
-    if (best == NULL || (!best->match.strong && gate->evicted && c->ran_ns - gate->evicted_ns < gate->boundary.window_ns))
+    if (best == NULL ||
+        (!best->match.strong && gate->evicted && c->ran_ns - gate->evicted_ns < gate->boundary.window_ns))
         return false;
     find_candidates(gate, best->number, KINDS_ALL, CORRELATE_CANDIDATES_MAX, &theirs);
     const struct candidate *back = single_out(gate, &gate->views.views[best->number], &theirs);

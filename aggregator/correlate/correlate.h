@@ -2,8 +2,8 @@
 /* Correlate: which two views are one connection, seen before and after a boundary?
  *
  * A streaming join for each configured boundary. Every flow of the inside and of the outside sensor becomes a waiting
- * view with its first record (later records of the flow add evidence while it waits), and leaves as half of a link or as
- * given up, with the reason. Evidence, strongest first:
+ * view with its first record (later records of the flow add evidence while it waits), and leaves as half of a link or
+ * as given up, with the reason. Evidence, strongest first:
  *
  *   SEQUENCE_NUMBERS  TCP initial sequence numbers of both directions
  *   INITIAL_SEQUENCE  the initiator's alone, and an unchanged peer
@@ -11,16 +11,16 @@
  *   ICMP_ECHO         echo sequence, payload digest and an unchanged peer
  *   TUPLE             nothing translated
  *
- * What cannot repeat by chance (two initial sequence numbers, or one with a time stamp origin or IP id; two IP ids) links
- * at once. What can (equal payloads) is decided only when no rival can come any more: both sensors have reported packets
- * CORRELATE_SETTLE_NS later, or have ended, or the window is over. Rivals are then told apart by further evidence, at
- * last by time; where nothing singles one out, in both directions, the views are given up as ambiguous. A wrong link is
- * worse than none.
+ * What cannot repeat by chance (two initial sequence numbers, or one with a time stamp origin or IP id; two IP ids)
+ * links at once. What can (equal payloads) is decided only when no rival can come any more: both sensors have reported
+ * packets CORRELATE_SETTLE_NS later, or have ended, or the window is over. Rivals are then told apart by further
+ * evidence, at last by time; where nothing singles one out, in both directions, the views are given up as ambiguous. A
+ * wrong link is worse than none.
  *
  * Waiting: a view waits `window_ns`, counted only while the other side's sensor is heard, so that an outage of a
- * sensor, or of the aggregator, does not cost links; at most CORRELATE_WAIT_MAX_NS. At most CORRELATE_VIEWS_MAX views wait at a
- * boundary (about 400 bytes each); the oldest is given up for a new one, as `evicted`, and for a window after that only strong
- * evidence links: what repeats cannot be told apart while rivals are being forgotten.
+ * sensor, or of the aggregator, does not cost links; at most CORRELATE_WAIT_MAX_NS. At most CORRELATE_VIEWS_MAX views
+ * wait at a boundary (about 400 bytes each); the oldest is given up for a new one, as `evicted`, and for a window after
+ * that only strong evidence links: what repeats cannot be told apart while rivals are being forgotten.
  *
  * Pure: no clock, no I/O. `now_ns` must not run backwards. One thread. The same input in the same order gives the same
  * conclusions. */
@@ -35,15 +35,15 @@
 #include "common/flow.h"
 #include "common/result.h"
 
-#define CORRELATE_VIEWS_MAX (1u << 19)
-#define CORRELATE_BOUNDARIES_MAX 64u
-#define CORRELATE_CANDIDATES_MAX 64u /* views sharing a key that are looked at; beyond it is crowded: ambiguous */
-#define CORRELATE_STRONG_MAX 16u /* the same for the attempt at once */
-#define CORRELATE_DECISIONS_MAX 50000u /* in one correlator_run; the next goes on where this one stopped */
-#define CORRELATE_SETTLE_NS (65ll * 1000000000) /* a sensor's usual status interval, and time to send */
-#define CORRELATE_SILENT_NS (30ll * 1000000000) /* not heard so long: the window's clock stands */
-#define CORRELATE_WAIT_MAX_NS (600ll * 1000000000)
-#define CORRELATE_WINDOW_DEFAULT_NS (120ll * 1000000000)
+#define CORRELATE_VIEWS_MAX            (1u << 19)
+#define CORRELATE_BOUNDARIES_MAX       64u
+#define CORRELATE_CANDIDATES_MAX       64u /* views sharing a key that are looked at; beyond it is crowded: ambiguous */
+#define CORRELATE_STRONG_MAX           16u /* the same for the attempt at once */
+#define CORRELATE_DECISIONS_MAX        50000u /* in one correlator_run; the next goes on where this one stopped */
+#define CORRELATE_SETTLE_NS            (65ll * 1000000000) /* a sensor's usual status interval, and time to send */
+#define CORRELATE_SILENT_NS            (30ll * 1000000000) /* not heard so long: the window's clock stands */
+#define CORRELATE_WAIT_MAX_NS          (600ll * 1000000000)
+#define CORRELATE_WINDOW_DEFAULT_NS    (120ll * 1000000000)
 #define CORRELATE_TOLERANCE_DEFAULT_NS (2ll * 1000000000)
 
 struct boundary {

@@ -11,12 +11,12 @@ enum half { HALF_SRC, HALF_DST, HALF_COUNT };
 /* What a view is found by. KEY_NAME is its own name, the others are evidence. */
 enum key_kind {
     KEY_NAME,
-    KEY_ISN_SRC,  /* a TCP initial sequence number, whichever way */
+    KEY_ISN_SRC, /* a TCP initial sequence number, whichever way */
     KEY_ISN_DST,
     KEY_PEER_SRC, /* an end that may be untranslated, and the payload sent to it (or by it, if that is all) */
     KEY_PEER_DST,
-    KEY_TUPLE,    /* both ends */
-    KEY_DIGESTS,  /* both payloads; last: looked up only when the others find nobody */
+    KEY_TUPLE,   /* both ends */
+    KEY_DIGESTS, /* both payloads; last: looked up only when the others find nobody */
     KEY_COUNT
 };
 
@@ -28,23 +28,23 @@ struct view {
     uint64_t payload[HALF_COUNT], packets[HALF_COUNT];
     uint64_t flow;
     int64_t first_ns, last_ns;
-    int64_t arrived_ns;  /* correlator time */
-    int64_t stamp_ns;    /* the other side's listening clock then */
+    int64_t arrived_ns; /* correlator time */
+    int64_t stamp_ns;   /* the other side's listening clock then */
     uint32_t isn[HALF_COUNT], timestamp[HALF_COUNT];
-    uint32_t evidence;   /* enum flow_evidence */
-    uint32_t observer;   /* index in correlator.lives */
+    uint32_t evidence; /* enum flow_evidence */
+    uint32_t observer; /* index in correlator.lives */
     uint16_t ip_id[HALF_COUNT];
     uint16_t icmp_sequence;
     uint8_t protocol, direction, side;
-    bool tried;          /* decided upon once without success: again at the end of its window */
-    bool contested;      /* a rival was given up: what is left must not be taken for the only one, so the best that */
-    int contest_score;   /* such a rival had to show, its score and its distance from the expected time, */
-    int64_t contest_ns;  /* stays in the comparison */
-    bool used;           /* the place holds a view */
-    uint8_t key_set;     /* bit k: keys[k] is set and chained */
+    bool tried;            /* decided upon once without success: again at the end of its window */
+    bool contested;        /* a rival was given up: what is left must not be taken for the only one, so the best that */
+    int contest_score;     /* such a rival had to show, its score and its distance from the expected time, */
+    int64_t contest_ns;    /* stays in the comparison */
+    bool used;             /* the place holds a view */
+    uint8_t key_set;       /* bit k: keys[k] is set and chained */
     uint32_t older, newer; /* in order of arrival; `newer` chains free places */
-    uint64_t bases[KEY_COUNT]; /* hash of the evidence, without time slot and side */
-    uint64_t keys[KEY_COUNT];  /* as chained */
+    uint64_t bases[KEY_COUNT];                     /* hash of the evidence, without time slot and side */
+    uint64_t keys[KEY_COUNT];                      /* as chained */
     uint32_t next[KEY_COUNT], previous[KEY_COUNT]; /* in the chain: view numbers */
 };
 
@@ -66,7 +66,8 @@ void views_remove(struct views *views, uint32_t number);
 void views_rechain(struct views *views, uint32_t number);
 uint32_t views_find(const struct views *views, enum side side, uint32_t observer, uint64_t flow);
 /* Views of the other side that share a key of these kinds (bits) with `number` and whose first packets lie within
- * `tolerance_ns` (or that share an initial sequence number), each once, at most `most`. *ret_crowded: there were more. */
+ * `tolerance_ns` (or that share an initial sequence number), each once, at most `most`. *ret_crowded: there were more.
+ */
 #define KINDS_ISN (1u << KEY_ISN_SRC | 1u << KEY_ISN_DST)
 #define KINDS_ALL (((1u << KEY_COUNT) - 1) & ~(1u << KEY_NAME))
 uint32_t views_candidates(const struct views *views, uint32_t number, unsigned kinds, int64_t tolerance_ns,
@@ -78,19 +79,20 @@ bool view_merge(struct view *view, const struct flow *flow);
 
 /* How two views fit. */
 struct match {
-    uint32_t evidence; /* enum link_evidence; named after the inside view's halves */
-    uint8_t method;    /* Pavo__Link__Method */
-    bool swapped;      /* the outside view has src and dst the other way round */
-    bool strong;       /* cannot be chance */
-    bool proven;       /* strong without counting IP identifications */
+    uint32_t evidence;             /* enum link_evidence; named after the inside view's halves */
+    uint8_t method;                /* Pavo__Link__Method */
+    bool swapped;                  /* the outside view has src and dst the other way round */
+    bool strong;                   /* cannot be chance */
+    bool proven;                   /* strong without counting IP identifications */
     uint8_t ids_agree, ids_differ; /* halves with an IP identification on both sides */
-    int score;         /* for comparing rivals */
-    int64_t offset_ns; /* outside first_ns - inside first_ns */
+    int score;                     /* for comparing rivals */
+    int64_t offset_ns;             /* outside first_ns - inside first_ns */
 };
 /* False: they are not one connection. */
 bool match_views(const struct view *inside, const struct view *outside, const struct boundary *boundary,
                  struct match *ret_match);
 /* The link two views make; names are the caller's to fill in. */
-void match_link(const struct view *inside, const struct view *outside, const struct match *match, struct link *ret_link);
+void match_link(const struct view *inside, const struct view *outside, const struct match *match,
+                struct link *ret_link);
 
 #endif

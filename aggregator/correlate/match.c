@@ -132,8 +132,7 @@ static bool match_way(const struct view *a, const struct view *b, const struct b
                  (ends == 2 ? LINK_TUPLE : 0) | (amounts == 2 ? LINK_PAYLOAD : 0) |
                  (llabs(m.offset_ns) <= boundary->tolerance_ns ? LINK_TIME : 0);
     m.method = method_of(a, b, &m, &isn, &stamp, &digest);
-    if (m.method == PAVO__LINK__METHOD__UNKNOWN ||
-        llabs(m.offset_ns) > boundary->tolerance_ns + boundary->window_ns)
+    if (m.method == PAVO__LINK__METHOD__UNKNOWN || llabs(m.offset_ns) > boundary->tolerance_ns + boundary->window_ns)
         return false;
     if (m.method == PAVO__LINK__METHOD__ICMP_ECHO)
         m.evidence |= LINK_ICMP_SEQUENCE;
@@ -143,8 +142,8 @@ static bool match_way(const struct view *a, const struct view *b, const struct b
     m.strong = proof >= STRONG;
     m.ids_agree = (uint8_t)id.agree;
     m.ids_differ = (uint8_t)id.differ;
-    m.score = proof + (int)(WEIGHT_PEER * ends) + (amounts == 2 ? WEIGHT_PAYLOAD : 0) +
-              (packets == 2 ? WEIGHT_PACKETS : 0);
+    m.score =
+        proof + (int)(WEIGHT_PEER * ends) + (amounts == 2 ? WEIGHT_PAYLOAD : 0) + (packets == 2 ? WEIGHT_PACKETS : 0);
     *ret_match = m;
     return true;
 }

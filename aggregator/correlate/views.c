@@ -6,10 +6,10 @@
 
 #include "aggregator/correlate/internal.h"
 
-#define PASSED_MAX 2048u /* views of a chain that do not fit, before it counts as crowded */
-#define HEADS_FIRST 4096u
-#define VIEWS_FIRST 1024u
-#define PROTOCOL_ICMP 1
+#define PASSED_MAX     2048u /* views of a chain that do not fit, before it counts as crowded */
+#define HEADS_FIRST    4096u
+#define VIEWS_FIRST    1024u
+#define PROTOCOL_ICMP  1
 #define PROTOCOL_ICMP6 58
 
 void views_init(struct views *views, int64_t slot_ns)
@@ -35,8 +35,8 @@ struct key_text { /* no padding: hashed as bytes */
 static uint64_t hash(enum key_kind kind, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     /* Both sequence numbers share a kind, as do both peers: a view may be the other way round. */
-    static const uint8_t kinds[KEY_COUNT] = {KEY_NAME, KEY_ISN_SRC, KEY_ISN_SRC, KEY_PEER_SRC, KEY_PEER_SRC, KEY_TUPLE,
-                                             KEY_DIGESTS};
+    static const uint8_t kinds[KEY_COUNT] = {KEY_NAME,     KEY_ISN_SRC, KEY_ISN_SRC, KEY_PEER_SRC,
+                                             KEY_PEER_SRC, KEY_TUPLE,   KEY_DIGESTS};
     const struct key_text text = {a, b, c, d, kinds[kind]};
     return XXH3_64bits(&text, sizeof(text));
 }
@@ -68,7 +68,8 @@ static bool peer_base(const struct view *v, enum half half, uint64_t *ret_base)
     else
         return false;
     const struct link_endpoint *end = &v->ends[half];
-    uint64_t more = end_port(v, half) | (uint64_t)v->protocol << 16 | (uint64_t)(is_icmp(v) ? v->icmp_sequence : 0) << 24;
+    uint64_t more =
+        end_port(v, half) | (uint64_t)v->protocol << 16 | (uint64_t)(is_icmp(v) ? v->icmp_sequence : 0) << 24;
     *ret_base = hash(KEY_PEER_SRC, end->address.hi, end->address.lo, content, more);
     return true;
 }
@@ -281,7 +282,8 @@ uint32_t views_candidates(const struct views *views, uint32_t number, unsigned k
     uint32_t count = 0, passed = 0;
     *ret_crowded = false;
     for (unsigned k = KEY_NAME + 1; k < KEY_COUNT; k++) {
-        /* Where both ends are translated nothing but the payloads is left; elsewhere they would only bring strangers. */
+        /* Where both ends are translated nothing but the payloads is left; elsewhere they would only bring strangers.
+         */
         if ((v->key_set & kinds & 1u << k) == 0 || (k == KEY_DIGESTS && count > 0))
             continue;
         int64_t from = is_timed(k) ? slot_of(views, v->first_ns - tolerance_ns) : 0;

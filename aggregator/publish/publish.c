@@ -11,9 +11,10 @@
 #include "common/bus.h"
 #include "proto/codec.h"
 
-#define TICK_MS 250
+#define TICK_MS          250
 #define SUBSCRIPTION_MAX 256 /* bytes of a subscription frame */
-#define MESSAGE_MAX 4096     /* libzmq measures the commands of CURVE's handshake by it too: INITIATE takes 300 and more */
+/* libzmq measures the commands of CURVE's handshake by it too: INITIATE takes 300 and more. */
+#define MESSAGE_MAX 4096
 
 struct publisher {
     void *socket;

@@ -14,9 +14,9 @@
 #include "common/keys.h"
 #include "common/result.h"
 
-#define PUBLISH_QUEUE_BYTES (128ull << 20)
+#define PUBLISH_QUEUE_BYTES         (128ull << 20)
 #define PUBLISH_SUBSCRIBER_MESSAGES 1000
-#define PUBLISH_LINKS_MAX 4096u /* links in one message; more go as several of one position */
+#define PUBLISH_LINKS_MAX           4096u /* links in one message; more go as several of one position */
 
 /* A committed set: batches with their places in the stream, and the links. Owns everything. */
 struct published {

@@ -15,10 +15,10 @@
 #include "common/log.h"
 #include "common/seal.h"
 
-#define SOFTWARE "pavo-aggregator " PAVO_VERSION
+#define SOFTWARE        "pavo-aggregator " PAVO_VERSION
 #define SOCKET_MESSAGES 1000 /* per sensor, in ZeroMQ */
-#define TICK_MS 250
-#define MESSAGE_MAX (SEAL_SEALED_MAX + 4096)
+#define TICK_MS         250
+#define MESSAGE_MAX     (SEAL_SEALED_MAX + 4096)
 
 /* A name that is held, queued or being committed. */
 struct flight {

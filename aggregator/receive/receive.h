@@ -5,8 +5,8 @@
  * The thread owns the ROUTER socket. It answers Hello with Welcome, acknowledges at once what is committed already,
  * ignores what is queued already, and sends the acknowledgements of what the committer reports back.
  * Bounds: RECEIVE_QUEUE_BYTES of decoded batches wait for the committer; behind them RECEIVE_HELD_BYTES of sealed ones;
- * beyond that batches are dropped unacknowledged (`deferred`; the sensor sends again). Credit is the option's, shared by
- * the connected sensors, and 0 while intake is paused. */
+ * beyond that batches are dropped unacknowledged (`deferred`; the sensor sends again). Credit is the option's, shared
+ * by the connected sensors, and 0 while intake is paused. */
 #ifndef PAVO_AGGREGATOR_RECEIVE_H
 #define PAVO_AGGREGATOR_RECEIVE_H
 
@@ -22,14 +22,15 @@
 #include "common/result.h"
 #include "pavo.pb-c.h"
 
-#define RECEIVE_QUEUE_BYTES (256ull << 20)
-#define RECEIVE_HELD_BYTES (64ull << 20)
-#define RECEIVE_BATCHES_MAX 1024u /* held, queued or being committed */
-#define RECEIVE_LOSSES_MAX 4096u  /* losses in a batch */
-#define RECEIVE_TEXT_MAX 255u     /* bytes of a text in a loss or status */
+#define RECEIVE_QUEUE_BYTES    (256ull << 20)
+#define RECEIVE_HELD_BYTES     (64ull << 20)
+#define RECEIVE_BATCHES_MAX    1024u /* held, queued or being committed */
+#define RECEIVE_LOSSES_MAX     4096u /* losses in a batch */
+#define RECEIVE_TEXT_MAX       255u  /* bytes of a text in a loss or status */
 #define RECEIVE_INTERFACES_MAX 1024u
-#define RECEIVE_COUNTERS_MAX 256u
-#define RECEIVE_TIME_MAX 4500000000000000000ll /* nanoseconds either side of 1970: what a capture file can say, and no sum overflows */
+#define RECEIVE_COUNTERS_MAX   256u
+#define RECEIVE_TIME_MAX                                                                                               \
+    4500000000000000000ll     /* nanoseconds either side of 1970: what a capture file can say, and no sum overflows */
 #define RECEIVE_PEER_MAX 255u /* bytes of a ROUTER's routing id */
 
 /* A checked batch on its way to the store. */
@@ -37,11 +38,11 @@ struct intake_batch {
     struct observer observer;
     uint64_t sequence;
     int64_t received_ns;
-    struct flow_batch *flows; /* owned; NULL without */
-    Pavo__Batch *message;     /* owned: losses and status; its flows are taken out */
+    struct flow_batch *flows;       /* owned; NULL without */
+    Pavo__Batch *message;           /* owned: losses and status; its flows are taken out */
     uint8_t peer[RECEIVE_PEER_MAX]; /* where the acknowledgement goes */
     uint8_t peer_length;
-    enum result outcome;      /* the committer's: RESULT_OK when committed */
+    enum result outcome; /* the committer's: RESULT_OK when committed */
 };
 void intake_batch_destroy(struct intake_batch **batch);
 uint64_t intake_batch_weight(const struct intake_batch *batch);

@@ -295,8 +295,8 @@ static enum result append_small(struct store *store, const struct day *day, cons
         losses += set->batches[i].loss_count;
         statuses += set->batches[i].status != NULL;
     }
-    const size_t rows[TABLE_COUNT] = {day->observer_count - first_new, set->batch_count, losses, statuses,
-                                      set->link_count, set->unlinked_count};
+    const size_t rows[TABLE_COUNT] = {
+        day->observer_count - first_new, set->batch_count, losses, statuses, set->link_count, set->unlinked_count};
     for (unsigned table = 0; table < TABLE_COUNT; table++) {
         if (rows[table] == 0)
             continue;

@@ -63,8 +63,8 @@ static enum result each_row(struct store *store, struct day *day, row_fn *take, 
     struct sql sql = {0};
     sql_add(&sql, "SELECT %s FROM %s.%s", columns, day->catalog, rest);
     struct db_rows rows = {0};
-    enum result r = sql.failed ? error_set(err, RESULT_AGAIN, "out of memory")
-                               : db_rows_open(store->writer, sql.text, &rows, err);
+    enum result r =
+        sql.failed ? error_set(err, RESULT_AGAIN, "out of memory") : db_rows_open(store->writer, sql.text, &rows, err);
     while (r == RESULT_OK && (r = db_rows_next(&rows, err)) == RESULT_OK) {
         for (idx_t i = 0; i < rows.count && r == RESULT_OK; i++)
             r = take(store, day, &rows, i, err);

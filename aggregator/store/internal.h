@@ -12,20 +12,20 @@
 #include "aggregator/store/store.h"
 
 /* Lives (sensor, epoch) the store keeps sums and names of. */
-#define STORE_LIVES_MAX 65536u
-#define STORE_SPARE 8192u /* of the limits, for batches taken and not yet committed */
+#define STORE_LIVES_MAX  65536u
+#define STORE_SPARE      8192u /* of the limits, for batches taken and not yet committed */
 #define STORE_CHUNK_ROWS 2048u /* DuckDB's vector size */
 
 enum topic { TOPIC_FLOW, TOPIC_LINK, TOPIC_LOSS, TOPIC_STATUS, TOPIC_COUNT };
 
 /* One file. Fields are guarded by store.lock; path and catalog never change. */
 struct day {
-    char date[11];      /* 2026-11-23 */
-    char catalog[12];   /* d20261123: the name it is attached under */
-    char *path;         /* owned */
+    char date[11];              /* 2026-11-23 */
+    char catalog[12];           /* d20261123: the name it is attached under */
+    char *path;                 /* owned */
     struct observer *observers; /* owned; index is the number in the file */
     uint32_t observer_count;
-    int64_t first_ns, last_ns;         /* flow times; first > last while there is none */
+    int64_t first_ns, last_ns; /* flow times; first > last while there is none */
     int64_t first_received_ns, last_received_ns;
     uint64_t first_position, last_position; /* 0: empty */
 };

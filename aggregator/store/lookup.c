@@ -201,7 +201,8 @@ enum result store_links_of(struct store_reader *reader, const struct flow_name *
                            struct store_links *ret_links, struct error *err)
 {
     if (name_count > STORE_NAMES_MAX)
-        return error_set(err, RESULT_REJECT, "%zu flows asked for by name, %u are allowed", name_count, STORE_NAMES_MAX);
+        return error_set(err, RESULT_REJECT, "%zu flows asked for by name, %u are allowed", name_count,
+                         STORE_NAMES_MAX);
     struct names_wanted wanted = {.names = names, .count = name_count};
     struct lookup lookup = {.reader = reader, .context = &wanted, .select = select_links_of};
     return run_links(&lookup, &(struct day_wanted){0}, ret_links, err);
@@ -246,11 +247,11 @@ enum result store_unlinked_of(struct store_reader *reader, const struct flow_nam
                               struct unlinked **ret_unlinked, size_t *ret_count, struct error *err)
 {
     if (name_count > STORE_NAMES_MAX)
-        return error_set(err, RESULT_REJECT, "%zu flows asked for by name, %u are allowed", name_count, STORE_NAMES_MAX);
+        return error_set(err, RESULT_REJECT, "%zu flows asked for by name, %u are allowed", name_count,
+                         STORE_NAMES_MAX);
     struct unlinked *list = NULL;
     struct names_wanted wanted = {.names = names, .count = name_count, .ret = &list};
-    struct lookup lookup = {
-        .reader = reader, .context = &wanted, .select = select_unlinked, .take = take_unlinked};
+    struct lookup lookup = {.reader = reader, .context = &wanted, .select = select_unlinked, .take = take_unlinked};
     enum result r = lookup_run(&lookup, &(struct day_wanted){0}, err);
     if (r != RESULT_OK) {
         free(list);
@@ -374,10 +375,8 @@ void store_words_free(struct store_words *words)
 static enum result run_words(struct store_reader *reader, struct words_wanted *wanted, bool losses,
                              struct store_words *ret_words, struct error *err)
 {
-    struct lookup lookup = {.reader = reader,
-                            .context = wanted,
-                            .select = losses ? select_losses : select_statuses,
-                            .take = take_word};
+    struct lookup lookup = {
+        .reader = reader, .context = wanted, .select = losses ? select_losses : select_statuses, .take = take_word};
     const struct day_wanted days = {.after = wanted->after, .through = wanted->through};
     enum result r = lookup_run(&lookup, &days, err);
     if (r == RESULT_OK)
@@ -494,9 +493,10 @@ void reader_waiting_select(struct store_reader *reader, const char *catalog, con
     struct sql *sql = &reader->sql;
     (void)observers;
     /* A flow's link may lie in the next file, which numbers observers anew: compare by sensor and epoch. */
-    sql_add(sql, "SELECT f.* FROM (SELECT %s FROM %s.flow WHERE position >= coalesce((SELECT min(position) FROM %s.batch "
-                 "WHERE received >= make_timestamp_ns(%" PRId64 ")), 18446744073709551615)) f "
-                 "JOIN %s.observer o ON f.observer = o.id AND o.sensor IN ('%s', '%s') ANTI JOIN (",
+    sql_add(sql,
+            "SELECT f.* FROM (SELECT %s FROM %s.flow WHERE position >= coalesce((SELECT min(position) FROM %s.batch "
+            "WHERE received >= make_timestamp_ns(%" PRId64 ")), 18446744073709551615)) f "
+            "JOIN %s.observer o ON f.observer = o.id AND o.sensor IN ('%s', '%s') ANTI JOIN (",
             schema_flow_list(), catalog, catalog, reader->since_ns, catalog, reader->inside, reader->outside);
     bool first = true;
     for (size_t i = 0; i < reader->plan_count; i++) {
@@ -515,7 +515,8 @@ void reader_waiting_select(struct store_reader *reader, const char *catalog, con
             first = false;
         }
     }
-    sql_add(sql, ") done ON done.sensor = o.sensor AND done.epoch = o.epoch AND done.flow = f.flow ORDER BY f.position");
+    sql_add(sql,
+            ") done ON done.sensor = o.sensor AND done.epoch = o.epoch AND done.flow = f.flow ORDER BY f.position");
 }
 
 enum result store_find_waiting(struct store_reader *reader, const char *boundary, const char *inside,

@@ -77,8 +77,9 @@ enum result reader_days(struct store_reader *reader, const struct day_wanted *wa
         const struct day *day = store->days[i];
         if (day->first_position == 0)
             continue;
-        if (wanted->flows && (day->first_ns > day->last_ns || (wanted->from_ns != 0 && day->last_ns < wanted->from_ns) ||
-                              (wanted->to_ns != 0 && day->first_ns >= wanted->to_ns)))
+        if (wanted->flows &&
+            (day->first_ns > day->last_ns || (wanted->from_ns != 0 && day->last_ns < wanted->from_ns) ||
+             (wanted->to_ns != 0 && day->first_ns >= wanted->to_ns)))
             continue;
         if (day->last_position <= wanted->after || (wanted->through != 0 && day->first_position > wanted->through))
             continue;

@@ -12,15 +12,15 @@
 #include "aggregator/store/internal.h"
 
 static const char *const sql_types[] = {
-    [FLOW_KIND_U8] = "UTINYINT",  [FLOW_KIND_U16] = "USMALLINT", [FLOW_KIND_U32] = "UINTEGER",
-    [FLOW_KIND_U64] = "UBIGINT",  [FLOW_KIND_F32] = "UINTEGER",  [FLOW_KIND_F64] = "UBIGINT",
+    [FLOW_KIND_U8] = "UTINYINT",       [FLOW_KIND_U16] = "USMALLINT", [FLOW_KIND_U32] = "UINTEGER",
+    [FLOW_KIND_U64] = "UBIGINT",       [FLOW_KIND_F32] = "UINTEGER",  [FLOW_KIND_F64] = "UBIGINT",
     [FLOW_KIND_TIME] = "TIMESTAMP_NS",
 };
 
 static const duckdb_type duckdb_types[] = {
-    [FLOW_KIND_U8] = DUCKDB_TYPE_UTINYINT,   [FLOW_KIND_U16] = DUCKDB_TYPE_USMALLINT,
-    [FLOW_KIND_U32] = DUCKDB_TYPE_UINTEGER,  [FLOW_KIND_U64] = DUCKDB_TYPE_UBIGINT,
-    [FLOW_KIND_F32] = DUCKDB_TYPE_UINTEGER,  [FLOW_KIND_F64] = DUCKDB_TYPE_UBIGINT,
+    [FLOW_KIND_U8] = DUCKDB_TYPE_UTINYINT,       [FLOW_KIND_U16] = DUCKDB_TYPE_USMALLINT,
+    [FLOW_KIND_U32] = DUCKDB_TYPE_UINTEGER,      [FLOW_KIND_U64] = DUCKDB_TYPE_UBIGINT,
+    [FLOW_KIND_F32] = DUCKDB_TYPE_UINTEGER,      [FLOW_KIND_F64] = DUCKDB_TYPE_UBIGINT,
     [FLOW_KIND_TIME] = DUCKDB_TYPE_TIMESTAMP_NS,
 };
 
@@ -82,7 +82,8 @@ static const char *const tables[] = {
     " first_time TIMESTAMP_NS NOT NULL, last_time TIMESTAMP_NS NOT NULL)",
     "unlinked(position UBIGINT NOT NULL, boundary VARCHAR NOT NULL, observer UINTEGER NOT NULL, flow UBIGINT NOT NULL,"
     " inside BOOLEAN NOT NULL, reason UTINYINT NOT NULL)",
-    "loss(position UBIGINT NOT NULL, observer UINTEGER NOT NULL, kind UTINYINT NOT NULL, from_time TIMESTAMP_NS NOT NULL,"
+    "loss(position UBIGINT NOT NULL, observer UINTEGER NOT NULL, kind UTINYINT NOT NULL, from_time TIMESTAMP_NS NOT "
+    "NULL,"
     " to_time TIMESTAMP_NS NOT NULL, count UBIGINT NOT NULL, interface VARCHAR NOT NULL, reason VARCHAR NOT NULL,"
     " sequence UBIGINT NOT NULL)",
     "status(position UBIGINT NOT NULL, observer UINTEGER NOT NULL, received TIMESTAMP_NS NOT NULL,"
@@ -117,10 +118,11 @@ enum result schema_create(duckdb_connection connection, const char *catalog, str
 enum result schema_complete(duckdb_connection connection, const char *catalog, struct error *err)
 {
     struct sql sql = {0};
-    sql_add(&sql, "SELECT column_name FROM duckdb_columns() WHERE database_name = '%s' AND table_name = 'flow'", catalog);
+    sql_add(&sql, "SELECT column_name FROM duckdb_columns() WHERE database_name = '%s' AND table_name = 'flow'",
+            catalog);
     struct db_rows rows = {0};
-    enum result r = sql.failed ? error_set(err, RESULT_AGAIN, "out of memory")
-                               : db_rows_open(connection, sql.text, &rows, err);
+    enum result r =
+        sql.failed ? error_set(err, RESULT_AGAIN, "out of memory") : db_rows_open(connection, sql.text, &rows, err);
     bool present[SCHEMA_FLOW_COLUMNS] = {false};
     while (r == RESULT_OK && (r = db_rows_next(&rows, err)) == RESULT_OK) {
         for (idx_t i = 0; i < rows.count; i++) {

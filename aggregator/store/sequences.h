@@ -16,7 +16,7 @@
 struct sequences {
     struct sequence_range {
         uint64_t first, last;
-    } *ranges; /* owned; ascending, apart by at least one number */
+    } * ranges; /* owned; ascending, apart by at least one number */
     size_t count, capacity;
 };
 

@@ -28,9 +28,10 @@ static enum result take_directory(struct store *store, struct error *err)
         char pid[32] = "";
         ssize_t length = read(store->lock_file, pid, sizeof(pid) - 1);
         pid[length > 0 ? strcspn(pid, "\n") : 0] = '\0';
-        return error_set(err, RESULT_FATAL,
-                         "%s is in use by another pavo-aggregator (process %s): stop that one, or give this one its own --data",
-                         store->directory, pid[0] == '\0' ? "unknown" : pid);
+        return error_set(
+            err, RESULT_FATAL,
+            "%s is in use by another pavo-aggregator (process %s): stop that one, or give this one its own --data",
+            store->directory, pid[0] == '\0' ? "unknown" : pid);
     }
     char pid[32];
     int length = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
@@ -93,8 +94,8 @@ enum result store_open(const struct store_options *options, int64_t now_ns, stru
     store->notice_context = options->context;
     store->checkpoint_at = options->checkpoint_at != 0 ? options->checkpoint_at : STORE_CHECKPOINT_DEFAULT;
     store->directory = strdup(options->directory);
-    enum result r = store->directory == NULL ? error_set(err, RESULT_FATAL, "out of memory")
-                                             : take_directory(store, err);
+    enum result r =
+        store->directory == NULL ? error_set(err, RESULT_FATAL, "out of memory") : take_directory(store, err);
     if (r == RESULT_OK)
         r = open_database(store, options->memory_limit != 0 ? options->memory_limit : STORE_MEMORY_DEFAULT, err);
     if (r == RESULT_OK)

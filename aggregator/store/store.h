@@ -36,7 +36,7 @@ struct store_options {
     store_notice *notice;   /* may be NULL */
     void *context;
 };
-#define STORE_MEMORY_DEFAULT (1ull << 30)
+#define STORE_MEMORY_DEFAULT     (1ull << 30)
 #define STORE_CHECKPOINT_DEFAULT (1ull << 30)
 
 /* RESULT_FATAL: the directory is in use by another process, or cannot be written. A damaged day file is renamed aside
@@ -56,8 +56,8 @@ struct store_batch {
     const struct flow_batch *flows; /* may be NULL */
     Pavo__Loss *const *losses;
     size_t loss_count;
-    const Pavo__SensorStatus *status; /* may be NULL */
-    uint64_t position;                /* given by store_commit */
+    const Pavo__SensorStatus *status;                       /* may be NULL */
+    uint64_t position;                                      /* given by store_commit */
     uint64_t previous_flow, previous_loss, previous_status; /* position before it on each topic; given too */
 };
 
@@ -72,7 +72,8 @@ struct store_commit_set {
 };
 
 /* Names must be new: ask store_name before. Also goes over to a new file when the day has changed. */
-MUST_CHECK enum result store_commit(struct store *store, int64_t now_ns, struct store_commit_set *set, struct error *err);
+MUST_CHECK enum result store_commit(struct store *store, int64_t now_ns, struct store_commit_set *set,
+                                    struct error *err);
 
 /* What the store says to a batch's name before the batch is taken. Any thread. */
 enum store_name {
@@ -105,11 +106,12 @@ struct store_query {
     bool by_position;                     /* in the order committed; otherwise newest day first, and with a limit of
                                              up to STORE_SORTED_MAX the newest flows first */
 };
-#define STORE_NAMES_MAX 4096u
+#define STORE_NAMES_MAX  4096u
 #define STORE_SORTED_MAX 20000u
 
 /* Begins a query (an unfinished one is dropped), then hands out batches until RESULT_END. Batches are owned by the
- * caller. With by_position a batch is what of one committed batch matches, and ret_position (may be NULL) its position. */
+ * caller. With by_position a batch is what of one committed batch matches, and ret_position (may be NULL) its position.
+ */
 MUST_CHECK enum result store_find(struct store_reader *reader, const struct store_query *query, struct error *err);
 MUST_CHECK enum result store_next(struct store_reader *reader, struct flow_batch **ret_batch, uint64_t *ret_position,
                                   struct error *err);
@@ -136,7 +138,7 @@ struct store_word {
     uint64_t position;
     struct observer observer;
     int64_t received_ns;
-    Pavo__Loss *loss;           /* one of the two; owned */
+    Pavo__Loss *loss; /* one of the two; owned */
     Pavo__SensorStatus *status;
 };
 struct store_words {
@@ -171,7 +173,7 @@ struct store_life {
     int64_t status_received_ns; /* 0: none yet */
     int64_t last_received_ns;
     int64_t last_flow_ns; /* latest packet in its records; INT64_MIN: none */
-    uint8_t *status; /* the last SensorStatus, packed; owned by the copy */
+    uint8_t *status;      /* the last SensorStatus, packed; owned by the copy */
     size_t status_length;
 };
 /* Owned array of copies; store_lives_free. */
@@ -180,9 +182,9 @@ MUST_CHECK enum result store_lives(const struct store *store, struct store_life 
 void store_lives_free(struct store_life **lives, size_t count);
 
 struct store_summary {
-    uint64_t position;                  /* last given */
-    int64_t first_ns, last_ns;          /* flow times the store holds; 0 when empty */
-    int64_t last_received_ns;           /* of the newest batch */
+    uint64_t position;                                     /* last given */
+    int64_t first_ns, last_ns;                             /* flow times the store holds; 0 when empty */
+    int64_t last_received_ns;                              /* of the newest batch */
     uint64_t last_flow, last_link, last_loss, last_status; /* last position on each topic */
 };
 void store_summarise(const struct store *store, struct store_summary *ret_summary);

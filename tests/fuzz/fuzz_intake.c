@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* The name the corpus' batches have, so that the check of names is passed. */
     const struct observer observer = {.sensor = "inner", .epoch = 1};
-    const struct boundary boundary = {.name = "border", .inside = "inner", .outside = "outer", .window_ns = 5000000000,
-                                      .tolerance_ns = 2000000000};
+    const struct boundary boundary = {
+        .name = "border", .inside = "inner", .outside = "outer", .window_ns = 5000000000, .tolerance_ns = 2000000000};
     struct intake_batch *batch = NULL;
     enum receive_reason reason;
     struct error err;

@@ -62,7 +62,8 @@ static inline struct flow test_flow(uint64_t number, int64_t at_ns)
 }
 
 /* `rows` such flows, numbered from `first`. */
-static inline struct flow_batch *test_batch(const struct observer *observer, uint64_t first, uint32_t rows, int64_t at_ns)
+static inline struct flow_batch *test_batch(const struct observer *observer, uint64_t first, uint32_t rows,
+                                            int64_t at_ns)
 {
     struct flow_batch *batch = flow_batch_new(rows);
     uint16_t index;

@@ -43,8 +43,8 @@ static int setup(void **state)
     char window[] = "border inside=inner outside=outer window=5s";
     if (directory_setup(state) != 0)
         return 1;
-    char *arguments[] = {"pavo-aggregator", "--intake", "127.0.0.1:*", "--publish", "127.0.0.1:*", "--answer",
-                         "127.0.0.1:*", "--commit-age", "20ms", "--boundary", window, NULL};
+    char *arguments[] = {"pavo-aggregator", "--intake",     "127.0.0.1:*", "--publish",  "127.0.0.1:*", "--answer",
+                         "127.0.0.1:*",     "--commit-age", "20ms",        "--boundary", window,        NULL};
     assert_ok(config_read((int)(sizeof(arguments) / sizeof(arguments[0])) - 1, arguments, &config, &err), err);
     free(config.data);
     free(config.keys);
@@ -136,7 +136,16 @@ static void say_hello(void *socket, const char *name, uint64_t epoch)
 }
 
 /* What can be wrong with a batch. */
-enum fault { FAULT_NONE, FAULT_SEAL, FAULT_SIZE, FAULT_OUTER_NAME, FAULT_SEQUENCE_INSIDE, FAULT_COLUMNS, FAULT_OBSERVER, FAULT_CONTENT };
+enum fault {
+    FAULT_NONE,
+    FAULT_SEAL,
+    FAULT_SIZE,
+    FAULT_OUTER_NAME,
+    FAULT_SEQUENCE_INSIDE,
+    FAULT_COLUMNS,
+    FAULT_OBSERVER,
+    FAULT_CONTENT
+};
 
 static void send_batch(void *socket, const char *name, uint64_t epoch, uint64_t sequence, struct flow_batch *flows,
                        enum fault fault)
@@ -178,7 +187,8 @@ static void send_batch(void *socket, const char *name, uint64_t epoch, uint64_t 
     bytes_free(&sealed);
 }
 
-static void send_flows(void *socket, const char *name, uint64_t epoch, uint64_t sequence, uint32_t rows, enum fault fault)
+static void send_flows(void *socket, const char *name, uint64_t epoch, uint64_t sequence, uint32_t rows,
+                       enum fault fault)
 {
     struct observer observer = test_observer(fault == FAULT_OBSERVER ? "other" : name, epoch);
     struct flow_batch *flows = test_batch(&observer, sequence * 1000, rows, clock_wall_ns());
@@ -366,9 +376,9 @@ static void test_bad_batches_are_refused_and_counted(void **state)
     static const struct {
         enum fault fault;
         const char *reason;
-    } faults[] = {{FAULT_SEAL, "unsealing failed"},        {FAULT_SIZE, "size"},
-                  {FAULT_SEQUENCE_INSIDE, "name inside"},  {FAULT_COLUMNS, "columns disagree"},
-                  {FAULT_OBSERVER, "another observer"},    {FAULT_CONTENT, "not a batch"}};
+    } faults[] = {{FAULT_SEAL, "unsealing failed"},       {FAULT_SIZE, "size"},
+                  {FAULT_SEQUENCE_INSIDE, "name inside"}, {FAULT_COLUMNS, "columns disagree"},
+                  {FAULT_OBSERVER, "another observer"},   {FAULT_CONTENT, "not a batch"}};
     void *socket = sensor_socket(&inner_keys);
     for (uint64_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         send_flows(socket, "inner", 5, i + 1, 10, faults[i].fault);
@@ -537,7 +547,8 @@ static void test_publish_and_replay(void **state)
         assert_true(receive_frame(subscriber, &body, WAIT_MS));
         Pavo__Published *published = pavo__published__unpack(NULL, zmq_msg_size(&body), zmq_msg_data(&body));
         assert_non_null(published);
-        bool flow = zmq_msg_size(&topic) == 4 && memcmp(zmq_msg_data(&topic), "flow", 4) == 0 && published->flows != NULL;
+        bool flow =
+            zmq_msg_size(&topic) == 4 && memcmp(zmq_msg_data(&topic), "flow", 4) == 0 && published->flows != NULL;
         uint64_t *last = flow ? &last_flow : &last_link;
         assert_true(published->position > *last);
         assert_true(*last == 0 || published->previous == *last);

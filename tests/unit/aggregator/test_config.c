@@ -17,8 +17,8 @@ static void test_boundary_text(void **state)
     assert_ok(config_boundary_parse("b  outside=o  inside=i tolerance=500ms window=1m", &b, &err), err);
     assert_int_equal(b.tolerance_ns, 500 * NS_PER_MS);
     assert_int_equal(b.window_ns, 60 * NS_PER_S);
-    static const char *const bad[] = {"", "   ", "b inside", "b inside=", "b insid=x", "b inside=x/y", "b window=soon",
-                                      "/ inside=a outside=b"};
+    static const char *const bad[] = {
+        "", "   ", "b inside", "b inside=", "b insid=x", "b inside=x/y", "b window=soon", "/ inside=a outside=b"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         err.text[0] = '\0';
         assert_int_equal(config_boundary_parse(bad[i], &b, &err), RESULT_REJECT);
@@ -65,9 +65,9 @@ static void test_wrong_files(void **state)
 {
     (void)state;
     struct config config;
-    static const char *const bad[] = {"[aggregator]\ndate = x\n", "[boundary border]\ninsid = x\n", "[border]\na = b\n",
-                                      "[boundary a b]\ninside = x\n", "[aggregator]\ncommit-rows = 0\n",
-                                      "[aggregator]\ncredit = many\n"};
+    static const char *const bad[] = {
+        "[aggregator]\ndate = x\n",     "[boundary border]\ninsid = x\n",  "[border]\na = b\n",
+        "[boundary a b]\ninside = x\n", "[aggregator]\ncommit-rows = 0\n", "[aggregator]\ncredit = many\n"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         if (read_with(bad[i], NULL, NULL, &config) != RESULT_REJECT)
             fail_msg("taken: %s", bad[i]);

@@ -5,15 +5,12 @@
 
 #include "aggregator/correlate/correlate.h"
 
-#define INSIDE_EPOCH 100
+#define INSIDE_EPOCH  100
 #define OUTSIDE_EPOCH 200
 
 static struct error err;
-static const struct boundary border = {.name = "border",
-                                       .inside = "inner",
-                                       .outside = "outer",
-                                       .window_ns = 120 * NS_PER_S,
-                                       .tolerance_ns = 2 * NS_PER_S};
+static const struct boundary border = {
+    .name = "border", .inside = "inner", .outside = "outer", .window_ns = 120 * NS_PER_S, .tolerance_ns = 2 * NS_PER_S};
 
 struct bench {
     struct correlator *correlator;
@@ -509,7 +506,7 @@ static void make_connection(struct world *w, uint64_t n, int64_t offset)
     f.flow = 100000 + n;
     w->outside[n] = f;
     uint64_t fate = draw(w, 20);
-    w->has_inside[n] = fate != 0;  /* 5 % seen outside alone, 10 % inside alone (blocked) */
+    w->has_inside[n] = fate != 0; /* 5 % seen outside alone, 10 % inside alone (blocked) */
     w->has_outside[n] = fate != 1 && fate != 2;
 }
 
@@ -594,7 +591,8 @@ static void feed(struct world *w, struct bench *b, bool restart)
             bool done = false;
             const struct flow *flow = &w->records[j].flow;
             for (size_t l = 0; l < b->out.link_count && !done; l++)
-                done = (w->records[j].inside ? b->out.links[l].inside.flow : b->out.links[l].outside.flow) == flow->flow;
+                done =
+                    (w->records[j].inside ? b->out.links[l].inside.flow : b->out.links[l].outside.flow) == flow->flow;
             for (size_t u = 0; u < b->out.unlinked_count && !done; u++)
                 done = b->out.unlinked[u].view.flow == flow->flow;
             if (done)

@@ -54,7 +54,8 @@ static void test_gaps_are_bounded(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_a_set), cmocka_unit_test(test_order_makes_one_range),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_a_set),
+                                       cmocka_unit_test(test_order_makes_one_range),
                                        cmocka_unit_test(test_gaps_are_bounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

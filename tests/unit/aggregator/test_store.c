@@ -30,8 +30,7 @@ static struct store *open_at(const char *directory, int64_t now_ns)
 /* Commits one batch of `rows` flows; the result is the caller's to judge. */
 static enum result commit_one(struct store *store, int64_t now_ns, const char *sensor, uint64_t sequence, uint32_t rows)
 {
-    struct store_batch batch = {
-        .observer = test_observer(sensor, 7), .sequence = sequence, .received_ns = now_ns};
+    struct store_batch batch = {.observer = test_observer(sensor, 7), .sequence = sequence, .received_ns = now_ns};
     struct flow_batch *flows = rows == 0 ? NULL : test_batch(&batch.observer, sequence * 100000, rows, now_ns);
     batch.flows = flows;
     struct store_commit_set set = {.batches = &batch, .batch_count = 1};
@@ -104,7 +103,8 @@ static void test_fields_survive(void **state)
     assert_int_equal(flow_batch_observer(flows, &batch.observer, &index), RESULT_OK);
     assert_int_equal(flow_batch_add(flows, &in), RESULT_OK);
     batch.flows = flows;
-    assert_ok(store_commit(store, TEST_NOW, &(struct store_commit_set){.batches = &batch, .batch_count = 1}, &err), err);
+    assert_ok(store_commit(store, TEST_NOW, &(struct store_commit_set){.batches = &batch, .batch_count = 1}, &err),
+              err);
     struct store_reader *reader;
     assert_ok(store_reader_open(store, &reader, &err), err);
     assert_ok(store_find(reader, &(struct store_query){0}, &err), err);
@@ -201,7 +201,8 @@ static void test_kill(void **state)
     for (sequence = 1; sequence <= acknowledged; sequence++)
         assert_int_equal(store_name(store, &observer, sequence), STORE_NAME_COMMITTED);
     assert_int_equal(store_name(store, &observer, acknowledged + 2), STORE_NAME_NEW);
-    bool one_more = store_name(store, &observer, acknowledged + 1) == STORE_NAME_COMMITTED; /* committed, not yet said */
+    bool one_more =
+        store_name(store, &observer, acknowledged + 1) == STORE_NAME_COMMITTED; /* committed, not yet said */
     assert_int_equal(count_rows(store, &(struct store_query){0}), (acknowledged + one_more) * 1000);
     store_close(&store);
 }
@@ -338,7 +339,8 @@ static void test_links_and_the_waiting(void **state)
     struct store_reader *reader;
     struct store_links found;
     assert_ok(store_reader_open(store, &reader, &err), err);
-    struct flow_name names[3] = {{test_observer("inner", 7), 2}, {test_observer("outer", 7), 1000000}, {test_observer("outer", 8), 1000001}};
+    struct flow_name names[3] = {
+        {test_observer("inner", 7), 2}, {test_observer("outer", 7), 1000000}, {test_observer("outer", 8), 1000001}};
     assert_ok(store_links_of(reader, names, 3, &found, &err), err);
     assert_int_equal(found.count, 2);
     assert_same_link(&found.links[0], &links[0]);
@@ -399,8 +401,12 @@ static void test_losses_and_statuses(void **state)
     loss.reason = "full";
     Pavo__SensorStatus status = PAVO__SENSOR_STATUS__INIT;
     status.flows_made = 77;
-    struct store_batch batch = {.observer = test_observer("inner", 7), .sequence = 1, .received_ns = TEST_NOW,
-                                .losses = losses, .loss_count = 1, .status = &status};
+    struct store_batch batch = {.observer = test_observer("inner", 7),
+                                .sequence = 1,
+                                .received_ns = TEST_NOW,
+                                .losses = losses,
+                                .loss_count = 1,
+                                .status = &status};
     struct store_commit_set set = {.batches = &batch, .batch_count = 1};
     assert_ok(store_commit(store, TEST_NOW, &set, &err), err);
     for (int reopened = 0; reopened < 2; reopened++) {
@@ -469,11 +475,16 @@ static void test_interrupt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_what_is_committed_is_found), STORE_TEST(test_fields_survive),
-        STORE_TEST(test_days),                       STORE_TEST(test_replay_order),
-        STORE_TEST(test_kill),                       STORE_TEST(test_one_instance),
-        STORE_TEST(test_damaged_file_is_set_aside),  STORE_TEST(test_full_disk),
-        STORE_TEST(test_links_and_the_waiting),      STORE_TEST(test_losses_and_statuses),
+        STORE_TEST(test_what_is_committed_is_found),
+        STORE_TEST(test_fields_survive),
+        STORE_TEST(test_days),
+        STORE_TEST(test_replay_order),
+        STORE_TEST(test_kill),
+        STORE_TEST(test_one_instance),
+        STORE_TEST(test_damaged_file_is_set_aside),
+        STORE_TEST(test_full_disk),
+        STORE_TEST(test_links_and_the_waiting),
+        STORE_TEST(test_losses_and_statuses),
         STORE_TEST(test_interrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 #include "aggregator/store/store.h"
 #include "tests/unit/common/filter_generator.h"
 
-#define ROWS 3000u
+#define ROWS    3000u
 #define FILTERS 250
 
 static struct error err;
@@ -19,7 +19,8 @@ static void test_sql_selects_the_same_rows(void **state)
     assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
     struct flow_batch *rows = filter_generate_batch(&random, ROWS);
     struct store_batch batch = {.observer = rows->observers[0], .sequence = 1, .received_ns = TEST_NOW, .flows = rows};
-    assert_ok(store_commit(store, TEST_NOW, &(struct store_commit_set){.batches = &batch, .batch_count = 1}, &err), err);
+    assert_ok(store_commit(store, TEST_NOW, &(struct store_commit_set){.batches = &batch, .batch_count = 1}, &err),
+              err);
     struct store_reader *reader;
     assert_ok(store_reader_open(store, &reader, &err), err);
 
