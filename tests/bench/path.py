@@ -4,15 +4,17 @@
 import contextlib
 import json
 import os
-import signal
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 import time
 
 from subjects import Nfpcapd
 
-PORTS = (17461, 17462, 17463)  # intake and, as the clients reckon, the next two; not those of one that may run here
+PORTS_FROM = 17461  # not those of an aggregator that may run here
+DOORS = ("intake", "publish", "answer")  # on ports that follow each other: so the clients reckon
 READY_S = 60
 LONGEST_S = 300  # for a sensor to have everything committed
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -27,6 +29,21 @@ def usage(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS, int(status["VmHWM"].split()[0]) * 1024
 
 
+def free_ports():
+    """The first of as many ports in a row as there are doors, with nobody there."""
+    for first in range(PORTS_FROM, PORTS_FROM + 1000, 10):
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(first, first + len(DOORS)):
+                    probe = stack.enter_context(socket.socket())
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", port))
+                return first
+            except OSError:
+                continue
+    raise RuntimeError("no free ports for an aggregator")
+
+
 class Aggregator:
     """One aggregator with a store of its own on a core, and a sensor's key for it."""
 
@@ -35,7 +52,8 @@ class Aggregator:
         self.folder = folder
         self.pavo = run.program("aggregator", "cli", "pavo")
         self.sensor_key, self.reader_key = f"{folder}/bench.key", f"{folder}/analyst.key"
-        self.address = f"127.0.0.1:{PORTS[0]}"
+        self.port = free_ports()
+        self.address = f"127.0.0.1:{self.port}"
         self.process = None
 
     def keys(self, *arguments):
@@ -46,14 +64,13 @@ class Aggregator:
         self.keys("make")
         self.keys("enrol", "sensor", "bench", "--output", self.sensor_key)
         self.keys("enrol", "reader", "analyst", "--output", self.reader_key)
-        doors = [word for name, port in zip(("intake", "publish", "answer"), PORTS)
-                 for word in (f"--{name}", f"127.0.0.1:{port}")]
+        doors = [word for i, name in enumerate(DOORS) for word in (f"--{name}", f"127.0.0.1:{self.port + i}")]
         with open(f"{self.folder}/log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 ["taskset", "-c", str(self.run.other_core), self.run.program("aggregator", "pavo-aggregator"),
                  "--data", f"{self.folder}/data", "--keys", f"{self.folder}/keys", *doors], stdout=log, stderr=log)
         until = time.monotonic() + READY_S
-        while "ready" not in self.log():
+        while ": ready " not in self.log():
             if self.process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"pavo-aggregator did not get ready:\n{self.log()}")
             time.sleep(0.05)
