@@ -39,7 +39,7 @@ enum entry_flag {
     ENTRY_ANSWERED = 2,    /* both sides have spoken */
     ENTRY_REPORT = 4,      /* report before counting more: a counter is nearly full */
     ENTRY_CLOSED = 8,      /* FIN both ways, or RST */
-    ENTRY_IN_ANSWERED_WHEEL = 16,
+    ENTRY_NEWS = 16,       /* packets came that are in no record yet; said here to spare a look at both sides */
 };
 
 struct entry_head {

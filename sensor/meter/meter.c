@@ -156,7 +156,7 @@ static inline bool entry_is_tcp(const struct entry *e)
 
 static inline bool entry_has_news(const struct entry *e)
 {
-    return (e->side[SIDE_SRC].packets | e->side[SIDE_DST].packets) != 0;
+    return e->head.flags & ENTRY_NEWS;
 }
 
 /* How long the flow may stay silent. */
@@ -211,7 +211,7 @@ static void report(struct meter *m, uint32_t index)
     m->colds[index].icmp_errors = 0;
     for (unsigned number = 0; number < 2; number++)
         memset(&e->side[number], 0, offsetof(struct side, bits));
-    e->head.flags &= (uint8_t)~ENTRY_REPORT;
+    e->head.flags &= (uint8_t)~(ENTRY_REPORT | ENTRY_NEWS);
 }
 
 /* The flow's last record; its entry, which must be out of the wheel, is free then. */
@@ -497,6 +497,7 @@ static inline void count(struct meter *m, uint32_t index, const struct decoded *
         s->size_min = size;
     if (size > s->size_max)
         s->size_max = size;
+    e->head.flags |= ENTRY_NEWS;
     s->packets++;
     s->bytes += d->bytes;
     s->headers += d->bytes - d->payload;
@@ -648,7 +649,7 @@ static inline void notice_time(struct meter *m, int64_t time_ns)
         keep_time(m, time_ns);
 }
 
-/* Packets that are no fragments. Three passes, so that the cache misses of many look-ups overlap. */
+/* Packets that are no fragments. Four passes, so that the cache misses of many look-ups overlap. */
 static void add_whole(struct meter *m, const struct decoded *packets, size_t count)
 {
     struct lookup lookups[LOOKUPS];
@@ -659,11 +660,14 @@ static void add_whole(struct meter *m, const struct decoded *packets, size_t cou
     for (size_t i = 0; i < count; i++) {
         struct lookup *l = &lookups[i];
         l->likely = table_likely(table_bucket(&m->table, l->hash), table_tag(l->hash));
+        if (l->likely != ENTRY_NONE)
+            __builtin_prefetch(&m->entries[l->likely].head, 1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct lookup *l = &lookups[i];
         if (l->likely != ENTRY_NONE) {
-            const char *entry = (const char *)&m->entries[l->likely];
-            __builtin_prefetch(entry, 1);
-            __builtin_prefetch(entry + 64, 1);
-            __builtin_prefetch(entry + 128, 1);
+            const struct entry *e = &m->entries[l->likely];
+            __builtin_prefetch(&e->side[l->src_is_high != (bool)(e->head.flags & ENTRY_SRC_IS_HIGH)], 1);
         }
     }
     for (size_t i = 0; i < count; i++) {
