@@ -99,7 +99,7 @@ static void note_heard(struct committer *c, int64_t now)
         return;
     for (size_t i = 0; i < report.count; i++) {
         if (report.sensors[i].connected)
-            correlator_heard(c->correlator, report.sensors[i].name, now, false);
+            correlator_heard(c->correlator, report.sensors[i].name, now);
     }
     free(report.sensors);
 }
@@ -111,8 +111,10 @@ static void conclude(struct committer *c)
         const struct intake_batch *batch = c->batches[i];
         if (batch->flows != NULL)
             correlator_add(c->correlator, batch->flows, now, &c->conclusions);
-        bool last = batch->message->status != NULL && batch->message->status->last;
-        correlator_heard(c->correlator, batch->observer.sensor, now, last);
+        const Pavo__SensorStatus *status = batch->message->status;
+        if (status != NULL)
+            correlator_told(c->correlator, &batch->observer, status->reported_through_ns, status->last, now);
+        correlator_heard(c->correlator, batch->observer.sensor, now);
     }
     if (now - c->correlated_ns >= CORRELATE_EVERY_NS) {
         c->correlated_ns = now;
@@ -281,8 +283,8 @@ static void restore_lives(struct committer *c, const struct boundary *boundary, 
             continue;
         Pavo__SensorStatus *status =
             life->status == NULL ? NULL : pavo__sensor_status__unpack(NULL, life->status_length, life->status);
-        correlator_restore_life(c->correlator, &life->observer, life->last_flow_ns, status != NULL && status->last,
-                                correlator_now(c));
+        correlator_told(c->correlator, &life->observer, status == NULL ? 0 : status->reported_through_ns,
+                        status != NULL && status->last, correlator_now(c));
         if (status != NULL)
             pavo__sensor_status__free_unpacked(status, NULL);
     }

@@ -72,6 +72,8 @@ void totals_collect(struct worker *const *workers, size_t count, uint64_t starte
             sum->lag_ns = part.lag_ns;
         if (part.packet_time_ns > sum->packet_time_ns)
             sum->packet_time_ns = part.packet_time_ns;
+        if (n == 0 || part.through_ns < sum->through_ns)
+            sum->through_ns = part.through_ns;
         sum->source_count = part.source_count;
         for (size_t i = 0; i < part.source_count; i++)
             add_source(&sum->sources[i], &part.sources[i]);
@@ -153,6 +155,7 @@ void status_ship(struct shipper *shipper, const struct totals *totals, bool last
     message.cpu_ns = totals->cpu_ns;
     message.rss_bytes = totals->rss_bytes;
     message.packets_in_table = sum->meter.packets - sum->meter.packets_recorded;
+    message.reported_through_ns = sum->through_ns;
     message.last = last;
     shipper_status(shipper, &message);
 }

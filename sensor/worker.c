@@ -13,6 +13,9 @@ enum { WAIT_MS = 100 };
 #define SNAPSHOT_NS (250 * NS_PER_MS)
 /* With nothing to read, time is the wall clock's, less what a packet may need to come through the kernel. */
 #define IDLE_MARGIN_NS (500 * NS_PER_MS)
+/* A flow's first record is made at most the status interval after its first packet, and what the wheel is late by;
+ * packets may be out of order by the rest. */
+#define THROUGH_MARGIN_NS NS_PER_S
 
 struct worker {
     struct worker_options options;
@@ -20,14 +23,26 @@ struct worker {
     struct batcher *batcher;
     pthread_t thread;
     atomic_bool stop, finished;
+    int64_t reached_ns;            /* the meter's time before the packets now in hand */
     struct worker_snapshot counts; /* the thread's own */
     pthread_mutex_t lock;          /* of `published` */
     struct worker_snapshot published;
 };
 
+/* A batch was handed on, and with it everything reported up to reached_ns. */
+static void note_handed_on(struct worker *w)
+{
+    if (w->reached_ns != 0)
+        w->counts.through_ns = w->reached_ns - w->options.meter.status_ns - THROUGH_MARGIN_NS;
+}
+
 static void emit(void *context, const struct flow *flow)
 {
-    batcher_add(context, flow);
+    struct worker *w = context;
+    uint32_t waiting = batcher_waiting(w->batcher);
+    batcher_add(w->batcher, flow);
+    if (batcher_waiting(w->batcher) <= waiting)
+        note_handed_on(w);
 }
 
 static void handle_packets(struct worker *w, const struct packet *packets, size_t count)
@@ -44,7 +59,7 @@ static void handle_packets(struct worker *w, const struct packet *packets, size_
     }
     meter_add(w->meter, decoded, metered);
     if (count > 0)
-        w->counts.packet_time_ns = packets[count - 1].time_ns;
+        w->reached_ns = w->counts.packet_time_ns = packets[count - 1].time_ns;
 }
 
 static void publish(struct worker *w)
@@ -76,12 +91,16 @@ static void *run(void *argument)
         handle_packets(w, packets, count);
         if (w->options.live) {
             int64_t wall = clock_wall_ns();
-            if (result == RESULT_AGAIN)
+            if (result == RESULT_AGAIN) {
                 meter_advance(w->meter, wall - IDLE_MARGIN_NS);
+                w->reached_ns = wall - IDLE_MARGIN_NS;
+            }
             w->counts.lag_ns = count > 0 && wall > w->counts.packet_time_ns ? wall - w->counts.packet_time_ns : 0;
         }
         int64_t now = clock_monotonic_ns();
         batcher_tick(w->batcher, now);
+        if (batcher_waiting(w->batcher) == 0)
+            note_handed_on(w);
         if (now - published_at >= SNAPSHOT_NS) {
             publish(w);
             published_at = now;
@@ -115,7 +134,7 @@ enum result worker_start(const struct worker_options *options, struct worker **r
     pthread_mutex_init(&w->lock, NULL);
     enum result result = batcher_new(&options->batcher, &w->batcher, err);
     if (result == RESULT_OK) {
-        w->options.meter.sink = (struct meter_sink){.emit = emit, .context = w->batcher};
+        w->options.meter.sink = (struct meter_sink){.emit = emit, .context = w};
         result = meter_new(&w->options.meter, &w->meter, err);
     }
     if (result == RESULT_OK) {

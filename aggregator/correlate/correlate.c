@@ -21,7 +21,7 @@
 /* One life of a sensor. */
 struct life {
     struct observer observer;
-    int64_t reached_ns; /* last packet time in any of its records */
+    int64_t through_ns; /* what began before this is reported; INT64_MIN: it never said */
     int64_t heard_ns;   /* correlator time */
     bool ended;
 };
@@ -184,7 +184,7 @@ static uint32_t life_get(struct correlator *c, const struct observer *observer)
             return VIEW_NONE;
         c->lives = grown;
     }
-    c->lives[c->life_count] = (struct life){.observer = *observer, .reached_ns = INT64_MIN};
+    c->lives[c->life_count] = (struct life){.observer = *observer, .through_ns = INT64_MIN};
     return c->life_count++;
 }
 
@@ -204,7 +204,7 @@ static bool life_is_over(const struct correlator *c, const struct life *life, in
     return life->ended || (now_ns - life->heard_ns > CORRELATE_SILENT_NS && !is_newest(c, life));
 }
 
-/* How far the sensor's lives have all come in packet time: INT64_MAX when all are over, INT64_MIN when it was never
+/* Through what time the sensor's lives have all reported: INT64_MAX when all are over, INT64_MIN when it was never
  * heard. */
 static int64_t reported(const struct correlator *c, const char *sensor, int64_t now_ns)
 {
@@ -215,13 +215,13 @@ static int64_t reported(const struct correlator *c, const char *sensor, int64_t 
         if (strcmp(life->observer.sensor, sensor) != 0)
             continue;
         any = true;
-        if (life->reached_ns < least && !life_is_over(c, life, now_ns))
-            least = life->reached_ns;
+        if (life->through_ns < least && !life_is_over(c, life, now_ns))
+            least = life->through_ns;
     }
     return any ? least : INT64_MIN;
 }
 
-void correlator_heard(struct correlator *c, const char *sensor, int64_t now_ns, bool ended)
+void correlator_heard(struct correlator *c, const char *sensor, int64_t now_ns)
 {
     struct life *newest = NULL;
     for (uint32_t i = 0; i < c->life_count; i++) {
@@ -230,10 +230,8 @@ void correlator_heard(struct correlator *c, const char *sensor, int64_t now_ns, 
             (newest == NULL || life->observer.epoch > newest->observer.epoch))
             newest = life;
     }
-    if (newest != NULL) {
+    if (newest != NULL)
         newest->heard_ns = now_ns;
-        newest->ended = newest->ended || ended;
-    }
     for (size_t i = 0; i < c->gate_count; i++) {
         int side = side_of(&c->gates[i], sensor);
         if (side < 0)
@@ -483,7 +481,7 @@ static bool is_settled(const struct gate *gate, const struct view *v)
 {
     if (window_is_over(gate, v))
         return true;
-    return gate->reported_ns >= v->first_ns + gate->boundary.tolerance_ns + CORRELATE_SETTLE_NS;
+    return gate->reported_ns >= v->first_ns + gate->boundary.tolerance_ns;
 }
 
 /* Links a settled view if one candidate is singled out in both directions and is settled too. *ret_open: a candidate is
@@ -619,11 +617,6 @@ static void add_rows(struct correlator *c, struct gate *only, const struct flow_
             return;
         }
         c->lives[life].heard_ns = now_ns;
-        int64_t reached = c->lives[life].reached_ns;
-        for (uint32_t row = 0; row < flows->rows; row++) {
-            if (flows->observer[row] == o && flows->last_time[row] > reached)
-                reached = flows->last_time[row];
-        }
         for (size_t g = 0; g < c->gate_count; g++) {
             struct gate *gate = &c->gates[g];
             int side = only == NULL || only == gate ? side_of(gate, flows->observers[o].sensor) : -1;
@@ -635,7 +628,6 @@ static void add_rows(struct correlator *c, struct gate *only, const struct flow_
                 gate_add(c, gate, (enum side)side, life, &flow, now_ns, out);
             }
         }
-        c->lives[life].reached_ns = reached;
     }
 }
 
@@ -652,15 +644,15 @@ void correlator_restore(struct correlator *c, const char *boundary, const struct
         add_rows(c, gate, flows, now_ns, out);
 }
 
-void correlator_restore_life(struct correlator *c, const struct observer *observer, int64_t reached_ns, bool ended,
-                             int64_t now_ns)
+void correlator_told(struct correlator *c, const struct observer *observer, int64_t through_ns, bool ended,
+                     int64_t now_ns)
 {
     uint32_t number = life_get(c, observer);
     if (number == VIEW_NONE)
         return; /* without it nothing settles early; the window still ends */
     struct life *life = &c->lives[number];
-    if (reached_ns > life->reached_ns)
-        life->reached_ns = reached_ns;
+    if (through_ns != 0 && through_ns > life->through_ns)
+        life->through_ns = through_ns;
     life->ended = life->ended || ended;
     if (life->heard_ns == 0)
         life->heard_ns = now_ns;

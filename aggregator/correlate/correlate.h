@@ -13,7 +13,7 @@
  *
  * What cannot repeat by chance (two initial sequence numbers, or one with a time stamp origin or IP id; two IP ids)
  * links at once. What can (equal payloads) is decided only when no rival can come any more: both sensors have reported
- * packets CORRELATE_SETTLE_NS later, or have ended, or the window is over. Rivals are then told apart by further
+ * through that time (SensorStatus), or have ended, or the window is over. Rivals are then told apart by further
  * evidence, at last by time; where nothing singles one out, in both directions, the views are given up as ambiguous. A
  * wrong link is worse than none.
  *
@@ -40,7 +40,6 @@
 #define CORRELATE_CANDIDATES_MAX       64u /* views sharing a key that are looked at; beyond it is crowded: ambiguous */
 #define CORRELATE_STRONG_MAX           16u /* the same for the attempt at once */
 #define CORRELATE_DECISIONS_MAX        50000u /* in one correlator_run; the next goes on where this one stopped */
-#define CORRELATE_SETTLE_NS            (65ll * 1000000000) /* a sensor's usual status interval, and time to send */
 #define CORRELATE_SILENT_NS            (30ll * 1000000000) /* not heard so long: the window's clock stands */
 #define CORRELATE_WAIT_MAX_NS          (600ll * 1000000000)
 #define CORRELATE_WINDOW_DEFAULT_NS    (120ll * 1000000000)
@@ -81,12 +80,13 @@ void correlator_add(struct correlator *correlator, const struct flow_batch *flow
 void correlator_restore(struct correlator *correlator, const char *boundary, const struct flow_batch *flows,
                         int64_t now_ns, struct conclusions *conclusions);
 
-/* And what is known of a life of a sensor: the last packet time in its records, and whether it has ended. */
-void correlator_restore_life(struct correlator *correlator, const struct observer *observer, int64_t reached_ns,
-                             bool ended, int64_t now_ns);
+/* What a life of a sensor said of itself: every flow that began before `through_ns` is among the records added (0: not
+ * known), and whether it has ended, as a sensor that reads files does. Also after a restart. */
+void correlator_told(struct correlator *correlator, const struct observer *observer, int64_t through_ns, bool ended,
+                     int64_t now_ns);
 
-/* The sensor was heard. `ended`: this life of it has said its last word, as a sensor that reads files does. */
-void correlator_heard(struct correlator *correlator, const char *sensor, int64_t now_ns, bool ended);
+/* The sensor was heard. */
+void correlator_heard(struct correlator *correlator, const char *sensor, int64_t now_ns);
 
 /* Time has passed: decides what is decidable and gives up what has waited long enough. */
 void correlator_run(struct correlator *correlator, int64_t now_ns, struct conclusions *conclusions);

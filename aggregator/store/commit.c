@@ -393,7 +393,6 @@ static void note_batch(struct store *store, struct day *day, const struct store_
         batch_extent(b->flows, &packets, &first, &last);
         day->first_ns = min_ns(day->first_ns, first);
         day->last_ns = max_ns(day->last_ns, last);
-        life->sums.last_flow_ns = max_ns(life->sums.last_flow_ns, last);
         store->last[TOPIC_FLOW] = b->position;
     }
     enum result added = sequences_add(&life->sequences, b->sequence);

@@ -124,7 +124,6 @@ static enum result take_batch(struct store *store, struct day *day, const struct
     if (records > 0) {
         day->first_ns = min_ns(day->first_ns, (int64_t)column_u64(rows, 6, row));
         day->last_ns = max_ns(day->last_ns, (int64_t)column_u64(rows, 7, row));
-        life->sums.last_flow_ns = max_ns(life->sums.last_flow_ns, (int64_t)column_u64(rows, 7, row));
         if (position > store->last[TOPIC_FLOW])
             store->last[TOPIC_FLOW] = position;
     }

@@ -29,7 +29,7 @@ struct life *lives_get(struct store *store, const struct observer *observer)
         store->life_capacity = capacity;
     }
     life = &store->lives[store->life_count++];
-    *life = (struct life){.sums = {.observer = *observer, .last_flow_ns = INT64_MIN}};
+    *life = (struct life){.sums = {.observer = *observer}};
     return life;
 }
 

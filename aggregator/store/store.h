@@ -172,7 +172,6 @@ struct store_life {
     uint64_t status_position;
     int64_t status_received_ns; /* 0: none yet */
     int64_t last_received_ns;
-    int64_t last_flow_ns; /* latest packet in its records; INT64_MIN: none */
     uint8_t *status;      /* the last SensorStatus, packed; owned by the copy */
     size_t status_length;
 };

@@ -31,8 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (uint32_t i = 0; i < flows->observer_count; i++)
             flows->observers[i] = (struct observer){.sensor = "outer", .epoch = 1};
         correlator_add(correlator, flows, 2, &conclusions);
-        correlator_heard(correlator, "inner", 3, true);
-        correlator_heard(correlator, "outer", 3, true);
+        correlator_heard(correlator, "inner", 3);
+        correlator_heard(correlator, "outer", 3);
+        correlator_told(correlator, &(struct observer){.sensor = "outer", .epoch = 1}, 3, true, 3);
         for (int64_t second = 1; second < 20; second++)
             correlator_run(correlator, second * 1000000000, &conclusions);
     }

@@ -50,11 +50,18 @@ static void pass(struct bench *b, int seconds, bool inner, bool outer)
     for (int i = 0; i < seconds; i++) {
         b->now += NS_PER_S;
         if (inner)
-            correlator_heard(b->correlator, "inner", b->now, false);
+            correlator_heard(b->correlator, "inner", b->now);
         if (outer)
-            correlator_heard(b->correlator, "outer", b->now, false);
+            correlator_heard(b->correlator, "outer", b->now);
         correlator_run(b->correlator, b->now, &b->out);
     }
+}
+
+/* A sensor's status. */
+static void told(struct bench *b, bool inside, int64_t through_ns, bool ended)
+{
+    struct observer observer = inside ? test_observer("inner", INSIDE_EPOCH) : test_observer("outer", OUTSIDE_EPOCH);
+    correlator_told(b->correlator, &observer, through_ns, ended, b->now);
 }
 
 /* A TCP connection 10.0.0.n:port -> 198.51.100.1:80 as the inside sees it. */
@@ -249,28 +256,27 @@ static void test_ended_sensors_settle(void **state)
     struct flow inside = udp(1, 77), outside = masqueraded(inside, 40001);
     see(&b, true, &inside);
     see(&b, false, &outside);
-    correlator_heard(b.correlator, "inner", b.now, true);
-    correlator_heard(b.correlator, "outer", b.now, true);
+    told(&b, true, 0, true);
+    told(&b, false, 0, true);
     pass(&b, 1, false, false);
     assert_int_equal(b.out.link_count, 1);
     assert_int_equal(b.out.links[0].method, PAVO__LINK__METHOD__DIGESTS);
     bench_end(&b);
 }
 
-/* Later traffic of both sensors shows that no rival can come: no need to wait for the window. */
-static void test_later_traffic_settles(void **state)
+/* Both sensors have reported through a later time, so no rival can come: no need to wait for the window. */
+static void test_reported_through_settles(void **state)
 {
     (void)state;
     struct bench b = bench_new();
-    struct flow inside = udp(1, 77), outside = masqueraded(inside, 40001), later = udp(2, 5);
+    struct flow inside = udp(1, 77), outside = masqueraded(inside, 40001);
     see(&b, true, &inside);
     see(&b, false, &outside);
-    later.first_time += 60 * NS_PER_S;
-    later.last_time = later.first_time + 30 * NS_PER_S;
-    see(&b, true, &later);
+    told(&b, true, inside.first_time + 4 * NS_PER_S, false);
+    told(&b, false, outside.first_time + border.tolerance_ns - NS_PER_MS, false);
     pass(&b, 2, true, true);
     assert_int_equal(b.out.link_count, 0);
-    see(&b, false, &later);
+    told(&b, false, outside.first_time + border.tolerance_ns, false);
     pass(&b, 2, true, true);
     assert_int_equal(b.out.link_count, 1);
     bench_end(&b);
@@ -661,7 +667,7 @@ int main(void)
         cmocka_unit_test(test_further_evidence_singles_out),
         cmocka_unit_test(test_time_singles_out),
         cmocka_unit_test(test_ended_sensors_settle),
-        cmocka_unit_test(test_later_traffic_settles),
+        cmocka_unit_test(test_reported_through_settles),
         cmocka_unit_test(test_window_waits_for_the_silent),
         cmocka_unit_test(test_later_reports),
         cmocka_unit_test(test_contradictions_forbid),
