@@ -15,6 +15,7 @@
 
 #define SLOW_NS (1 * NS_PER_S) /* from here on a person at a terminal is told that we wait */
 #define STEP_MS 200
+#define CONNECT_NS (5 * NS_PER_S) /* no connection by then: nobody is there; an answer may take longer */
 
 static const char *config_directory(char path[static KEY_PATH_MAX])
 {
@@ -132,7 +133,9 @@ static enum result wait_reply(struct session *s, uint64_t id, int64_t begun_ns, 
         zmq_pollitem_t items[] = {{.socket = s->asker.door.socket, .events = ZMQ_POLLIN},
                                   {.socket = s->asker.door.monitor, .events = ZMQ_POLLIN}};
         door_watch(&s->asker.door);
-        if (s->asker.door.state == DOOR_REFUSED || clock_monotonic_ns() >= end)
+        int64_t now = clock_monotonic_ns();
+        bool absent = s->asker.door.state == DOOR_CONNECTING && now - begun_ns > CONNECT_NS;
+        if (s->asker.door.state == DOOR_REFUSED || absent || now >= end)
             break;
         (void)zmq_poll(items, 2, STEP_MS);
         show_waiting(clock_monotonic_ns() - begun_ns, replies, &shown);
