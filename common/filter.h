@@ -79,9 +79,6 @@ MUST_CHECK enum result filter_parse(const char *text, struct filter **ret_filter
 void filter_destroy(struct filter **filter);
 const struct filter_node *filter_root(const struct filter *filter);
 
-/* Protocol number of a name the language knows ("tcp", "gre"), or -1. */
-int filter_protocol_by_name(const char *name);
-
 /* Does row `row` of the batch match? The batch's observers give sensor names. */
 bool filter_match(const struct filter *filter, const struct flow_batch *batch, uint32_t row);
 

@@ -347,7 +347,7 @@ static void read_comparison(struct parser *p, struct qualifiers *q)
 /* A word that is a protocol or a family, as a primitive of its own. NULL with result OK: it is neither. */
 static const struct filter_node *protocol_word(struct parser *p, const char *text, bool *ret_family)
 {
-    static const char *const transports[] = {"tcp",  "udp", "icmp", "icmp6", "sctp", "dccp", "udplite",
+    static const char *const transports[] = {"tcp",  "udp", "icmp", "icmp6", "sctp", "dccp", "udplite", "arp",
                                              "igmp", "gre", "esp",  "ah",    "ospf", "pim",  "vrrp"};
     *ret_family = strcmp(text, "ip") == 0 || strcmp(text, "ip6") == 0;
     if (*ret_family) {
@@ -357,7 +357,7 @@ static const struct filter_node *protocol_word(struct parser *p, const char *tex
     }
     for (size_t i = 0; i < sizeof(transports) / sizeof(*transports); i++) {
         if (strcmp(text, transports[i]) == 0)
-            return build_protocol(&p->build, (uint64_t)filter_protocol_by_name(text));
+            return build_protocol(&p->build, (uint64_t)protocol_by_name(text));
     }
     return NULL;
 }

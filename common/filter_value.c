@@ -14,11 +14,6 @@ struct named {
     uint64_t value;
 };
 
-static const struct named protocols[] = {{"icmp", 1},   {"igmp", 2},   {"ipip", 4},   {"tcp", 6},       {"udp", 17},
-                                         {"dccp", 33},  {"ipv6", 41},  {"rsvp", 46},  {"gre", 47},      {"esp", 50},
-                                         {"ah", 51},    {"icmp6", 58}, {"eigrp", 88}, {"ospf", 89},     {"pim", 103},
-                                         {"vrrp", 112}, {"l2tp", 115}, {"sctp", 132}, {"udplite", 136}, {NULL, 0}};
-
 /* A few services by name, the same on every machine (unlike /etc/services). */
 static const struct named services[] = {{"ftp-data", 20},    {"ftp", 21},           {"ssh", 22},
                                         {"telnet", 23},      {"smtp", 25},          {"domain", 53},
@@ -72,12 +67,6 @@ static const struct named *find(const struct named *table, const char *name)
             return table;
     }
     return NULL;
-}
-
-int filter_protocol_by_name(const char *name)
-{
-    const struct named *found = find(protocols, name);
-    return found == NULL ? -1 : (int)found->value;
 }
 
 /* "12", "1.5k": a decimal with a suffix of `suffixes`; the product must be whole and fit 64 bits. */
@@ -233,6 +222,15 @@ static bool named_or_number(const struct named *table, const char *text, uint64_
     return true;
 }
 
+static bool protocol_parse(const char *text, uint64_t *ret_value)
+{
+    int known = protocol_by_name(text);
+    if (known < 0)
+        return number_parse(text, ret_value);
+    *ret_value = (uint64_t)known;
+    return true;
+}
+
 static bool port_parse(const char *text, struct filter_operand *operand)
 {
     if (named_or_number(services, text, &operand->value)) {
@@ -273,7 +271,7 @@ static bool unit_parse(enum filter_unit unit, const char *text, struct filter_op
     case FILTER_UNIT_PORT:
         return port_parse(text, operand);
     case FILTER_UNIT_PROTOCOL:
-        return named_or_number(protocols, text, value);
+        return protocol_parse(text, value);
     case FILTER_UNIT_MAC:
         return mac_parse(text, value);
     case FILTER_UNIT_FLAGS:

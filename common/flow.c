@@ -3,6 +3,7 @@
 #include "common/flow.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -226,6 +227,33 @@ const char *flow_history_text(uint64_t history, char text[static FLOW_HISTORY_MA
     }
     text[n] = '\0';
     return text;
+}
+
+/* IANA's numbers; 0 (hop-by-hop options, never a flow's own) stands for what lies below IP. */
+static const struct {
+    const char *name;
+    uint8_t number;
+} protocols[] = {{"tcp", 6},    {"udp", 17},   {"icmp", 1},   {"icmp6", 58}, {"arp", 0},   {"sctp", 132}, {"dccp", 33},
+                 {"gre", 47},   {"esp", 50},   {"ah", 51},    {"igmp", 2},   {"ipip", 4},  {"ipv6", 41},  {"rsvp", 46},
+                 {"eigrp", 88}, {"ospf", 89},  {"pim", 103},  {"vrrp", 112}, {"l2tp", 115}, {"udplite", 136}};
+
+const char *protocol_name(unsigned protocol, char text[static PROTOCOL_TEXT_MAX])
+{
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++) {
+        if (protocols[i].number == protocol)
+            return protocols[i].name;
+    }
+    snprintf(text, PROTOCOL_TEXT_MAX, "%u", protocol);
+    return text;
+}
+
+int protocol_by_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++) {
+        if (strcmp(protocols[i].name, name) == 0)
+            return protocols[i].number;
+    }
+    return -1;
 }
 
 const char *tcp_flags_text(unsigned flags, char text[static 9])

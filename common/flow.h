@@ -136,6 +136,11 @@ const char *flow_tunnel_name(unsigned tunnel);         /* "vxlan" ...; "" for no
 uint64_t flow_history_add(uint64_t history, char letter);
 const char *flow_history_text(uint64_t history, char text[static FLOW_HISTORY_MAX + 1]);
 
+/* "tcp", "icmp6" ...; "arp" for 0 (flows below IP); the number for what has no name here. Returns a name or `text`. */
+#define PROTOCOL_TEXT_MAX 11
+const char *protocol_name(unsigned protocol, char text[static PROTOCOL_TEXT_MAX]);
+int protocol_by_name(const char *name); /* -1: unknown */
+
 /* "SAF"-like TCP flag letters in the order FSRPAUEC as Argus and nfdump print them; '.' for none. */
 const char *tcp_flags_text(unsigned flags, char text[static 9]);
 

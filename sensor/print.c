@@ -3,40 +3,9 @@
 #include "sensor/print.h"
 
 #include <inttypes.h>
-#include <netdb.h>
-#include <netinet/in.h>
 
 #include "common/clock.h"
 #include "common/flow_json.h"
-
-static const char *protocol_name(const struct flow *flow, char text[static 8])
-{
-    switch (flow->protocol) {
-    case 0:
-        return "arp";
-    case IPPROTO_ICMP:
-        return "icmp";
-    case IPPROTO_IGMP:
-        return "igmp";
-    case IPPROTO_TCP:
-        return "tcp";
-    case IPPROTO_UDP:
-        return "udp";
-    case IPPROTO_GRE:
-        return "gre";
-    case IPPROTO_ESP:
-        return "esp";
-    case IPPROTO_AH:
-        return "ah";
-    case IPPROTO_ICMPV6:
-        return "icmp6";
-    case IPPROTO_SCTP:
-        return "sctp";
-    default:
-        snprintf(text, 8, "%u", flow->protocol);
-        return text;
-    }
-}
 
 void print_header(FILE *out)
 {
@@ -52,10 +21,10 @@ void print_flow(FILE *out, const struct flow *flow, const struct observer *obser
             fprintf(out, "%s\n", text);
         return;
     }
-    char time[TIME_TEXT_MAX], number[8], src[ADDRESS_TEXT_MAX], dst[ADDRESS_TEXT_MAX], history[FLOW_HISTORY_MAX + 1];
+    char time[TIME_TEXT_MAX], number[PROTOCOL_TEXT_MAX], src[ADDRESS_TEXT_MAX], dst[ADDRESS_TEXT_MAX], history[FLOW_HISTORY_MAX + 1];
     const char *direction = flow->dst_packets == 0 ? "->" : flow->src_packets == 0 ? "<-" : "<->";
     fprintf(out, "%-26s %-5s %27s %-3s %-27s %8" PRIu64 " %12" PRIu64 " %-6s %-5s %s\n",
-            time_text(flow->first_time, false, time), protocol_name(flow, number),
+            time_text(flow->first_time, false, time), protocol_name(flow->protocol, number),
             address_port_text(flow_src(flow), flow->src_port, src), direction,
             address_port_text(flow_dst(flow), flow->dst_port, dst), flow->src_packets + flow->dst_packets,
             flow->src_bytes + flow->dst_bytes, flow_state_name(flow->state), flow_end_reason_name(flow->end_reason),

@@ -194,7 +194,7 @@ static void add_row(const struct cli *cli, struct table *table, const struct fou
         time_text(f->first_time, cli->utc, time),
         show_span(f->last_time - f->first_time, span),
         found->observer.sensor,
-        show_protocol(f->protocol, protocol),
+        protocol_name(f->protocol, protocol),
         address_port_text(flow_src(f), f->src_port, src),
         address_port_text(flow_dst(f), f->dst_port, dst),
         flow_state_name(f->state),

@@ -115,7 +115,7 @@ static void link_cells(const struct cli *cli, struct table *table, const Pavo__L
     const char *cells[] = {
         time_text(b->first_ns, cli->utc, time),
         link->boundary,
-        show_protocol(b->protocol, protocol),
+        protocol_name(b->protocol, protocol),
         show_endpoint(inbound ? b->destination : b->source, inside),
         show_endpoint(inbound ? b->post_nat_destination : b->post_nat_source, outside),
         show_endpoint(inbound ? b->source : b->destination, peer),

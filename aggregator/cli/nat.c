@@ -93,7 +93,7 @@ static void print_flow_line(const struct cli *cli, const Pavo__NatBinding *bindi
     char protocol[SHOW_MAX], from[TIME_TEXT_MAX], to[TIME_TEXT_MAX], span[SHOW_MAX], out[SHOW_MAX], back[SHOW_MAX];
     int64_t first = view != NULL ? view->flow.first_time : binding->first_ns;
     int64_t last = view != NULL ? view->flow.last_time : binding->last_ns;
-    printf("    %s%s%s, from %s to %s (%s)", show_protocol(binding->protocol, protocol), view == NULL ? "" : ", ",
+    printf("    %s%s%s, from %s to %s (%s)", protocol_name(binding->protocol, protocol), view == NULL ? "" : ", ",
            view == NULL ? "" : flow_state_name(view->flow.state), time_text(first, cli->utc, from),
            time_text(last, cli->utc, to), show_span(last - first, span));
     if (view != NULL)
@@ -158,7 +158,7 @@ static void print_unlinked(const struct nat *nat)
                time_text(view->flow.first_time, nat->cli->utc, time), view->observer.sensor,
                address_port_text(flow_src(&view->flow), view->flow.src_port, src),
                address_port_text(flow_dst(&view->flow), view->flow.dst_port, dst),
-               show_protocol(view->flow.protocol, protocol), flow_state_name(view->flow.state), view->flow.flow,
+               protocol_name(view->flow.protocol, protocol), flow_state_name(view->flow.state), view->flow.flow,
                nat_unlinked_reason(why == NULL ? NULL : why->reason));
     }
 }
@@ -284,7 +284,7 @@ static bool print_csv(const struct nat *nat)
         char evidence[256];
         const char *cells[] = {time_text(b->first_ns, true, first),
                                time_text(b->last_ns, true, last),
-                               show_protocol(b->protocol, n[0]),
+                               protocol_name(b->protocol, n[0]),
                                show_endpoint(b->source, ends[0]),
                                show_endpoint(b->destination, ends[1]),
                                show_endpoint(b->post_nat_source, ends[2]),
@@ -362,7 +362,7 @@ static int read_arguments(struct nat *nat, int argc, char **argv, int first)
         return CLI_USAGE;
     if (nat->protocol_name != NULL) {
         char *end;
-        int known = filter_protocol_by_name(nat->protocol_name);
+        int known = protocol_by_name(nat->protocol_name);
         unsigned long number = known >= 0 ? (unsigned long)known : strtoul(nat->protocol_name, &end, 10);
         if (known < 0 && (*end != '\0' || end == nat->protocol_name || number == 0 || number > 255))
             return cli_fail(CLI_USAGE,

@@ -71,7 +71,7 @@ static void sensor_row(struct table *table, const Pavo__SensorReport *r, int64_t
     sensor_sums(s, &sums);
     snprintf(heard, sizeof(heard), "%s ago", show_span(now - (int64_t)r->last_heard_ns, span));
     if (s->clock_known)
-        snprintf(clock, sizeof(clock), "%s ± %s", show_span(s->clock_offset_ns, span),
+        snprintf(clock, sizeof(clock), MB_CUR_MAX > 1 ? "%s ± %s" : "%s +- %s", show_span(s->clock_offset_ns, span),
                  show_span((int64_t)s->clock_error_ns, error));
     else
         snprintf(clock, sizeof(clock), "?");
@@ -120,6 +120,9 @@ static void sensor_lines(const Pavo__SensorReport *r)
     }
     snprintf(head, sizeof(head), "%s: batches refused: ", name);
     print_counters(head, r->rejected, r->n_rejected);
+    if (r->status != NULL && r->records_committed > r->status->records_made)
+        printf("%s: %s records came after its last status\n", name,
+               show_count(r->records_committed - r->status->records_made, text));
     for (unsigned which = 1; which <= 2; which++) {
         if (sensor_broken(r, which, text, sizeof(text)))
             printf("%s: INVARIANT %u IS BROKEN: %s\n", name, which, text);

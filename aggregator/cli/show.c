@@ -3,7 +3,6 @@
 #include "aggregator/cli/show.h"
 
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,23 +63,6 @@ const char *show_span(int64_t ns, char text[static SHOW_MAX])
     else
         snprintf(text, SHOW_MAX, "%s%.1f d", sign, seconds / 86400);
     return text;
-}
-
-const char *show_protocol(unsigned protocol, char text[static SHOW_MAX])
-{
-    static const struct {
-        unsigned number;
-        const char *name;
-    } names[] = {{IPPROTO_TCP, "tcp"},   {IPPROTO_UDP, "udp"},   {IPPROTO_ICMP, "icmp"},      {IPPROTO_ICMPV6, "icmp6"},
-                 {IPPROTO_SCTP, "sctp"}, {IPPROTO_GRE, "gre"},   {IPPROTO_ESP, "esp"},        {IPPROTO_AH, "ah"},
-                 {IPPROTO_IGMP, "igmp"}, {IPPROTO_DCCP, "dccp"}, {IPPROTO_UDPLITE, "udplite"}};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        if (names[i].number == protocol) {
-            snprintf(text, SHOW_MAX, "%s", names[i].name);
-            return text;
-        }
-    }
-    return show_number(protocol, text);
 }
 
 const char *show_endpoint(const Pavo__Endpoint *endpoint, char text[static SHOW_MAX])

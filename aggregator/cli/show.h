@@ -17,7 +17,6 @@ const char *show_number(uint64_t value, char text[static SHOW_MAX]); /* "17" */
 const char *show_count(uint64_t value, char text[static SHOW_MAX]);  /* "1,234,567" */
 const char *show_bytes(uint64_t bytes, char text[static SHOW_MAX]);  /* "900 B", "1.5 kB", "2.0 MB" (powers of 1000) */
 const char *show_span(int64_t ns, char text[static SHOW_MAX]);       /* "0.4 ms", "2.5 s", "3 h 04 min" */
-const char *show_protocol(unsigned protocol, char text[static SHOW_MAX]);              /* "tcp", "47" */
 const char *show_endpoint(const Pavo__Endpoint *endpoint, char text[static SHOW_MAX]); /* "10.0.0.1:80"; "?" */
 
 /* "12 packets", "300 records" with what took them: "12 packets in the kernel's buffer". */

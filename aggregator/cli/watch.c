@@ -55,7 +55,7 @@ static void print_flow(const struct watch *watch, const pavo_event *event)
         back[SHOW_MAX];
     printf("%s  %-8s %-5s %s > %s  %s  %" PRIu64 "/%" PRIu64 " packets  %s / %s\n",
            time_text((int64_t)pavo_flow_number(event, PAVO_FIRST_TIME), watch->cli->utc, time),
-           pavo_event_sensor(event), show_protocol((unsigned)pavo_flow_number(event, PAVO_PROTOCOL), protocol),
+           pavo_event_sensor(event), protocol_name((unsigned)pavo_flow_number(event, PAVO_PROTOCOL), protocol),
            flow_end_text(event, PAVO_SRC, src), flow_end_text(event, PAVO_DST, dst), pavo_flow_state(event),
            pavo_flow_number(event, PAVO_SRC_PACKETS), pavo_flow_number(event, PAVO_DST_PACKETS),
            show_bytes(pavo_flow_number(event, PAVO_SRC_BYTES), out),

@@ -31,8 +31,8 @@ static void test_numbers(void **state)
     assert_string_equal(show_bytes(999949, text), "999.9 kB");
     assert_string_equal(show_bytes(999950, text), "1.0 MB");
     assert_string_equal(show_bytes(UINT64_MAX, text), "18.4 EB");
-    assert_string_equal(show_protocol(6, text), "tcp");
-    assert_string_equal(show_protocol(253, text), "253");
+    assert_string_equal(protocol_name(6, text), "tcp");
+    assert_string_equal(protocol_name(253, text), "253");
 }
 
 static void test_spans(void **state)
