@@ -260,6 +260,21 @@ static enum result wait_for_more(struct files *f, int wait_ms, size_t *ret_count
     return RESULT_AGAIN;
 }
 
+/* Numbers packets with their source, and leaves out what the filter does. Returns how many remain. */
+static size_t keep_passing(struct files *f, struct packet *packets, size_t count, uint16_t source)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        packets[i].interface = source;
+        if (!filters_pass(&f->filters, &packets[i]))
+            continue;
+        if (kept != i)
+            packets[kept] = packets[i];
+        kept++;
+    }
+    return kept;
+}
+
 static enum result files_next(struct capture *capture, int wait_ms, struct packet *packets, size_t *ret_count)
 {
     struct files *f = (struct files *)capture;
@@ -276,12 +291,8 @@ static enum result files_next(struct capture *capture, int wait_ms, struct packe
         int64_t until = alone_until(f, at);
         if (f->link_type[source][0] == '\0')
             link_type_name(packet->link_type, f->link_type[source], sizeof(f->link_type[source]));
-        do {
-            packets[count] = *packet;
-            packets[count].interface = (uint16_t)source;
-            reader_pass(reader);
-            count += filters_pass(&f->filters, &packets[count]);
-        } while (count < CAPTURE_BATCH && reader_peek(reader, false, &packet, NULL) == RESULT_OK && packet->time_ns < until);
+        size_t taken = reader_take(reader, until, packets + count, CAPTURE_BATCH - count);
+        count += keep_passing(f, packets + count, taken, (uint16_t)source);
     }
     *ret_count = count;
     return RESULT_OK;

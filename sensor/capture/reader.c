@@ -169,3 +169,31 @@ void reader_pass(struct reader *r)
     r->begin += r->peeked_used;
     r->peeked = false;
 }
+
+size_t reader_take(struct reader *r, int64_t until_ns, struct packet *packets, size_t most)
+{
+    size_t count = 0;
+    if (r->peeked && most > 0) {
+        packets[count++] = r->packet;
+        reader_pass(r);
+    }
+    while (count < most && !r->peeked) {
+        size_t used = 0, need = 0;
+        struct error ignored; /* what is wrong here, reader_peek will find and tell */
+        struct packet *packet = &packets[count];
+        enum result result = format_next(&r->format, r->buffer + r->begin, r->end - r->begin, &used, &need, packet, &ignored);
+        if (result == RESULT_REJECT)
+            break;
+        if (result == RESULT_OK && packet->time_ns >= until_ns) {
+            r->packet = *packet;
+            r->peeked = true;
+            r->peeked_used = used;
+            break;
+        }
+        r->begin += used;
+        if (result != RESULT_OK)
+            break;
+        count++;
+    }
+    return count;
+}

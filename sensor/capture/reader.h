@@ -4,6 +4,7 @@
 #define PAVO_SENSOR_CAPTURE_READER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/result.h"
 #include "sensor/capture/packet.h"
@@ -23,5 +24,9 @@ void reader_set_growing(struct reader *reader, bool growing);
  * the packet's number; what came before was good. */
 MUST_CHECK enum result reader_peek(struct reader *reader, bool may_read, const struct packet **ret_packet, struct error *err);
 void reader_pass(struct reader *reader);
+
+/* Packets at one go, up to `most`: the one that was peeked at, and those after it that are read already and older than
+ * `until_ns`. */
+size_t reader_take(struct reader *reader, int64_t until_ns, struct packet *packets, size_t most);
 
 #endif

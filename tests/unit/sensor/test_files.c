@@ -123,6 +123,19 @@ static void test_overlapping_files_are_merged(void **state)
     capture_close(&capture);
 }
 
+static void test_files_of_the_same_time(void **state)
+{
+    struct place *place = *state;
+    size_t sources[CAPTURE_SOURCES_MAX];
+    write_file(place, "a", 3000, 0, 10, 53);
+    write_file(place, "b", 3000, 0, 10, 53);
+    const char *names[] = {path_of(place, "a"), path_of(place, "b")};
+    struct capture *capture = open_files(place, NULL, 2, names);
+    assert_int_equal(drain(capture, sources), 6000);
+    assert_int_equal(sources[0], 3000);
+    capture_close(&capture);
+}
+
 static void test_folder_with_a_broken_file(void **state)
 {
     struct place *place = *state;
@@ -233,7 +246,7 @@ static void test_filter_expression(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(overlapping_files_are_merged), TEST(folder_with_a_broken_file), TEST(no_capture_file_at_all),
+        TEST(overlapping_files_are_merged), TEST(files_of_the_same_time), TEST(folder_with_a_broken_file), TEST(no_capture_file_at_all),
         TEST(missing_file_is_an_error_at_once), TEST(filter_expression), TEST(following_a_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
