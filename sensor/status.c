@@ -70,8 +70,6 @@ void totals_collect(struct worker *const *workers, size_t count, uint64_t starte
         sum->records_lost += part.records_lost;
         if (part.lag_ns > sum->lag_ns)
             sum->lag_ns = part.lag_ns;
-        if (part.packet_time_ns > sum->packet_time_ns)
-            sum->packet_time_ns = part.packet_time_ns;
         if (n == 0 || part.through_ns < sum->through_ns)
             sum->through_ns = part.through_ns;
         sum->source_count = part.source_count;

@@ -59,7 +59,7 @@ static void handle_packets(struct worker *w, const struct packet *packets, size_
     }
     meter_add(w->meter, decoded, metered);
     if (count > 0)
-        w->reached_ns = w->counts.packet_time_ns = packets[count - 1].time_ns;
+        w->reached_ns = packets[count - 1].time_ns;
 }
 
 static void publish(struct worker *w)
@@ -95,7 +95,7 @@ static void *run(void *argument)
                 meter_advance(w->meter, wall - IDLE_MARGIN_NS);
                 w->reached_ns = wall - IDLE_MARGIN_NS;
             }
-            w->counts.lag_ns = count > 0 && wall > w->counts.packet_time_ns ? wall - w->counts.packet_time_ns : 0;
+            w->counts.lag_ns = count > 0 && wall > w->reached_ns ? wall - w->reached_ns : 0;
         }
         int64_t now = clock_monotonic_ns();
         batcher_tick(w->batcher, now);

@@ -38,7 +38,6 @@ struct worker_snapshot {
     uint64_t records_waiting; /* in the batcher */
     uint64_t records_lost;
     int64_t lag_ns;           /* live: how old the newest packet was when it was handled */
-    int64_t packet_time_ns;   /* of the newest packet; 0: none yet */
     int64_t through_ns;       /* every flow that began before this is in a batch handed on; 0: not known */
     uint64_t cpu_ns;          /* of the thread */
     size_t source_count;
