@@ -608,6 +608,7 @@ static void end_all(struct meter *m)
     for (unsigned wheel = 0; wheel < WHEEL_COUNT; wheel++) {
         uint32_t index;
         while ((index = wheel_oldest(&m->wheels, wheel)) != ENTRY_NONE) {
+            fetch_followers(m, index);
             wheel_take(&m->wheels, index);
             if (end_if_silent(m, index, m->now))
                 continue;
