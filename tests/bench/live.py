@@ -4,6 +4,7 @@
 The namespace is this file run as a program by `unshare --net`: it ends with it, and nothing is left to clean up.
 """
 
+import collections
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import types
 
@@ -22,6 +24,9 @@ TRIAL_S = 3.0
 STEPS = 7            # of the search: the highest rate is known to 1/2^7 of the sender's
 READY_S = 20
 SETTLE_S = 1.0       # after the last packet, so that the meter has read what the kernel holds for it
+LOADING_S = 0.7      # tcpreplay reads its frames before it sends
+FRAMES = 500_000     # sent over and over
+FROZEN_RATE = 200_000
 IDLE_S = 20.0
 SEND, METER = "bench0", "bench1"
 
@@ -42,11 +47,12 @@ class Meter:
         self.process = None
 
     def start(self):
+        cores = {self.run.subject_core} if self.threads == 1 else {self.run.subject_core, self.run.other_core}
         with open(self.output, "w", encoding="utf-8") as out:
-            self.process = subprocess.Popen(["taskset", "-c", str(self.run.subject_core), *self.command()],
+            self.process = subprocess.Popen(["taskset", "-c", ",".join(map(str, cores)), *self.command()],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         until = time.monotonic() + READY_S
-        while packet_sockets() == 0:
+        while packet_sockets() < self.threads:
             if self.process.poll() is not None or time.monotonic() > until:
                 self.stop()
                 raise RuntimeError(f"{self.name} did not begin to capture:\n{self.text()}")
@@ -67,6 +73,7 @@ class Meter:
             return file.read()
 
     end_signal = signal.SIGTERM
+    threads = 1
 
 
 class PavoSensor(Meter):
@@ -79,6 +86,25 @@ class PavoSensor(Meter):
         """(counted, said to be dropped)"""
         totals = pavo_totals(self.text())
         return totals["packets"], totals["dropped"]
+
+
+class PavoThreads(PavoSensor):
+    """Two threads that the kernel divides the flows among; they may use the sender's core as well."""
+
+    name = "pavo-sensor, 2 threads"
+    threads = 2
+
+    def command(self):
+        return [*super().command(), "--threads", str(self.threads)]
+
+
+class PavoLarge(PavoSensor):
+    """With the kernel buffer that deploy/sensor.conf has."""
+
+    name = "pavo-sensor, 64 MiB buffer"
+
+    def command(self):
+        return [*super().command(), "--buffer-size", "64M"]
 
 
 class Argus(Meter):
@@ -118,59 +144,118 @@ class Softflowd(Meter):
         return int(received[1]) - int(dropped[1]), int(dropped[1])
 
 
-def trial(run, meter_class, capture, rate, seconds):
-    """One meter, one rate: (sent, sent a second, counted, said to be dropped)."""
+class Tcpreplay:
+    """As people replay captures; a system call for each frame."""
+
+    name = "tcpreplay"
+
+    def __init__(self, run, capture):
+        self.run, self.capture = run, capture
+
+    def send(self, rate, seconds):
+        """Frames sent, and in how many seconds. Rate 0: as fast as it goes."""
+        pace = [f"--pps={rate:.0f}"] if rate else ["--topspeed"]
+        done = subprocess.run(["taskset", "-c", str(self.run.other_core), "tcpreplay", "-i", SEND, "--preload-pcap",
+                               "--loop=0", f"--duration={max(1, round(seconds))}", "--no-flow-stats", *pace, self.capture],
+                              check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+        frames = re.search(r"Successful packets:\s+(\d+)", done)
+        took = re.search(r"sent in ([\d.]+) seconds", done)
+        if not frames or not took:
+            raise RuntimeError(f"tcpreplay did not say what it sent:\n{done}")
+        return int(frames[1]), float(took[1])
+
+
+class SendFrames:
+    """Faster: 32 frames a system call, past the queueing discipline."""
+
+    name = "send_frames"
+
+    def __init__(self, run, capture):
+        self.run, self.capture = run, capture
+
+    def send(self, rate, seconds):
+        done = subprocess.run(["taskset", "-c", str(self.run.other_core), self.run.tool("send_frames"), self.capture, SEND,
+                               f"{rate:.0f}", f"{seconds:g}"], check=True, stdout=subprocess.PIPE, text=True)
+        sent = json.loads(done.stdout)
+        return sent["packets"], sent["seconds"]
+
+
+Trial = collections.namedtuple("Trial", "sent rate counted dropped share")
+
+
+def trial(run, meter_class, source, rate, seconds, frozen=False):
+    """One meter, one rate. `frozen`: the meter is stopped for a third of the time, as by a machine that swaps."""
     meter = meter_class(run)
     meter.start()
+    timers = []
     try:
-        sender = subprocess.run(["taskset", "-c", str(run.other_core), run.tool("send_frames"), capture, SEND,
-                                 f"{rate:.0f}", f"{seconds:g}"], check=True, stdout=subprocess.PIPE, text=True)
+        busy = ticks(meter.process.pid)
+        if frozen:
+            for at, what in ((seconds / 3, signal.SIGSTOP), (seconds * 2 / 3, signal.SIGCONT)):
+                timers.append(threading.Timer(LOADING_S + at, meter.process.send_signal, [what]))
+                timers[-1].start()
+        sent, took = source.send(rate, seconds)
+        for timer in timers:
+            timer.join()
+        share = (ticks(meter.process.pid) - busy) / TICKS / took
         time.sleep(SETTLE_S)
     finally:
+        for timer in timers:
+            timer.cancel()
+        meter.process.send_signal(signal.SIGCONT)
         meter.stop()
-    sent = json.loads(sender.stdout)
     counted, dropped = meter.counts()
-    return sent["packets"], sent["packets"] / sent["seconds"], counted, dropped
+    return Trial(sent, sent / took, counted, dropped, share)
 
 
-def search(run, meter_class, capture):
+def search(run, meter_class, source):
     """The highest rate without a drop, by halving; and one trial as fast as the sender can."""
-    seconds = max(0.5, TRIAL_S * run.arguments.scale)
-    top = trial(run, meter_class, capture, 0, seconds)
-    if top[2] >= top[0]:
-        return top[1], top
-    best, low, high = 0.0, 0.0, top[1]
+    seconds = max(1, TRIAL_S * run.arguments.scale)
+    top = trial(run, meter_class, source, 0, seconds)
+    if top.counted >= top.sent:
+        return top, top
+    best, low, high = None, 0.0, top.rate
     for _ in range(STEPS):
-        rate = (low + high) / 2
-        sent, reached, counted, _ = trial(run, meter_class, capture, rate, seconds)
-        if counted >= sent:
-            best, low = max(best, reached), rate
+        one = trial(run, meter_class, source, (low + high) / 2, seconds)
+        if one.counted >= one.sent:
+            best, low = one, (low + high) / 2
         else:
-            high = rate
-    return best, top
+            high = (low + high) / 2
+    return best or Trial(0, 0.0, 0, None, 0.0), top
+
+
+def tell_trial(run, bench, name, one, which):
+    """What became of the packets of one trial, by the meter's own words."""
+    run.row(bench, name, one.sent, f"packets sent {which}")
+    run.row(bench, name, one.counted, "counted")
+    if one.dropped is not None:
+        run.row(bench, name, one.dropped, "said to be dropped")
+    run.row(bench, name, one.sent - one.counted - (one.dropped or 0), "in no count")
 
 
 def live(run):
-    capture, _ = run.capture("mix")
-    found = {}
-    for meter_class in (PavoSensor, Argus, Softflowd):
-        run.say(f"live/mix: {meter_class.name}")
-        found[meter_class.name] = search(run, meter_class, capture)
-    pavo = found["pavo-sensor"][0]
-    for name, (best, (sent, rate, counted, dropped)) in found.items():
-        reference = max((n for n in found if n != name), key=lambda n: found[n][0]) if name == "pavo-sensor" else "pavo-sensor"
-        run.row("live/mix", name, best / 1e3, "kpacket/s without a drop", (reference, found[reference][0] / 1e3))
-        run.row("live/mix", name, rate / 1e3, "kpacket/s sent at the top")
-        run.row("live/mix", name, sent, "packets sent")
-        run.row("live/mix", name, counted, "packets counted")
-        if dropped is not None:
-            run.row("live/mix", name, dropped, "packets it says it dropped")
-        if dropped is None and counted < sent:
-            run.note(f"live/mix: at the top {name} missed {sent - counted:,} of {sent:,} packets and says nothing of drops")
-        elif dropped is not None and counted + dropped != sent:
-            run.note(f"live/mix: at the top {name} counted {counted:,} and says it dropped {dropped:,} of {sent:,} packets")
-    if pavo >= found["pavo-sensor"][1][1]:
-        run.note("live/mix: the sender was at its end before pavo-sensor was")
+    capture = run.path("frames.pcap")
+    subprocess.run([run.tool("gen_capture"), "mix", str(FRAMES), capture], check=True, stdout=subprocess.DEVNULL)
+    meters = (PavoSensor, PavoThreads, Argus, Softflowd)
+    for source in (Tcpreplay(run, capture), SendFrames(run, capture)):
+        bench, found = f"live/{source.name}", {}
+        for meter_class in meters:
+            run.say(f"{bench}: {meter_class.name}")
+            found[meter_class.name] = search(run, meter_class, source)
+        peers = {name: best for name, (best, _) in found.items() if not name.startswith("pavo")}
+        fastest = max(peers, key=lambda name: peers[name].rate)
+        for name, (best, top) in found.items():
+            run.row(bench, name, best.rate / 1e3, "kpacket/s without a drop",
+                    None if name == fastest else (fastest, peers[fastest].rate / 1e3))
+            run.row(bench, name, best.share * 100, "% of a core at that")
+            run.row(bench, name, top.rate / 1e3, "kpacket/s at the top")
+            tell_trial(run, bench, name, top, "then")
+            if best is top:
+                run.note(f"{bench}: the sender was at its end before {name} was")
+    source, bench = Tcpreplay(run, capture), "live/frozen"
+    for meter_class in (PavoSensor, PavoLarge, Argus, Softflowd):
+        run.say(f"{bench}: {meter_class.name}")
+        tell_trial(run, bench, meter_class.name, trial(run, meter_class, source, FROZEN_RATE, TRIAL_S, frozen=True), "in 3 s")
 
 
 def idle_one(run, name, start, stop, pid):
