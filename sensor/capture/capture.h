@@ -22,7 +22,7 @@ struct capture;
 #define CAPTURE_SOURCES_MAX 64u     /* interfaces; files beyond so many are counted together as the last source */
 #define CAPTURE_FILES_OPEN_MAX 64u  /* files that overlap in time and are merged */
 #define CAPTURE_BATCH 64u           /* packets a call gives at most */
-#define CAPTURE_BUFFER_DEFAULT (64ull << 20)
+#define CAPTURE_BUFFER_DEFAULT (16ull << 20)
 #define CAPTURE_SNAPLEN_DEFAULT 256u
 #define CAPTURE_SNAPLEN_MAX 65535u
 
