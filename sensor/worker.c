@@ -16,6 +16,9 @@ enum { WAIT_MS = 100 };
 /* A flow's first record is made at most the status interval after its first packet, and what the wheel is late by;
  * packets may be out of order by the rest. */
 #define THROUGH_MARGIN_NS NS_PER_S
+/* Told to stop: the kernel holds packets back until a block of them is full or 100 ms old. */
+#define LAST_BLOCK_NS (250 * NS_PER_MS)
+#define LAST_MAX_NS (5 * NS_PER_S)
 
 struct worker {
     struct worker_options options;
@@ -78,16 +81,50 @@ static void publish(struct worker *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* Files end where they are when it is time to stop. A live capture ends with the last packet from before. */
+struct ending {
+    int64_t wall_ns, monotonic_ns; /* when it began; 0: not yet */
+    size_t nothing;                /* calls in a row without a packet from before, at each of which another source was first */
+};
+
+static bool should_stop(struct worker *w, struct ending *ending)
+{
+    if (!atomic_load_explicit(&w->stop, memory_order_relaxed))
+        return false;
+    if (!w->options.live)
+        return true;
+    if (ending->monotonic_ns == 0)
+        *ending = (struct ending){.wall_ns = clock_wall_ns(), .monotonic_ns = clock_monotonic_ns()};
+    int64_t since = clock_monotonic_ns() - ending->monotonic_ns;
+    return since > LAST_MAX_NS || (since > LAST_BLOCK_NS && ending->nothing >= capture_source_count(w->options.capture));
+}
+
+/* Leaves the packets from before the end began. */
+static size_t from_before(struct ending *ending, struct packet *packets, size_t count)
+{
+    if (ending->monotonic_ns == 0)
+        return count;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (packets[i].time_ns < ending->wall_ns)
+            packets[kept++] = packets[i];
+    }
+    ending->nothing = kept > 0 ? 0 : ending->nothing + 1;
+    return kept;
+}
+
 static void *run(void *argument)
 {
     struct worker *w = argument;
     struct packet packets[CAPTURE_BATCH];
+    struct ending ending = {0};
     int64_t published_at = 0;
-    while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+    while (!should_stop(w, &ending)) {
         size_t count = 0;
         enum result result = capture_next(w->options.capture, WAIT_MS, packets, &count);
         if (result == RESULT_END)
             break;
+        count = from_before(&ending, packets, count);
         handle_packets(w, packets, count);
         if (w->options.live) {
             int64_t wall = clock_wall_ns();

@@ -46,7 +46,8 @@ struct worker_snapshot {
 
 MUST_CHECK enum result worker_start(const struct worker_options *options, struct worker **ret_worker, struct error *err);
 
-/* Ends the capture soon; the worker then ends all flows and hands over its last batch. Any thread. */
+/* Ends the capture soon, a live one when what came before is read; the worker then ends all flows and hands over its last
+ * batch. Any thread. */
 void worker_stop(struct worker *worker);
 
 bool worker_finished(struct worker *worker);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's thread, with a capture that gives what a test wants it to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "sensor/capture/backend.h"
+#include "sensor/worker.h"
+#include "tests/unit/sensor/records.h"
+
+enum { OLD_PACKETS = 1000 };
+
+struct scripted {
+    struct capture capture;
+    uint8_t frame[64];
+    struct packet old[OLD_PACKETS]; /* given first */
+    atomic_size_t old_count, given;
+    atomic_uint asked;
+    atomic_bool open;     /* until then there is nothing to give */
+    atomic_bool fresh;    /* behind the old ones: packets without end, each of its moment */
+};
+
+static enum result scripted_next(struct capture *capture, int wait_ms, struct packet *packets, size_t *ret_count)
+{
+    struct scripted *s = (struct scripted *)capture;
+    (void)wait_ms;
+    atomic_fetch_add(&s->asked, 1);
+    *ret_count = 0;
+    while (atomic_load(&s->open) && *ret_count < CAPTURE_BATCH) {
+        if (s->given < s->old_count) {
+            packets[(*ret_count)++] = s->old[s->given++];
+        } else if (atomic_load(&s->fresh)) {
+            packets[*ret_count] = s->old[0];
+            packets[(*ret_count)++].time_ns = clock_wall_ns();
+        } else {
+            break;
+        }
+    }
+    if (*ret_count == 0)
+        usleep(1000);
+    return *ret_count > 0 ? RESULT_OK : RESULT_AGAIN;
+}
+
+static size_t scripted_count(const struct capture *capture)
+{
+    (void)capture;
+    return 1;
+}
+
+static void scripted_get(struct capture *capture, size_t number, struct capture_source *ret_source)
+{
+    (void)capture;
+    (void)number;
+    *ret_source = (struct capture_source){.name = "scripted"};
+}
+
+static void scripted_close(struct capture *capture)
+{
+    (void)capture; /* the test's */
+}
+
+static void forget(void *context, struct flow_batch **batch)
+{
+    (void)context;
+    (void)batch;
+}
+
+static struct worker *begin(struct scripted *s, int64_t age_ns)
+{
+    static const struct capture_ops ops = {scripted_next, scripted_count, scripted_get, scripted_close};
+    struct frame f = {0};
+    put_ipv4(&f, 0x0a000001, 0xc0000201, IPPROTO_UDP, 0, 0);
+    put_udp(&f, 40000, 53, 10);
+    struct packet packet = frame_packet(&f, LINK_RAW, clock_wall_ns() - age_ns);
+    memset(s, 0, sizeof(*s));
+    memcpy(s->frame, packet.data, packet.captured);
+    packet.data = s->frame;
+    s->capture.ops = &ops;
+    s->old_count = OLD_PACKETS;
+    for (size_t i = 0; i < OLD_PACKETS; i++)
+        s->old[i] = packet;
+    struct worker_options options = {
+        .capture = &s->capture,
+        .live = true,
+        .meter = meter_options_default(),
+        .batcher = {.rows = BATCH_ROWS_DEFAULT, .age_ns = NS_PER_S, .submit = forget},
+    };
+    struct worker *worker;
+    assert_int_equal(worker_start(&options, &worker, NULL), RESULT_OK);
+    return worker;
+}
+
+static void wait_for(atomic_uint *counter, unsigned more)
+{
+    unsigned until = atomic_load(counter) + more;
+    while (atomic_load(counter) < until)
+        usleep(1000);
+}
+
+static struct worker_snapshot *snapshot(struct worker *worker)
+{
+    static struct worker_snapshot snapshot; /* large */
+    worker_snapshot_get(worker, &snapshot);
+    return &snapshot;
+}
+
+static struct worker_snapshot *finish(struct worker *worker)
+{
+    while (!worker_finished(worker))
+        usleep(1000);
+    return snapshot(worker);
+}
+
+/* The kernel still holds packets when the sensor is told to stop: those are metered, what comes later is not, even
+ * if there is no end of it. */
+static void test_stop_meters_what_came_before(void **state)
+{
+    (void)state;
+    static struct scripted s;
+    struct worker *worker = begin(&s, NS_PER_MS);
+    worker_stop(worker);
+    wait_for(&s.asked, 2); /* it has heard */
+    atomic_store(&s.fresh, true);
+    atomic_store(&s.open, true);
+    struct worker_snapshot *last = finish(worker);
+    assert_int_equal(last->sources[0].received, OLD_PACKETS);
+    assert_int_equal(last->meter.packets, OLD_PACKETS);
+    assert_int_equal(last->meter.packets_recorded, OLD_PACKETS);
+    worker_destroy(&worker);
+}
+
+static void test_stop_without_traffic(void **state)
+{
+    (void)state;
+    static struct scripted s;
+    struct worker *worker = begin(&s, 0);
+    worker_stop(worker);
+    assert_int_equal(finish(worker)->sources[0].received, 0);
+    worker_destroy(&worker);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stop_meters_what_came_before),
+        cmocka_unit_test(test_stop_without_traffic),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
