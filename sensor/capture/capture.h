@@ -3,7 +3,7 @@
  *
  *   capture_open_files   pcap and pcapng files (gzip too), "-" (standard input), whole folders; merged in time order
  *   capture_open_live    interfaces, through libpcap: TPACKET_V3, immediate mode off; with several threads each opens
- *                        a capture of its own and the kernel divides the flows among them (PACKET_FANOUT)
+ *                        a capture of its own and the kernel divides the flows among them (fanout.h)
  *
  * A capture belongs to one thread. Packets are borrowed until the next call. Library code: it does not log, but
  * hands sentences worth a log line to `say`. Sources (interfaces, files) are numbered from 0; packets carry the number.*/

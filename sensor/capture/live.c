@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Captures from interfaces, through libpcap. */
-#include <errno.h>
-#include <linux/if_packet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "sensor/capture/backend.h"
+#include "sensor/capture/fanout.h"
 
 enum {
     BLOCK_WAIT_MS = 100, /* the kernel hands over a block of packets when it is full, or so old */
@@ -153,18 +151,12 @@ static const struct capture_ops live_ops = {
     .close = live_close,
 };
 
-/* The kernel gives all packets of a flow, both ways, to one of the sockets of a group. Fragments are put together for
- * the choice, so that they go where their flow goes. */
 static enum result join_fanout(const struct live *l, const struct interface *i, size_t number, struct error *err)
 {
-    if (l->options.thread_count < 2)
+    struct error why;
+    if (l->options.thread_count < 2 || fanout_join(i->fd, (uint16_t)((unsigned)getpid() + number), &why) == RESULT_OK)
         return RESULT_OK;
-    int group = (int)((unsigned)getpid() + number) & 0xffff;
-    int fanout = group | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
-    if (setsockopt(i->fd, SOL_PACKET, PACKET_FANOUT, &fanout, sizeof(fanout)) != 0)
-        return error_set(err, RESULT_REJECT, "%s: the kernel does not share it among threads (%s); use --threads 1", i->name,
-                         strerror(errno));
-    return RESULT_OK;
+    return error_set(err, RESULT_REJECT, "%s: %s", i->name, why.text);
 }
 
 static enum result activate(const struct live *l, struct interface *i, struct error *err)

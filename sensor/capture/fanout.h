@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Several sockets of one interface, among which the kernel divides its packets: PACKET_FANOUT.
+ *
+ * What two addresses say to each other goes to one socket, so that each thread has whole flows: fragments, both directions
+ * of a tunnel whatever its ports, a flow on two VLANs. The kernel's own hash is of no use for that: it takes ports,
+ * which a fragment does not have; to put fragments together first (PACKET_FANOUT_FLAG_DEFRAG) is to see
+ * other packets than there were, or none where one is missing. */
+#ifndef PAVO_SENSOR_CAPTURE_FANOUT_H
+#define PAVO_SENSOR_CAPTURE_FANOUT_H
+
+#include <stdint.h>
+
+#include "common/result.h"
+
+/* The socket joins the group of this number. */
+MUST_CHECK enum result fanout_join(int fd, uint16_t group, struct error *err);
+
+#endif
