@@ -102,7 +102,8 @@ static enum result read_keys(struct sensor *s, struct error *err)
     return RESULT_OK;
 }
 
-static enum result open_capture(const struct sensor *s, size_t thread, struct capture **ret_capture, struct error *err)
+static enum result open_capture(const struct sensor *s, size_t thread, uint32_t *groups, struct capture **ret_capture,
+                                struct error *err)
 {
     const struct config *c = s->config;
     bool live = c->interfaces.count > 0;
@@ -115,6 +116,7 @@ static enum result open_capture(const struct sensor *s, size_t thread, struct ca
         .snaplen = (uint32_t)c->snaplen,
         .thread_count = (uint32_t)s->worker_count,
         .thread = (uint32_t)thread,
+        .groups = groups,
         .progress = c->progress,
         .follow = c->follow,
         .say = say,
@@ -181,13 +183,14 @@ static enum result start_shipper(struct sensor *s, struct error *err)
 static enum result start(struct sensor *s, struct error *err)
 {
     struct capture *captures[64] = {NULL};
+    uint32_t groups[CAPTURE_SOURCES_MAX] = {0};
     bool live = s->config->interfaces.count > 0;
     size_t wanted = live ? s->config->threads : 1;
     s->worker_count = wanted;
     enum result result = read_keys(s, err);
     size_t opened = 0;
     while (result == RESULT_OK && opened < wanted) {
-        result = open_capture(s, opened, &captures[opened], err);
+        result = open_capture(s, opened, groups, &captures[opened], err);
         opened += result == RESULT_OK;
     }
     s->workers = calloc(wanted, sizeof(*s->workers));

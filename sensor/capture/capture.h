@@ -35,6 +35,7 @@ struct capture_options {
     uint64_t buffer_size; /* live: kernel buffer of each interface and thread */
     uint32_t snaplen;     /* live */
     uint32_t thread_count, thread; /* live: PACKET_FANOUT among so many */
+    uint32_t *groups;     /* live, of several threads: CAPTURE_SOURCES_MAX numbers, 0 at first, that all of them share */
     bool progress;        /* files: say which file is begun */
     bool follow;          /* files: the newest is still written to, and folders get new ones; there is no end */
     void (*say)(void *context, enum capture_say kind, const char *sentence);

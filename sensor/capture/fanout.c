@@ -121,11 +121,13 @@ static enum result refused(struct error *err)
     return error_set(err, RESULT_REJECT, "the kernel does not share it among threads (%s); use --threads 1", strerror(errno));
 }
 
-enum result fanout_join(int fd, uint16_t group, struct error *err)
+enum result fanout_join(int fd, uint32_t *group, struct error *err)
 {
     struct program program;
-    uint32_t wanted = group | (uint32_t)PACKET_FANOUT_CBPF << 16;
-    if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &wanted, sizeof(wanted)) != 0)
+    uint32_t wanted = *group != 0 ? *group : (uint32_t)(PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_UNIQUEID) << 16;
+    socklen_t size = sizeof(*group);
+    if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &wanted, sizeof(wanted)) != 0 ||
+        getsockopt(fd, SOL_PACKET, PACKET_FANOUT, group, &size) != 0)
         return refused(err);
     program_make(&program);
     struct sock_fprog data = {.len = program.length, .filter = program.code};

@@ -12,7 +12,7 @@
 
 #include "common/result.h"
 
-/* The socket joins the group of this number. */
-MUST_CHECK enum result fanout_join(int fd, uint16_t group, struct error *err);
+/* The first socket of a group (*group is 0) makes it, under a number that is nobody else's; by that the others come in. */
+MUST_CHECK enum result fanout_join(int fd, uint32_t *group, struct error *err);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "sensor/capture/backend.h"
@@ -154,7 +153,7 @@ static const struct capture_ops live_ops = {
 static enum result join_fanout(const struct live *l, const struct interface *i, size_t number, struct error *err)
 {
     struct error why;
-    if (l->options.thread_count < 2 || fanout_join(i->fd, (uint16_t)((unsigned)getpid() + number), &why) == RESULT_OK)
+    if (l->options.thread_count < 2 || fanout_join(i->fd, &l->options.groups[number], &why) == RESULT_OK)
         return RESULT_OK;
     return error_set(err, RESULT_REJECT, "%s: %s", i->name, why.text);
 }
