@@ -3,7 +3,8 @@
  *
  *   capture_open_files   pcap and pcapng files (gzip too), "-" (standard input), whole folders; merged in time order
  *   capture_open_live    interfaces, through libpcap: TPACKET_V3, immediate mode off; with several threads each opens
- *                        a capture of its own and the kernel divides the flows among them (fanout.h)
+ *                        a capture of its own and the kernel divides the flows among them (fanout.h); each begins
+ *                        when it is first asked for packets or counts, which must be after all have been opened
  *
  * A capture belongs to one thread. Packets are borrowed until the next call. Library code: it does not log, but
  * hands sentences worth a log line to `say`. Sources (interfaces, files) are numbered from 0; packets carry the number.*/

@@ -12,7 +12,8 @@
 
 #include "common/result.h"
 
-/* The first socket of a group (*group is 0) makes it, under a number that is nobody else's; by that the others come in. */
+/* The first socket of a group (*group is 0) makes it, under a number that is nobody else's; by that the others come in. What
+ * is in a socket already stays there, and until all are in, those that are get the packets of the others. */
 MUST_CHECK enum result fanout_join(int fd, uint32_t *group, struct error *err);
 
 #endif

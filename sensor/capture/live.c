@@ -31,6 +31,8 @@ struct live {
     struct interface interfaces[CAPTURE_SOURCES_MAX];
     size_t count;
     size_t turn; /* the interface asked first next time */
+    bool begun;
+    int64_t begin_ns; /* what is older goes by */
     uint8_t *copies; /* CAPTURE_BATCH * snaplen: a packet in the ring is ours only within libpcap's callback */
     struct packet *packets; /* the caller's, while we are in the callback */
     size_t packet_count;
@@ -45,9 +47,27 @@ static void say(const struct live *l, enum capture_say kind, const char *name, c
         l->options.say(l->options.context, kind, sentence);
 }
 
+/* Among several threads: what came while not all were there yet went to one of them or to all, whosever it is now. */
+static void begin(struct live *l)
+{
+    if (l->begun)
+        return;
+    l->begun = true;
+    if (l->options.thread_count < 2)
+        return;
+    l->begin_ns = clock_wall_ns();
+    for (size_t n = 0; n < l->count; n++) {
+        if (pcap_stats(l->interfaces[n].pcap, &l->interfaces[n].last) != 0)
+            l->interfaces[n].last = (struct pcap_stat){0};
+    }
+}
+
 static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
 {
     struct live *l = (struct live *)user;
+    int64_t time_ns = (int64_t)header->ts.tv_sec * NS_PER_S + header->ts.tv_usec; /* nanoseconds: asked for */
+    if (time_ns < l->begin_ns)
+        return;
     uint8_t *copy = l->copies + l->packet_count * l->options.snaplen;
     uint32_t captured = header->caplen < l->options.snaplen ? header->caplen : l->options.snaplen;
     memcpy(copy, data, captured);
@@ -55,7 +75,7 @@ static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *d
         .data = copy,
         .captured = captured,
         .length = header->len < captured ? captured : header->len,
-        .time_ns = (int64_t)header->ts.tv_sec * NS_PER_S + header->ts.tv_usec, /* nanoseconds: asked for */
+        .time_ns = time_ns,
         .interface = l->source,
         .link_type = l->interfaces[l->source].link_type,
     };
@@ -94,6 +114,7 @@ static enum result live_next(struct capture *capture, int wait_ms, struct packet
     struct live *l = (struct live *)capture;
     l->packets = packets;
     l->packet_count = 0;
+    begin(l);
     ask_all(l);
     if (l->packet_count == 0 && wait_ms > 0) {
         struct pollfd fds[CAPTURE_SOURCES_MAX];
@@ -116,8 +137,10 @@ static size_t live_source_count(const struct capture *capture)
 
 static void live_source_get(struct capture *capture, size_t number, struct capture_source *ret_source)
 {
-    struct interface *i = &((struct live *)capture)->interfaces[number];
+    struct live *l = (struct live *)capture;
+    struct interface *i = &l->interfaces[number];
     struct pcap_stat now;
+    begin(l);
     if (pcap_stats(i->pcap, &now) == 0) {
         i->kernel_dropped += now.ps_drop - i->last.ps_drop;
         i->interface_dropped += now.ps_ifdrop - i->last.ps_ifdrop;
