@@ -222,8 +222,7 @@ static void tell_status(struct sensor *s, bool last)
     static struct totals now;
     totals_collect(s->workers, s->worker_count, s->observer.epoch, &now);
     if (s->shipper != NULL) {
-        uint64_t from = s->before.started_ns == 0 ? s->observer.epoch : s->before.started_ns + s->before.wall_ns;
-        losses_ship(s->shipper, &s->before, &now, from);
+        losses_ship(s->shipper, &s->before, &now);
         /* A patient shipper without room keeps its submitter: then nothing moves either. */
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);

@@ -72,6 +72,8 @@ void totals_collect(struct worker *const *workers, size_t count, uint64_t starte
             sum->lag_ns = part.lag_ns;
         if (n == 0 || part.through_ns < sum->through_ns)
             sum->through_ns = part.through_ns;
+        if (n == 0 || part.taken_ns < sum->taken_ns)
+            sum->taken_ns = part.taken_ns;
         sum->source_count = part.source_count;
         for (size_t i = 0; i < part.source_count; i++)
             add_source(&sum->sources[i], &part.sources[i]);
@@ -174,8 +176,9 @@ static void loss_ship(struct shipper *shipper, Pavo__Loss__Kind kind, const char
     shipper_loss(shipper, &loss);
 }
 
-void losses_ship(struct shipper *shipper, const struct totals *before, const struct totals *now, uint64_t from_ns)
+void losses_ship(struct shipper *shipper, const struct totals *before, const struct totals *now)
 {
+    uint64_t from_ns = before->sum.taken_ns != 0 ? (uint64_t)before->sum.taken_ns : now->started_ns;
     for (size_t i = 0; i < now->sum.source_count; i++) {
         const struct capture_source *old = &before->sum.sources[i].source, *new = &now->sum.sources[i].source;
         loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_KERNEL, new->name, "the kernel's capture buffer was full",

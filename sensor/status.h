@@ -10,7 +10,7 @@
 #include "sensor/worker.h"
 
 struct totals {
-    struct worker_snapshot sum; /* counters added up; lag_ns is the worst worker's */
+    struct worker_snapshot sum; /* counters added up; lag_ns is the worst worker's, taken_ns and through_ns the earliest */
     uint64_t cpu_ns;            /* of the process */
     uint64_t rss_bytes, rss_peak_bytes;
     uint64_t started_ns;
@@ -22,8 +22,9 @@ void totals_collect(struct worker *const *workers, size_t count, uint64_t starte
 /* Makes and submits a status. */
 void status_ship(struct shipper *shipper, const struct totals *totals, bool last);
 
-/* Packets that the kernel or an interface dropped since `before` become loss records from `from_ns` to now. */
-void losses_ship(struct shipper *shipper, const struct totals *before, const struct totals *now, uint64_t from_ns);
+/* Packets that the kernel or an interface dropped since `before` (all zero: the start) become loss records; their time
+ * ranges begin where the counts of `before` were taken, which may be a while before those were collected. */
+void losses_ship(struct shipper *shipper, const struct totals *before, const struct totals *now);
 
 /* The totals of --dry-run. */
 void totals_print(FILE *out, const struct totals *totals, bool json);

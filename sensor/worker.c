@@ -73,6 +73,7 @@ static void publish(struct worker *w)
     meter_counts_get(w->meter, &w->counts.meter);
     w->counts.records_waiting = batcher_waiting(w->batcher);
     w->counts.records_lost = batcher_lost(w->batcher);
+    w->counts.taken_ns = clock_wall_ns();
     w->counts.source_count = capture_source_count(w->options.capture);
     for (size_t i = 0; i < w->counts.source_count; i++)
         capture_source_get(w->options.capture, i, &w->counts.sources[i].source);

@@ -39,6 +39,7 @@ struct worker_snapshot {
     uint64_t records_lost;
     int64_t lag_ns;           /* live: how old the newest packet was when it was handled */
     int64_t through_ns;       /* every flow that began before this is in a batch handed on; 0: not known */
+    int64_t taken_ns;         /* wall clock: what the kernel dropped before this is counted */
     uint64_t cpu_ns;          /* of the thread */
     size_t source_count;
     struct source_counts sources[CAPTURE_SOURCES_MAX];

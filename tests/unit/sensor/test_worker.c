@@ -25,6 +25,8 @@ struct scripted {
     atomic_uint asked;
     atomic_bool open;     /* until then there is nothing to give */
     atomic_bool fresh;    /* behind the old ones: packets without end, each of its moment */
+    atomic_uint counted;  /* how often its counts were asked for: at each snapshot */
+    atomic_llong counted_ns;
 };
 
 static enum result scripted_next(struct capture *capture, int wait_ms, struct packet *packets, size_t *ret_count)
@@ -56,8 +58,10 @@ static size_t scripted_count(const struct capture *capture)
 
 static void scripted_get(struct capture *capture, size_t number, struct capture_source *ret_source)
 {
-    (void)capture;
+    struct scripted *s = (struct scripted *)capture;
     (void)number;
+    atomic_store(&s->counted_ns, clock_wall_ns());
+    atomic_fetch_add(&s->counted, 1);
     *ret_source = (struct capture_source){.name = "scripted"};
 }
 
@@ -146,11 +150,26 @@ static void test_stop_without_traffic(void **state)
     worker_destroy(&worker);
 }
 
+/* What the kernel dropped before a snapshot's time is in its counts. */
+static void test_snapshot_is_no_younger_than_its_counts(void **state)
+{
+    (void)state;
+    static struct scripted s;
+    struct worker *worker = begin(&s, 0);
+    int64_t began = clock_wall_ns();
+    worker_stop(worker);
+    int64_t taken = finish(worker)->taken_ns;
+    assert_true(taken >= began);
+    assert_true(taken <= (int64_t)atomic_load(&s.counted_ns));
+    worker_destroy(&worker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop_meters_what_came_before),
         cmocka_unit_test(test_stop_without_traffic),
+        cmocka_unit_test(test_snapshot_is_no_younger_than_its_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

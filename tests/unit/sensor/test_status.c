@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of the workers' counts on the way to the aggregator. The shipper and the workers are this test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "sensor/status.h"
+
+static Pavo__Loss losses[8];
+static size_t loss_count;
+
+void shipper_loss(struct shipper *shipper, const Pavo__Loss *loss)
+{
+    (void)shipper;
+    assert_true(loss_count < sizeof(losses) / sizeof(*losses));
+    losses[loss_count++] = *loss;
+}
+
+void shipper_status(struct shipper *shipper, const Pavo__SensorStatus *status)
+{
+    (void)shipper;
+    (void)status;
+}
+
+void shipper_counts_get(struct shipper *shipper, struct shipper_counts *ret_counts)
+{
+    (void)shipper;
+    *ret_counts = (struct shipper_counts){0};
+}
+
+struct worker {
+    struct worker_snapshot snapshot;
+};
+
+void worker_snapshot_get(struct worker *worker, struct worker_snapshot *ret_snapshot)
+{
+    *ret_snapshot = worker->snapshot;
+}
+
+static struct worker first, second;
+static struct totals before, now;
+
+static void set_up(void)
+{
+    loss_count = 0;
+    memset(&before, 0, sizeof(before));
+    memset(&now, 0, sizeof(now));
+    memset(&first, 0, sizeof(first));
+    first.snapshot.source_count = 2;
+    first.snapshot.sources[0].source.name = "eth1";
+    first.snapshot.sources[1].source.name = "eth2";
+    second = first;
+}
+
+static void collect(struct totals *totals)
+{
+    struct worker *workers[] = {&first, &second};
+    totals_collect(workers, 2, 1000, totals);
+}
+
+/* A worker that was held up has not looked at the kernel's counts for long: what is new among them when it has
+ * may have been lost any time since it last did, however often the totals were collected meanwhile. */
+static void test_losses_begin_where_the_counts_were_taken(void **state)
+{
+    (void)state;
+    set_up();
+    first.snapshot.taken_ns = 5000;
+    second.snapshot.taken_ns = 7000;
+    collect(&before);
+    first.snapshot.taken_ns = second.snapshot.taken_ns = 9000;
+    first.snapshot.sources[0].source.kernel_dropped = 30;
+    second.snapshot.sources[0].source.kernel_dropped = 12;
+    second.snapshot.sources[1].source.interface_dropped = 5;
+    int64_t wall = clock_wall_ns();
+    collect(&now);
+    losses_ship(NULL, &before, &now);
+    assert_int_equal(loss_count, 2);
+    assert_int_equal(losses[0].kind, PAVO__LOSS__KIND__PACKETS_KERNEL);
+    assert_string_equal(losses[0].interface, "eth1");
+    assert_int_equal(losses[0].count, 42);
+    assert_int_equal(losses[1].kind, PAVO__LOSS__KIND__PACKETS_INTERFACE);
+    assert_string_equal(losses[1].interface, "eth2");
+    assert_int_equal(losses[1].count, 5);
+    for (size_t i = 0; i < loss_count; i++) {
+        assert_int_equal(losses[i].from_ns, 5000);
+        assert_true(losses[i].to_ns >= (uint64_t)wall);
+    }
+    losses_ship(NULL, &now, &now);
+    assert_int_equal(loss_count, 2);
+}
+
+static void test_first_losses_begin_with_the_sensor(void **state)
+{
+    (void)state;
+    set_up();
+    first.snapshot.sources[1].source.kernel_dropped = 1;
+    collect(&now);
+    losses_ship(NULL, &before, &now);
+    assert_int_equal(loss_count, 1);
+    assert_string_equal(losses[0].interface, "eth2");
+    assert_int_equal(losses[0].from_ns, 1000);
+}
+
+static void test_lag_is_the_worst_workers(void **state)
+{
+    (void)state;
+    set_up();
+    first.snapshot.lag_ns = 3;
+    second.snapshot.lag_ns = 8;
+    collect(&now);
+    assert_int_equal(now.sum.lag_ns, 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_losses_begin_where_the_counts_were_taken),
+        cmocka_unit_test(test_first_losses_begin_with_the_sensor),
+        cmocka_unit_test(test_lag_is_the_worst_workers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
