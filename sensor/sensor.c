@@ -234,7 +234,7 @@ static void tell_status(struct sensor *s, bool last)
     }
     uint64_t suppressed;
     if (now.sum.lag_ns > LAG_WARNING_NS && log_gate_pass(&s->lag_gate, clock_monotonic_ns(), 60 * NS_PER_S, &suppressed))
-        log_warning("%.1f s behind the interfaces: packets wait in the kernel's buffer", (double)now.sum.lag_ns / 1e9);
+        log_warning("up to %.1f s behind the interfaces: packets wait in the kernel's buffer", (double)now.sum.lag_ns / 1e9);
     s->before = now;
     s->status_at = clock_monotonic_ns();
 }

@@ -28,8 +28,9 @@ struct worker {
     atomic_bool stop, finished;
     int64_t reached_ns;            /* the meter's time before the packets now in hand */
     struct worker_snapshot counts; /* the thread's own */
-    pthread_mutex_t lock;          /* of `published` */
+    pthread_mutex_t lock;          /* of what follows */
     struct worker_snapshot published;
+    bool got;                      /* since it was published */
 };
 
 /* A batch was handed on, and with it everything reported up to reached_ns. */
@@ -78,8 +79,13 @@ static void publish(struct worker *w)
     for (size_t i = 0; i < w->counts.source_count; i++)
         capture_source_get(w->options.capture, i, &w->counts.sources[i].source);
     pthread_mutex_lock(&w->lock);
+    int64_t lag_before = w->got ? 0 : w->published.lag_ns;
     w->published = w->counts;
+    if (w->published.lag_ns < lag_before)
+        w->published.lag_ns = lag_before;
+    w->got = false;
     pthread_mutex_unlock(&w->lock);
+    w->counts.lag_ns = 0;
 }
 
 /* Files end where they are when it is time to stop. A live capture ends with the last packet from before. */
@@ -133,7 +139,8 @@ static void *run(void *argument)
                 meter_advance(w->meter, wall - IDLE_MARGIN_NS);
                 w->reached_ns = wall - IDLE_MARGIN_NS;
             }
-            w->counts.lag_ns = count > 0 && wall > w->reached_ns ? wall - w->reached_ns : 0;
+            if (count > 0 && wall - w->reached_ns > w->counts.lag_ns)
+                w->counts.lag_ns = wall - w->reached_ns;
         }
         int64_t now = clock_monotonic_ns();
         batcher_tick(w->batcher, now);
@@ -202,6 +209,7 @@ void worker_snapshot_get(struct worker *worker, struct worker_snapshot *ret_snap
 {
     pthread_mutex_lock(&worker->lock);
     *ret_snapshot = worker->published;
+    worker->got = true;
     pthread_mutex_unlock(&worker->lock);
 }
 

@@ -37,7 +37,8 @@ struct worker_snapshot {
     struct meter_counts meter;
     uint64_t records_waiting; /* in the batcher */
     uint64_t records_lost;
-    int64_t lag_ns;           /* live: how old the newest packet was when it was handled */
+    int64_t lag_ns;           /* live: how old a batch's newest packet was when it was handled; the most since the snapshot
+                                 that was got before */
     int64_t through_ns;       /* every flow that began before this is in a batch handed on; 0: not known */
     int64_t taken_ns;         /* wall clock: what the kernel dropped before this is counted */
     uint64_t cpu_ns;          /* of the thread */

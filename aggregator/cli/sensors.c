@@ -312,7 +312,7 @@ int cli_sensors(struct cli *cli, int argc, char **argv)
         .usage = "[OPTION]...",
         .about =
             "Prints what each sensor saw, metered and dropped, and by which reason; the flow records it made, and of "
-            "those the ones committed in the store, declared lost and still held; how far behind it is; and its "
+            "those the ones committed in the store, declared lost and still held; how far it fell behind at most before it last said so; and its "
             "clock against the aggregator's. The sums must agree (packets offered = metered + dropped; records made "
             "= acknowledged + lost + held): where they do not, a line says so. Then the boundaries and the intake. "
             "--json has every number. Exit status 4: records were lost, a sum is broken, or the intake is paused.",

@@ -150,6 +150,24 @@ static void test_stop_without_traffic(void **state)
     worker_destroy(&worker);
 }
 
+/* A lag that is over when it is asked for has been one all the same. */
+static void test_lag_is_kept_until_it_is_told(void **state)
+{
+    (void)state;
+    static struct scripted s;
+    struct worker *worker = begin(&s, 5 * NS_PER_S);
+    snapshot(worker);
+    atomic_store(&s.fresh, true);
+    atomic_store(&s.open, true);
+    wait_for(&s.counted, 4);
+    assert_true(snapshot(worker)->lag_ns >= 5 * NS_PER_S);
+    wait_for(&s.counted, 3);
+    assert_true(snapshot(worker)->lag_ns < 5 * NS_PER_S);
+    worker_stop(worker);
+    finish(worker);
+    worker_destroy(&worker);
+}
+
 /* What the kernel dropped before a snapshot's time is in its counts. */
 static void test_snapshot_is_no_younger_than_its_counts(void **state)
 {
@@ -169,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop_meters_what_came_before),
         cmocka_unit_test(test_stop_without_traffic),
+        cmocka_unit_test(test_lag_is_kept_until_it_is_told),
         cmocka_unit_test(test_snapshot_is_no_younger_than_its_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
