@@ -24,6 +24,7 @@
 #define DRAIN_NS (10 * NS_PER_S)       /* a sensor told to stop waits so long for acknowledgements */
 #define DRAIN_STEP_NS (500 * NS_PER_MS)
 #define LAG_WARNING_NS (2 * NS_PER_S)  /* a sensor that far behind says so */
+#define WARNING_NS (60 * NS_PER_S)     /* but not more often */
 
 struct sensor {
     const struct config *config;
@@ -36,7 +37,8 @@ struct sensor {
     size_t worker_count;
     struct totals before; /* when status was last shipped */
     int64_t status_at;    /* monotonic */
-    struct log_gate lag_gate;
+    struct totals told;   /* when the log last told of losses */
+    struct log_gate loss_gate, lag_gate;
     bool stopping; /* a signal came */
 };
 
@@ -217,6 +219,19 @@ static enum result start(struct sensor *s, struct error *err)
 
 /* ---------------------------------------------------------------- run */
 
+/* What was lost is told once a minute, in sum, and at the end. */
+static void log_trouble(struct sensor *s, const struct totals *now, bool last)
+{
+    uint64_t suppressed;
+    int64_t at = clock_monotonic_ns();
+    if (losses_any(&s->told, now) && (last || log_gate_pass(&s->loss_gate, at, WARNING_NS, &suppressed))) {
+        losses_log(&s->told, now);
+        s->told = *now;
+    }
+    if (now->sum.lag_ns > LAG_WARNING_NS && log_gate_pass(&s->lag_gate, at, WARNING_NS, &suppressed))
+        log_warning("up to %.1f s behind the interfaces: packets wait in the kernel's buffer", (double)now->sum.lag_ns / 1e9);
+}
+
 static void tell_status(struct sensor *s, bool last)
 {
     static struct totals now;
@@ -232,9 +247,7 @@ static void tell_status(struct sensor *s, bool last)
         if (locked)
             pthread_mutex_unlock(&s->submitting);
     }
-    uint64_t suppressed;
-    if (now.sum.lag_ns > LAG_WARNING_NS && log_gate_pass(&s->lag_gate, clock_monotonic_ns(), 60 * NS_PER_S, &suppressed))
-        log_warning("up to %.1f s behind the interfaces: packets wait in the kernel's buffer", (double)now.sum.lag_ns / 1e9);
+    log_trouble(s, &now, last);
     s->before = now;
     s->status_at = clock_monotonic_ns();
 }
@@ -325,6 +338,7 @@ static int finish(struct sensor *s, const sigset_t *signals)
     }
     int code = s->shipper != NULL ? finish_shipping(s, signals) : SENSOR_EXIT_OK;
     totals_collect(s->workers, s->worker_count, s->observer.epoch, &totals);
+    log_trouble(s, &totals, true);
     if (s->config->dry_run)
         totals_print(stdout, &totals, s->config->json);
     for (size_t i = 0; i < totals.sum.source_count; i++) {

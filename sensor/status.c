@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 
 /* The decode outcomes but the first, and what is lost before decode. */
 enum { DROPPED_KERNEL = DECODE_OUTCOME_COUNT - 1, DROPPED_INTERFACE, DROPPED_COUNT };
@@ -176,15 +177,50 @@ static void loss_ship(struct shipper *shipper, Pavo__Loss__Kind kind, const char
     shipper_loss(shipper, &loss);
 }
 
+static const char kernel_reason[] = "the kernel's capture buffer was full";
+static const char interface_reason[] = "the interface or its driver had no room";
+
+static uint64_t lost_in_kernel(const struct totals *before, const struct totals *now, size_t number)
+{
+    return now->sum.sources[number].source.kernel_dropped - before->sum.sources[number].source.kernel_dropped;
+}
+
+static uint64_t lost_in_interface(const struct totals *before, const struct totals *now, size_t number)
+{
+    return now->sum.sources[number].source.interface_dropped - before->sum.sources[number].source.interface_dropped;
+}
+
 void losses_ship(struct shipper *shipper, const struct totals *before, const struct totals *now)
 {
     uint64_t from_ns = before->sum.taken_ns != 0 ? (uint64_t)before->sum.taken_ns : now->started_ns;
     for (size_t i = 0; i < now->sum.source_count; i++) {
-        const struct capture_source *old = &before->sum.sources[i].source, *new = &now->sum.sources[i].source;
-        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_KERNEL, new->name, "the kernel's capture buffer was full",
-                  new->kernel_dropped - old->kernel_dropped, from_ns);
-        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_INTERFACE, new->name, "the interface or its driver had no room",
-                  new->interface_dropped - old->interface_dropped, from_ns);
+        const char *name = now->sum.sources[i].source.name;
+        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_KERNEL, name, kernel_reason, lost_in_kernel(before, now, i), from_ns);
+        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_INTERFACE, name, interface_reason, lost_in_interface(before, now, i),
+                  from_ns);
+    }
+}
+
+bool losses_any(const struct totals *before, const struct totals *now)
+{
+    for (size_t i = 0; i < now->sum.source_count; i++) {
+        if (lost_in_kernel(before, now, i) + lost_in_interface(before, now, i) > 0)
+            return true;
+    }
+    return false;
+}
+
+static void loss_log(const char *interface, const char *reason, uint64_t count)
+{
+    if (count > 0)
+        log_warning("%s: %" PRIu64 " packets lost: %s", interface, count, reason);
+}
+
+void losses_log(const struct totals *before, const struct totals *now)
+{
+    for (size_t i = 0; i < now->sum.source_count; i++) {
+        loss_log(now->sum.sources[i].source.name, kernel_reason, lost_in_kernel(before, now, i));
+        loss_log(now->sum.sources[i].source.name, interface_reason, lost_in_interface(before, now, i));
     }
 }
 

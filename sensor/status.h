@@ -26,6 +26,10 @@ void status_ship(struct shipper *shipper, const struct totals *totals, bool last
  * ranges begin where the counts of `before` were taken, which may be a while before those were collected. */
 void losses_ship(struct shipper *shipper, const struct totals *before, const struct totals *now);
 
+/* Are there such packets? And as lines of the log. */
+bool losses_any(const struct totals *before, const struct totals *now);
+void losses_log(const struct totals *before, const struct totals *now);
+
 /* The totals of --dry-run. */
 void totals_print(FILE *out, const struct totals *totals, bool json);
 

@@ -78,6 +78,7 @@ static void test_losses_begin_where_the_counts_were_taken(void **state)
     second.snapshot.sources[1].source.interface_dropped = 5;
     int64_t wall = clock_wall_ns();
     collect(&now);
+    assert_true(losses_any(&before, &now));
     losses_ship(NULL, &before, &now);
     assert_int_equal(loss_count, 2);
     assert_int_equal(losses[0].kind, PAVO__LOSS__KIND__PACKETS_KERNEL);
@@ -90,6 +91,7 @@ static void test_losses_begin_where_the_counts_were_taken(void **state)
         assert_int_equal(losses[i].from_ns, 5000);
         assert_true(losses[i].to_ns >= (uint64_t)wall);
     }
+    assert_false(losses_any(&now, &now));
     losses_ship(NULL, &now, &now);
     assert_int_equal(loss_count, 2);
 }
