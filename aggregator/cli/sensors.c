@@ -94,6 +94,31 @@ static void sensor_row(struct table *table, const Pavo__SensorReport *r, int64_t
     table_row(table, cells);
 }
 
+static const char *const interface_columns[] = {"SENSOR", "INTERFACE", "LINK", ">SEEN", ">METERED", ">BYTES", ">DROPPED", NULL};
+
+/* Where there is but one, the sensor's row says it all. */
+static size_t interface_rows(struct table *table, const Pavo__SensorReport *r)
+{
+    char n[4][SHOW_MAX];
+    if (r->status == NULL || r->status->last || r->status->n_interfaces < 2)
+        return 0;
+    for (size_t i = 0; i < r->status->n_interfaces; i++) {
+        const Pavo__InterfaceStatus *interface = r->status->interfaces[i];
+        uint64_t dropped = 0;
+        for (size_t d = 0; d < interface->n_dropped; d++)
+            dropped += interface->dropped[d]->value;
+        const char *cells[] = {r->observer == NULL ? "?" : r->observer->sensor,
+                               interface->name,
+                               interface->link_type,
+                               show_count(interface->packets_offered, n[0]),
+                               show_count(interface->packets_metered, n[1]),
+                               show_count(interface->bytes_metered, n[2]),
+                               show_count(dropped, n[3])};
+        table_row(table, cells);
+    }
+    return r->status->n_interfaces;
+}
+
 static void print_counters(const char *what, Pavo__Counter *const *counters, size_t count)
 {
     char text[SHOW_MAX];
@@ -157,17 +182,23 @@ static void print_intake(const Pavo__Intake *intake)
 static bool print_people(const struct cli *cli, const struct link_list *replies)
 {
     int64_t now = clock_wall_ns();
-    struct table *sensors = table_new(cli, sensor_columns), *boundaries = table_new(cli, boundary_columns);
-    if (sensors == NULL || boundaries == NULL)
+    struct table *sensors = table_new(cli, sensor_columns), *interfaces = table_new(cli, interface_columns),
+                 *boundaries = table_new(cli, boundary_columns);
+    if (sensors == NULL || interfaces == NULL || boundaries == NULL)
         return false; /* said; the process ends now */
-    size_t boundary_count = 0;
+    size_t interface_count = 0, boundary_count = 0;
     for (size_t i = 0; i < replies->reply_count; i++) {
-        for (size_t n = 0; n < replies->replies[i]->n_sensors; n++)
+        for (size_t n = 0; n < replies->replies[i]->n_sensors; n++) {
             sensor_row(sensors, replies->replies[i]->sensors[n], now);
+            interface_count += interface_rows(interfaces, replies->replies[i]->sensors[n]);
+        }
         for (size_t n = 0; n < replies->replies[i]->n_boundaries; n++, boundary_count++)
             boundary_row(boundaries, replies->replies[i]->boundaries[n]);
     }
     table_print(&sensors);
+    if (interface_count > 0)
+        putchar('\n');
+    table_print(&interfaces);
     for (size_t i = 0; i < replies->reply_count; i++) {
         for (size_t n = 0; n < replies->replies[i]->n_sensors; n++)
             sensor_lines(replies->replies[i]->sensors[n]);
@@ -313,7 +344,7 @@ int cli_sensors(struct cli *cli, int argc, char **argv)
         .about =
             "Prints what each sensor saw, metered and dropped, and by which reason; the flow records it made, and of "
             "those the ones committed in the store, declared lost and still held; how far it fell behind at most before it last said so; and its "
-            "clock against the aggregator's. The sums must agree (packets offered = metered + dropped; records made "
+            "clock against the aggregator's. A sensor with several interfaces has a row for each. The sums must agree (packets offered = metered + dropped; records made "
             "= acknowledged + lost + held): where they do not, a line says so. Then the boundaries and the intake. "
             "--json has every number. Exit status 4: records were lost, a sum is broken, or the intake is paused.",
         .examples = "pavo sensors\n"
