@@ -16,11 +16,16 @@ enum {
     BLOCK_INTERFACE = 1,
     BLOCK_PACKET_OLD = 2,
     BLOCK_PACKET_SIMPLE = 3,
+    BLOCK_STATISTICS = 5,
     BLOCK_PACKET = 6,
     BYTE_ORDER_MAGIC = 0x1a2b3c4d,
-    OPTION_TSRESOL = 9,
-    OPTION_TSOFFSET = 14,
+    OPTION_IF_NAME = 2,
+    OPTION_IF_TSRESOL = 9,
+    OPTION_IF_TSOFFSET = 14,
+    OPTION_ISB_IFDROP = 5,
+    OPTION_ISB_OSDROP = 7,
 };
+#define DROPS_MAX   UINT64_C(0xffffffffffff)    /* more is nonsense, and sums must not overflow */
 #define TIME_MAX_NS INT64_C(0x3fffffffffffffff) /* the year 2116: later is nonsense, and sums must not overflow */
 
 void format_init(struct format *f)
@@ -120,7 +125,6 @@ static enum result pcap_next(struct format *f, struct cursor c, size_t *ret_used
         .link_type = f->link_type,
     };
     *ret_used += f->record_header + captured;
-    f->packets++;
     return RESULT_OK;
 }
 
@@ -139,6 +143,28 @@ static int64_t block_time(const struct format_interface *i, uint32_t high, uint3
     return time_clamp(ns + (__int128)i->offset_s * 1000000000);
 }
 
+/* The next option of a block; false: there are no more. */
+static bool next_option(const struct format *f, struct cursor *options, unsigned *ret_code, struct cursor *ret_value)
+{
+    if (options->left < 4)
+        return false;
+    unsigned code = take_u16(f, options), size = take_u16(f, options);
+    struct cursor value = cursor_make(options->at, size <= options->left ? size : options->left);
+    cursor_skip(options, ((size_t)size + 3) / 4 * 4);
+    *ret_code = code;
+    *ret_value = value;
+    return code != 0 && !options->failed;
+}
+
+/* Names go to terminals and logs: what is not plain becomes a question mark. */
+static void take_name(struct cursor value, char name[static FORMAT_NAME_MAX])
+{
+    size_t length = value.left < FORMAT_NAME_MAX - 1 ? value.left : FORMAT_NAME_MAX - 1;
+    for (size_t i = 0; i < length; i++)
+        name[i] = value.at[i] > ' ' && value.at[i] < 127 ? (char)value.at[i] : '?';
+    name[length] = '\0';
+}
+
 static enum result block_interface(struct format *f, struct cursor body, struct error *err)
 {
     if (f->interface_count == FORMAT_INTERFACES_MAX)
@@ -149,20 +175,19 @@ static enum result block_interface(struct format *f, struct cursor body, struct 
     made.snaplen = take_u32(f, &body);
     if (body.failed)
         return error_set(err, RESULT_REJECT, "an interface block that is too short");
-    while (body.left >= 4) {
-        unsigned code = take_u16(f, &body), size = take_u16(f, &body);
-        struct cursor value = cursor_make(body.at, size <= body.left ? size : body.left);
-        cursor_skip(&body, ((size_t)size + 3) / 4 * 4);
-        if (code == 0 || body.failed)
-            break;
-        if (code == OPTION_TSRESOL && size == 1) {
+    unsigned code;
+    struct cursor value;
+    while (next_option(f, &body, &code, &value)) {
+        if (code == OPTION_IF_TSRESOL && value.left == 1) {
             uint8_t resolution = cursor_u8(&value);
             made.binary = resolution & 0x80;
             made.exponent = resolution & 0x7f;
             if (made.exponent > (made.binary ? 63 : 19))
                 return error_set(err, RESULT_REJECT, "an interface with a time resolution of 0x%02x", resolution);
-        } else if (code == OPTION_TSOFFSET && size == 8) {
+        } else if (code == OPTION_IF_TSOFFSET && value.left == 8) {
             made.offset_s = (int64_t)take_u64(f, &value);
+        } else if (code == OPTION_IF_NAME) {
+            take_name(value, made.name);
         }
     }
     struct format_interface *grown = realloc(f->interfaces, (f->interface_count + 1) * sizeof(*grown));
@@ -171,6 +196,28 @@ static enum result block_interface(struct format *f, struct cursor body, struct 
     f->interfaces = grown;
     f->interfaces[f->interface_count++] = made;
     return RESULT_OK;
+}
+
+/* Counters are of the whole capture so far: the last block of an interface counts. One of an interface that the section
+ * does not have says nothing of packets, and is passed over. */
+static void block_statistics(struct format *f, struct cursor body)
+{
+    uint32_t interface = take_u32(f, &body);
+    cursor_skip(&body, 8); /* when */
+    if (body.failed || interface >= f->interface_count)
+        return;
+    struct format_drops *drops = &f->interfaces[interface].drops;
+    unsigned code;
+    struct cursor value;
+    while (next_option(f, &body, &code, &value)) {
+        if (value.left != 8)
+            continue;
+        uint64_t count = take_u64(f, &value) & DROPS_MAX;
+        if (code == OPTION_ISB_IFDROP)
+            drops->interface = count;
+        else if (code == OPTION_ISB_OSDROP)
+            drops->kernel = count;
+    }
 }
 
 /* The three blocks that hold a packet. */
@@ -193,7 +240,8 @@ static enum result block_packet(struct format *f, uint32_t type, struct cursor b
         length = take_u32(f, &body);
     }
     if (body.failed || interface >= f->interface_count)
-        return error_set(err, RESULT_REJECT, body.failed ? "a packet block that is too short" : "a packet of an unknown interface");
+        return error_set(err, RESULT_REJECT,
+                         body.failed ? "a packet block that is too short" : "a packet of an unknown interface");
     const struct format_interface *i = &f->interfaces[interface];
     if (type == BLOCK_PACKET_SIMPLE) {
         if (i->snaplen != 0 && captured > i->snaplen)
@@ -208,13 +256,20 @@ static enum result block_packet(struct format *f, uint32_t type, struct cursor b
         .data = data,
         .captured = captured,
         .length = length < captured ? captured : length,
-        .time_ns = block_time(i, high, low),
+        /* A simple block has no time: the packet came no sooner than the one before it. */
+        .time_ns = type == BLOCK_PACKET_SIMPLE ? f->last_time_ns : block_time(i, high, low),
         .interface = (uint16_t)interface,
         .link_type = i->link_type,
     };
     f->link_type = i->link_type;
-    f->packets++;
     return RESULT_OK;
+}
+
+static void add_drops(uint64_t *sum, uint64_t drops)
+{
+    *sum += drops;
+    if (*sum > DROPS_MAX)
+        *sum = DROPS_MAX;
 }
 
 /* A section begins: its byte order, and no interfaces yet. */
@@ -225,6 +280,10 @@ static enum result block_section(struct format *f, struct cursor block, struct e
     if (magic != BYTE_ORDER_MAGIC && magic != __builtin_bswap32(BYTE_ORDER_MAGIC))
         return error_set(err, RESULT_REJECT, "a section of unknown byte order");
     f->swapped = magic != BYTE_ORDER_MAGIC;
+    for (uint32_t i = 0; i < f->interface_count; i++) {
+        add_drops(&f->drops_before.kernel, f->interfaces[i].drops.kernel);
+        add_drops(&f->drops_before.interface, f->interfaces[i].drops.interface);
+    }
     f->interface_count = 0;
     return RESULT_OK;
 }
@@ -258,6 +317,8 @@ static enum result pcapng_next(struct format *f, struct cursor c, size_t *ret_us
             result = block_packet(f, type, inner, ret_packet, err);
         else if (type == BLOCK_INTERFACE)
             result = block_interface(f, inner, err) == RESULT_OK ? RESULT_AGAIN : RESULT_REJECT;
+        else if (type == BLOCK_STATISTICS)
+            block_statistics(f, inner);
         if (result == RESULT_REJECT)
             return result;
         *ret_used += size;
@@ -289,5 +350,10 @@ enum result format_next(struct format *f, const uint8_t *bytes, size_t length, s
                                     : pcapng_next(f, c, &used, ret_need, ret_packet, err);
     if (result != RESULT_REJECT)
         *ret_used = used;
+    if (result == RESULT_OK) {
+        if (f->packets++ == 0)
+            f->first_time_ns = ret_packet->time_ns;
+        f->last_time_ns = ret_packet->time_ns;
+    }
     return result;
 }

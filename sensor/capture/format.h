@@ -19,12 +19,21 @@
 
 enum format_kind { FORMAT_UNKNOWN, FORMAT_PCAP, FORMAT_PCAPNG };
 
+#define FORMAT_NAME_MAX 32u             /* of an interface's name that is kept, with the NUL */
+
+/* What was lost before the file was written, says the file. */
+struct format_drops {
+    uint64_t kernel, interface; /* isb_osdrop, isb_ifdrop */
+};
+
 struct format_interface {
     uint16_t link_type;
     uint32_t snaplen; /* 0: none */
     bool binary;      /* time units of 2^-exponent seconds, else 10^-exponent */
     uint8_t exponent;
     int64_t offset_s;
+    char name[FORMAT_NAME_MAX]; /* printable ASCII; "": the file names none */
+    struct format_drops drops;
 };
 
 struct format {
@@ -34,6 +43,8 @@ struct format {
     uint8_t record_header; /* pcap: 16, or 24 in "modified" files */
     uint16_t link_type;    /* of the file, or of the packet before */
     uint64_t packets;      /* handed out so far */
+    int64_t first_time_ns, last_time_ns; /* of these, in the file's order */
+    struct format_drops drops_before; /* in sections that are over, of all their interfaces */
     struct format_interface *interfaces; /* owned; pcapng */
     uint32_t interface_count;
 };

@@ -10,104 +10,7 @@
 #include <string.h>
 
 #include "sensor/capture/format.h"
-
-struct writer {
-    uint8_t bytes[4096];
-    size_t length;
-    bool big;
-};
-
-static void w16(struct writer *w, unsigned value)
-{
-    uint8_t little[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
-    w->bytes[w->length++] = little[w->big];
-    w->bytes[w->length++] = little[!w->big];
-}
-
-static void w32(struct writer *w, uint32_t value)
-{
-    w16(w, w->big ? value >> 16 : value & 0xffff);
-    w16(w, w->big ? value & 0xffff : value >> 16);
-}
-
-static void w_pcap_header(struct writer *w, uint32_t magic, uint32_t link_type)
-{
-    w32(w, magic);
-    w16(w, 2);
-    w16(w, 4);
-    w32(w, 0);
-    w32(w, 0);
-    w32(w, 65535);
-    w32(w, link_type);
-}
-
-static void w_record(struct writer *w, uint32_t seconds, uint32_t fraction, const char *data, uint32_t length)
-{
-    w32(w, seconds);
-    w32(w, fraction);
-    w32(w, (uint32_t)strlen(data));
-    w32(w, length);
-    memcpy(w->bytes + w->length, data, strlen(data));
-    w->length += strlen(data);
-}
-
-static size_t block_begin(struct writer *w, uint32_t type)
-{
-    w32(w, type);
-    w32(w, 0);
-    return w->length - 8;
-}
-
-static void block_end(struct writer *w, size_t begin)
-{
-    while (w->length % 4 != 0)
-        w->bytes[w->length++] = 0;
-    uint32_t size = (uint32_t)(w->length + 4 - begin);
-    size_t end = w->length;
-    w->length = begin + 4;
-    w32(w, size);
-    w->length = end;
-    w32(w, size);
-}
-
-static void w_section(struct writer *w)
-{
-    size_t begin = block_begin(w, 0x0a0d0d0a);
-    w32(w, 0x1a2b3c4d);
-    w16(w, 1);
-    w16(w, 0);
-    w32(w, UINT32_MAX);
-    w32(w, UINT32_MAX);
-    block_end(w, begin);
-}
-
-static void w_interface(struct writer *w, unsigned link_type, unsigned resolution)
-{
-    size_t begin = block_begin(w, 1);
-    w16(w, link_type);
-    w16(w, 0);
-    w32(w, 0);
-    w16(w, 9);
-    w16(w, 1);
-    w->bytes[w->length++] = (uint8_t)resolution;
-    while (w->length % 4 != 0)
-        w->bytes[w->length++] = 0;
-    w32(w, 0);
-    block_end(w, begin);
-}
-
-static void w_packet(struct writer *w, uint32_t interface, uint64_t units, const char *data, uint32_t length)
-{
-    size_t begin = block_begin(w, 6);
-    w32(w, interface);
-    w32(w, (uint32_t)(units >> 32));
-    w32(w, (uint32_t)units);
-    w32(w, (uint32_t)strlen(data));
-    w32(w, length);
-    memcpy(w->bytes + w->length, data, strlen(data));
-    w->length += strlen(data);
-    block_end(w, begin);
-}
+#include "tests/unit/sensor/capture_writer.h"
 
 /* Feeds the bytes piece by piece, as few at a time as will do, and says how it ended. */
 static enum result read_all(const struct writer *w, struct packet *packets, size_t *ret_count, struct error *err)
@@ -196,15 +99,11 @@ static void test_pcapng_interfaces_differ(void **state)
         struct error err;
         size_t count;
         w_section(&w);
-        w_interface(&w, LINK_ETHERNET, 9);
-        w_interface(&w, LINK_RAW, 0x80 | 10);
+        w_interface(&w, LINK_ETHERNET, 9, NULL);
+        w_interface(&w, LINK_RAW, 0x80 | 10, NULL);
         w_packet(&w, 0, 1700000000000000007, "ether", 60);
         w_packet(&w, 1, (UINT64_C(1700000000) << 10) + 512, "rawip", 5);
-        size_t begin = block_begin(&w, 3);
-        w32(&w, 3);
-        memcpy(w.bytes + w.length, "abc", 3);
-        w.length += 3;
-        block_end(&w, begin);
+        w_simple(&w, "abc");
         block_end(&w, block_begin(&w, 5)); /* statistics: passed over */
         assert_int_equal(read_all(&w, packets, &count, &err), RESULT_END);
         assert_int_equal(count, 3);
@@ -218,6 +117,61 @@ static void test_pcapng_interfaces_differ(void **state)
     }
 }
 
+static void test_simple_packet_has_the_time_of_the_one_before(void **state)
+{
+    (void)state;
+    struct writer w = {0};
+    struct packet packets[4];
+    struct error err;
+    size_t count;
+    w_section(&w);
+    w_interface(&w, LINK_ETHERNET, 9, NULL);
+    w_packet(&w, 0, 1700000000000000007, "one", 3);
+    w_simple(&w, "two");
+    w_packet(&w, 0, 1700000000000000009, "three", 5);
+    assert_int_equal(read_all(&w, packets, &count, &err), RESULT_END);
+    assert_int_equal(count, 3);
+    assert_int_equal(packets[1].time_ns, 1700000000000000007);
+}
+
+/* Of an interface that there is, of none that there is, too short, and of a section that is over. */
+static void test_statistics_tell_of_drops(void **state)
+{
+    (void)state;
+    for (unsigned big = 0; big < 2; big++) {
+        struct writer w = {.big = big};
+        struct format f;
+        struct packet packet;
+        struct error err;
+        size_t used, need;
+        w_section(&w);
+        w_interface(&w, LINK_ETHERNET, 6, "eth0");
+        w_interface(&w, LINK_ETHERNET, 6, "a b\n");
+        w_statistics(&w, 1, 40, 2);
+        w_statistics(&w, 1, 42, 7);
+        w_statistics(&w, 2, 1000, 1000);
+        block_end(&w, block_begin(&w, 5));
+        size_t first_section = w.length;
+        w_section(&w);
+        w_interface(&w, LINK_ETHERNET, 6, NULL);
+        w_statistics(&w, 0, UINT64_MAX, 3);
+        format_init(&f);
+        assert_int_equal(format_next(&f, w.bytes, first_section, &used, &need, &packet, &err), RESULT_AGAIN);
+        assert_int_equal(f.interface_count, 2);
+        assert_string_equal(f.interfaces[0].name, "eth0");
+        assert_string_equal(f.interfaces[1].name, "a?b?");
+        assert_int_equal(f.interfaces[0].drops.interface, 0);
+        assert_int_equal(f.interfaces[1].drops.interface, 42);
+        assert_int_equal(f.interfaces[1].drops.kernel, 7);
+        assert_int_equal(format_next(&f, w.bytes + used, w.length - used, &used, &need, &packet, &err), RESULT_AGAIN);
+        assert_int_equal(f.drops_before.interface, 42);
+        assert_int_equal(f.drops_before.kernel, 7);
+        assert_int_equal(f.interfaces[0].drops.kernel, 3);
+        assert_true(f.interfaces[0].drops.interface < UINT64_MAX / 1024);
+        format_fini(&f);
+    }
+}
+
 static void test_sections_of_both_byte_orders(void **state)
 {
     (void)state;
@@ -228,7 +182,7 @@ static void test_sections_of_both_byte_orders(void **state)
     for (unsigned section = 0; section < 2; section++) {
         w.big = section;
         w_section(&w);
-        w_interface(&w, section == 0 ? LINK_ETHERNET : LINK_RAW, 6);
+        w_interface(&w, section == 0 ? LINK_ETHERNET : LINK_RAW, 6, NULL);
         w_packet(&w, 0, 1700000000000000, "abcd", 4);
     }
     assert_int_equal(read_all(&w, packets, &count, &err), RESULT_END);
@@ -266,7 +220,7 @@ static void test_broken_files_are_rejected_where_they_break(void **state)
 
     struct writer unknown = {0};
     w_section(&unknown);
-    w_interface(&unknown, 1, 6);
+    w_interface(&unknown, 1, 6, NULL);
     w_packet(&unknown, 0, 5, "good", 4);
     w_packet(&unknown, 1, 5, "interface 1 was never described", 31);
     assert_int_equal(read_all(&unknown, packets, &count, &err), RESULT_REJECT);
@@ -274,7 +228,7 @@ static void test_broken_files_are_rejected_where_they_break(void **state)
 
     struct writer lengths = {0};
     w_section(&lengths);
-    w_interface(&lengths, 1, 6);
+    w_interface(&lengths, 1, 6, NULL);
     w_packet(&lengths, 0, 5, "good", 4);
     w_packet(&lengths, 0, 5, "bad", 3);
     lengths.bytes[lengths.length - 4] ^= 4;
@@ -288,6 +242,8 @@ int main(void)
         cmocka_unit_test(test_pcap_in_every_form),
         cmocka_unit_test(test_modified_pcap_has_longer_headers),
         cmocka_unit_test(test_pcapng_interfaces_differ),
+        cmocka_unit_test(test_simple_packet_has_the_time_of_the_one_before),
+        cmocka_unit_test(test_statistics_tell_of_drops),
         cmocka_unit_test(test_sections_of_both_byte_orders),
         cmocka_unit_test(test_broken_files_are_rejected_where_they_break),
     };
