@@ -37,12 +37,12 @@ static struct options options_of(struct config *c, struct option_spec specs[stat
 {
     const struct option_spec table[] = {
         {"interface", 'i', OPTION_LIST, &c->interfaces, "IFACE", "capture from this interface; may be given several times", "Packets", 0, 0},
-        {"read", 'r', OPTION_LIST, &c->files, "FILE|DIR|-", "read capture files (pcap, pcapng, gzipped too), all files of a folder, or standard input", NULL, 0, 0},
+        {"read", 'r', OPTION_LIST, &c->files, "FILE|DIR|-", "read capture files (pcap, pcapng, gzipped too), all files of a folder, pipes, or standard input", NULL, 0, 0},
         {"snaplen", 0, OPTION_NUMBER, &c->snaplen, "BYTES", "bytes kept of each packet (default 256)", NULL, 64, CAPTURE_SNAPLEN_MAX},
         {"buffer-size", 0, OPTION_SIZE, &c->buffer_size, "SIZE", "kernel buffer of each interface and thread (default 16M)", NULL, 1 << 20, INT32_MAX},
         {"threads", 0, OPTION_NUMBER, &c->threads, "N", "capture threads; the kernel divides the flows among them, by addresses (default 1)", NULL, 1, THREADS_MAX},
         {"outer", 0, OPTION_FLAG, &c->outer, NULL, "meter the outer packets of tunnels, not the inner ones", NULL, 0, 0},
-        {"progress", 0, OPTION_FLAG, &c->progress, NULL, "say which file is being read", NULL, 0, 0},
+        {"progress", 0, OPTION_FLAG, &c->progress, NULL, "say which file is being read, and how much of it has been", NULL, 0, 0},
         {"follow", 'f', OPTION_FLAG, &c->follow, NULL, "with -r: read on as the newest file grows and new ones come into the folder", NULL, 0, 0},
         {"idle-timeout", 0, OPTION_DURATION, &c->idle_timeout, "TIME", "a flow without packets for so long is over (default 60s)", "Flows", NS_PER_MS, 86400 * NS_PER_S},
         {"tcp-timeout", 0, OPTION_DURATION, &c->tcp_timeout, "TIME", "the same for open TCP connections (default 5 x idle-timeout)", NULL, 0, 86400 * NS_PER_S},

@@ -19,16 +19,22 @@ struct capture {
     const struct capture_ops *ops;
 };
 
-/* A pcap-filter expression, compiled for each link type that turns up. */
+/* A pcap-filter expression, compiled for each link type that turns up. One that makes no sense on a link type ("vlan" on
+ * raw IP) lets nothing of it pass. */
 struct filters {
     const char *expression; /* borrowed; NULL: everything passes */
     struct {
         uint16_t link_type;
+        bool refused;
         struct bpf_program program;
     } compiled[16];
     unsigned count;
+    bool has_refused; /* set by filters_pass for a link type new to it, told by whoever clears it */
+    uint16_t refused;
 };
-MUST_CHECK enum result filters_check(const char *expression, uint16_t link_type, struct error *err);
+
+/* RESULT_REJECT: it makes no sense on any link type the sensor reads; the sentence is what libpcap says for Ethernet. */
+MUST_CHECK enum result filters_check(const char *expression, struct error *err);
 bool filters_pass(struct filters *filters, const struct packet *packet);
 void filters_fini(struct filters *filters);
 

@@ -73,15 +73,17 @@ static enum result compile(const char *expression, uint16_t link_type, struct bp
     return result;
 }
 
-enum result filters_check(const char *expression, uint16_t link_type, struct error *err)
+enum result filters_check(const char *expression, struct error *err)
 {
+    static const uint16_t tried[] = {LINK_ETHERNET, LINK_LINUX_SLL, LINK_LINUX_SLL2, LINK_RAW, LINK_NULL, LINK_PPP};
     struct bpf_program program;
-    if (expression == NULL)
-        return RESULT_OK;
-    enum result result = compile(expression, link_type, &program, err);
-    if (result == RESULT_OK)
-        pcap_freecode(&program);
-    return result;
+    for (size_t i = 0; i < sizeof(tried) / sizeof(*tried); i++) {
+        if (compile(expression, tried[i], &program, i == 0 ? err : NULL) == RESULT_OK) {
+            pcap_freecode(&program);
+            return RESULT_OK;
+        }
+    }
+    return RESULT_REJECT;
 }
 
 bool filters_pass(struct filters *filters, const struct packet *packet)
@@ -92,20 +94,23 @@ bool filters_pass(struct filters *filters, const struct packet *packet)
     while (i < filters->count && filters->compiled[i].link_type != packet->link_type)
         i++;
     if (i == filters->count) {
-        /* An expression that makes no sense on a link type ("vlan" on raw IP) matches nothing there. */
-        if (i == sizeof(filters->compiled) / sizeof(*filters->compiled) ||
-            compile(filters->expression, packet->link_type, &filters->compiled[i].program, NULL) != RESULT_OK)
+        if (i == sizeof(filters->compiled) / sizeof(*filters->compiled))
             return false;
         filters->compiled[i].link_type = packet->link_type;
+        filters->compiled[i].refused = compile(filters->expression, packet->link_type, &filters->compiled[i].program, NULL) != RESULT_OK;
+        filters->has_refused = filters->compiled[i].refused;
+        filters->refused = packet->link_type;
         filters->count++;
     }
     struct pcap_pkthdr header = {.caplen = packet->captured, .len = packet->length};
-    return pcap_offline_filter(&filters->compiled[i].program, &header, packet->data) != 0;
+    return !filters->compiled[i].refused && pcap_offline_filter(&filters->compiled[i].program, &header, packet->data) != 0;
 }
 
 void filters_fini(struct filters *filters)
 {
-    for (unsigned i = 0; i < filters->count; i++)
-        pcap_freecode(&filters->compiled[i].program);
+    for (unsigned i = 0; i < filters->count; i++) {
+        if (!filters->compiled[i].refused)
+            pcap_freecode(&filters->compiled[i].program);
+    }
     filters->count = 0;
 }

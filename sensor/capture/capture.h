@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Capture: packets from interfaces or from files, a few dozen at a time.
  *
- *   capture_open_files   pcap and pcapng files (gzip too), "-" (standard input), whole folders; merged in time order
+ *   capture_open_files   pcap and pcapng files (gzip too), "-" (standard input) and other pipes, whole folders; merged in time order
  *   capture_open_live    interfaces, through libpcap: TPACKET_V3, immediate mode off; with several threads each opens
  *                        a capture of its own and the kernel divides the flows among them (fanout.h); each begins
  *                        when it is first asked for packets or counts, which must be after all have been opened
  *
  * A capture belongs to one thread. Packets are borrowed until the next call. Library code: it does not log, but
- * hands sentences worth a log line to `say`. Sources (interfaces, files) are numbered from 0; packets carry the number.*/
+ * hands sentences worth a log line to `say`. Sources (interfaces; files, or the interfaces of a pcapng file) are numbered
+ * from 0 as they turn up; packets carry the number. */
 #ifndef PAVO_SENSOR_CAPTURE_CAPTURE_H
 #define PAVO_SENSOR_CAPTURE_CAPTURE_H
 
@@ -20,7 +21,7 @@
 
 struct capture;
 
-#define CAPTURE_SOURCES_MAX 64u     /* interfaces; files beyond so many are counted together as the last source */
+#define CAPTURE_SOURCES_MAX 64u     /* interfaces, also of pcapng files; beyond so many they are counted together as the last */
 #define CAPTURE_FILES_OPEN_MAX 64u  /* files that overlap in time and are merged */
 #define CAPTURE_BATCH 64u           /* packets a call gives at most */
 #define CAPTURE_BUFFER_DEFAULT (16ull << 20)
@@ -59,8 +60,9 @@ MUST_CHECK enum result capture_next(struct capture *capture, int wait_ms, struct
 struct capture_source {
     const char *name; /* borrowed from the capture */
     char link_type[24];
-    uint64_t kernel_dropped;    /* the kernel's buffer was full */
-    uint64_t interface_dropped; /* the interface or its driver had no room */
+    uint64_t kernel_dropped;    /* the kernel's buffer was full; files: pcapng's isb_osdrop */
+    uint64_t interface_dropped; /* the interface or its driver had no room; files: isb_ifdrop */
+    int64_t dropped_from_ns, dropped_to_ns; /* files: between these; 0: since this was last asked */
     bool broken;                /* files: reading ended early, with a sentence */
 };
 size_t capture_source_count(const struct capture *capture);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Captures from files: several at once, merged in the order of their packets' time. */
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +7,29 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "sensor/capture/backend.h"
+#include "sensor/capture/found.h"
 #include "sensor/capture/reader.h"
 
+#define LOOK_NS NS_PER_S /* so often: for new files, */
+#define TELL_NS NS_PER_S /* and how far reading has come */
+
 struct file {
-    char *path;
-    int64_t first_time; /* of its first packet; files are begun in this order */
-    struct reader *reader; /* while it is being read */
+    struct found_file found;
+    struct reader *reader;
+    uint64_t size; /* when it was begun; 0: not known */
+    bool broken;
+};
+
+/* Packets are told apart by file and, within pcapng, by interface. */
+struct source {
+    uint64_t serial; /* of the file */
+    uint16_t interface;
+    char *name;
+    char link_type[24];
+    struct format_drops drops;
+    int64_t from_ns, to_ns; /* times of the file's first packet and last, when drops were */
     bool broken;
 };
 
@@ -23,21 +38,14 @@ struct files {
     struct capture_options options;
     struct filters filters;
     char *filter;
-    struct file *files;
-    size_t count, room;
-    char **names;                         /* follow: what was asked for, */
-    struct timespec *changed;             /* and when each folder last changed */
-    size_t begun;                         /* files [0, begun) have been opened */
-    size_t open[CAPTURE_FILES_OPEN_MAX];  /* indices of those that are open */
+    struct found *found;
+    struct file open[CAPTURE_FILES_OPEN_MAX]; /* being read */
     size_t open_count;
-    char link_type[CAPTURE_SOURCES_MAX][24];
+    uint64_t begun;
+    int64_t looked_at, told_at;                 /* monotonic */
+    struct source sources[CAPTURE_SOURCES_MAX]; /* the last one is of all that come after the others */
+    size_t source_count;
 };
-
-static size_t source_of(const struct files *f, size_t file)
-{
-    (void)f;
-    return file < CAPTURE_SOURCES_MAX - 1 ? file : CAPTURE_SOURCES_MAX - 1;
-}
 
 static void say(const struct files *f, enum capture_say kind, const char *sentence)
 {
@@ -45,161 +53,173 @@ static void say(const struct files *f, enum capture_say kind, const char *senten
         f->options.say(f->options.context, kind, sentence);
 }
 
-static enum result add_file(struct files *f, const char *path, struct error *err)
+/* ---------------------------------------------------------------- sources */
+
+static char *source_name(const struct file *file, uint16_t interface)
 {
-    if (f->count == f->room) {
-        size_t room = f->room == 0 ? 16 : f->room * 2;
-        struct file *grown = realloc(f->files, room * sizeof(*grown));
-        if (grown == NULL)
-            return error_set(err, RESULT_FATAL, "out of memory");
-        f->files = grown;
-        f->room = room;
+    const struct format *format = file->reader != NULL ? reader_format(file->reader) : NULL;
+    char *name;
+    int length;
+    if (format != NULL && format->kind == FORMAT_PCAPNG && interface < format->interface_count &&
+        format->interfaces[interface].name[0] != '\0')
+        length = asprintf(&name, "%s:%s", file->found.path, format->interfaces[interface].name);
+    else if (interface > 0)
+        length = asprintf(&name, "%s:%u", file->found.path, interface);
+    else
+        length = asprintf(&name, "%s", file->found.path);
+    return length < 0 ? NULL : name;
+}
+
+/* The number of a source, made when it turns up. */
+static uint16_t source_of(struct files *f, const struct file *file, uint16_t interface)
+{
+    for (size_t i = f->source_count; i-- > 0;) {
+        if (f->sources[i].serial == file->found.serial && f->sources[i].interface == interface)
+            return (uint16_t)i;
     }
-    char *copy = strdup(path);
-    if (copy == NULL)
-        return error_set(err, RESULT_FATAL, "out of memory");
-    f->files[f->count++] = (struct file){.path = copy};
-    return RESULT_OK;
+    if (f->source_count == CAPTURE_SOURCES_MAX)
+        return CAPTURE_SOURCES_MAX - 1;
+    struct source *s = &f->sources[f->source_count];
+    bool shared = f->source_count == CAPTURE_SOURCES_MAX - 1;
+    *s = (struct source){.serial = shared ? 0 : file->found.serial,
+                         .interface = interface,
+                         .name = shared ? strdup("further files") : source_name(file, interface)};
+    return (uint16_t)f->source_count++;
 }
 
-static int visible(const struct dirent *entry)
+/* What a file says was lost before it was written. */
+static void note_drops(struct files *f, const struct file *file)
 {
-    return entry->d_name[0] != '.';
-}
-
-static bool is_known(const struct files *f, const char *path)
-{
-    for (size_t i = f->count; f->options.follow && i-- > 0;) {
-        if (strcmp(f->files[i].path, path) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The regular files of a folder, not of the folders within it. */
-static enum result add_folder(struct files *f, const char *path, struct error *err)
-{
-    struct dirent **entries;
-    int count = scandir(path, &entries, visible, alphasort);
-    if (count < 0)
-        return error_set(err, RESULT_REJECT, "%s: cannot be read as a folder", path);
-    enum result result = RESULT_OK;
-    size_t before = f->count;
-    for (int i = 0; i < count; i++) {
-        char *name;
-        struct stat st;
-        if (result == RESULT_OK && asprintf(&name, "%s/%s", path, entries[i]->d_name) >= 0) {
-            if (stat(name, &st) == 0 && S_ISREG(st.st_mode) && !is_known(f, name))
-                result = add_file(f, name, err);
-            free(name);
+    const struct format *format = reader_format(file->reader);
+    for (uint32_t n = 0; n < format->interface_count; n++) {
+        struct format_drops drops = format->interfaces[n].drops;
+        if (n == 0) {
+            drops.kernel += format->drops_before.kernel;
+            drops.interface += format->drops_before.interface;
         }
-        free(entries[i]);
+        if (drops.kernel == 0 && drops.interface == 0)
+            continue;
+        struct source *s = &f->sources[source_of(f, file, (uint16_t)n)];
+        bool shared = s->serial != file->found.serial;
+        s->drops.kernel = drops.kernel + (shared ? s->drops.kernel : 0);
+        s->drops.interface = drops.interface + (shared ? s->drops.interface : 0);
+        if (s->from_ns == 0 || format->first_time_ns < s->from_ns)
+            s->from_ns = format->first_time_ns;
+        if (format->last_time_ns > s->to_ns)
+            s->to_ns = format->last_time_ns;
     }
-    free(entries);
-    if (result == RESULT_OK && f->count == before && !f->options.follow)
-        return error_set(err, RESULT_REJECT, "%s: there are no files in this folder (folders within it are not read)", path);
-    return result;
 }
 
-static enum result add_path(struct files *f, const char *path, struct error *err)
+/* ---------------------------------------------------------------- files begin and end */
+
+static void tell_begun(const struct files *f, const struct file *file)
 {
-    struct stat st;
-    if (strcmp(path, "-") == 0)
-        return add_file(f, path, err);
-    if (stat(path, &st) != 0)
-        return error_set(err, RESULT_REJECT, "%s: %m", path);
-    return S_ISDIR(st.st_mode) ? add_folder(f, path, err) : add_file(f, path, err);
+    char sentence[512];
+    snprintf(sentence, sizeof(sentence), "reading %.400s (%" PRIu64 " of %" PRIu64 ")", file->found.path, f->begun,
+             found_count(f->found));
+    say(f, CAPTURE_SAY_NOTICE, sentence);
 }
 
-/* When does the file begin? Broken ones come first, so that they are complained of at once. */
-static void look_at_start(struct file *file)
+/* Large files take their time. */
+static void tell_progress(struct files *f)
 {
-    const struct packet *packet;
-    struct reader *reader;
-    file->first_time = INT64_MIN;
-    if (strcmp(file->path, "-") == 0) /* cannot be looked at twice */
+    int64_t now = clock_monotonic_ns();
+    if (now - f->told_at < TELL_NS)
         return;
-    if (reader_open(file->path, &reader, NULL) != RESULT_OK)
-        return;
-    if (reader_peek(reader, true, &packet, NULL) == RESULT_OK)
-        file->first_time = packet->time_ns;
-    reader_close(&reader);
+    for (size_t at = 0; at < f->open_count && f->told_at != 0; at++) {
+        const struct file *file = &f->open[at];
+        char sentence[512];
+        if (file->size == 0)
+            continue;
+        snprintf(sentence, sizeof(sentence), "reading %.400s: %.0f %%", file->found.path,
+                 (double)reader_offset(file->reader) * 100 / (double)file->size);
+        say(f, CAPTURE_SAY_NOTICE, sentence);
+    }
+    f->told_at = now;
 }
 
-static int by_first_time(const void *a, const void *b)
+/* A file that cannot be read is a source too, so that its end is told with the others'. */
+static void note_broken(struct files *f, struct file *file, const char *reason)
 {
-    const struct file *left = a, *right = b;
-    if (left->first_time != right->first_time)
-        return left->first_time < right->first_time ? -1 : 1;
-    return strcmp(left->path, right->path);
+    if (file->broken)
+        return;
+    file->broken = true;
+    for (size_t i = 0; i < f->source_count; i++)
+        f->sources[i].broken |= f->sources[i].serial == file->found.serial;
+    f->sources[source_of(f, file, 0)].broken = true;
+    say(f, CAPTURE_SAY_WARNING, reason);
 }
 
 static void begin_file(struct files *f)
 {
-    size_t number = f->begun++;
-    struct file *file = &f->files[number];
+    struct file *file = &f->open[f->open_count];
     struct error err;
-    if (f->options.progress) {
-        char sentence[512];
-        snprintf(sentence, sizeof(sentence), "reading %.400s (%zu of %zu)", file->path, number + 1, f->count);
-        say(f, CAPTURE_SAY_NOTICE, sentence);
-    }
-    if (reader_open(file->path, &file->reader, &err) != RESULT_OK) {
-        file->broken = true;
-        say(f, CAPTURE_SAY_WARNING, err.text);
+    struct stat st;
+    *file = (struct file){0};
+    found_take(f->found, &file->found);
+    f->begun++;
+    if (f->options.progress)
+        tell_begun(f, file);
+    if (stat(file->found.path, &st) == 0 && S_ISREG(st.st_mode))
+        file->size = (uint64_t)st.st_size;
+    if (reader_open(file->found.path, &file->reader, &err) == RESULT_OK) {
+        f->open_count++;
         return;
     }
-    f->open[f->open_count++] = number;
+    note_broken(f, file, err.text);
+    free(file->found.path);
 }
 
 static void end_file(struct files *f, size_t at)
 {
-    reader_close(&f->files[f->open[at]].reader);
-    f->open[at] = f->open[--f->open_count];
+    struct file *file = &f->open[at];
+    (void)source_of(f, file, 0); /* also of a file without packets */
+    note_drops(f, file);
+    if (f->options.follow)
+        found_read(f->found, file->found.path, reader_offset(file->reader));
+    reader_close(&file->reader);
+    free(file->found.path);
+    *file = f->open[--f->open_count];
 }
 
-/* Only the newest file is still written to. */
-static bool is_growing(const struct files *f, size_t at)
+/* Following, a file may still be written to if it is its name's newest, or has nothing in it yet. */
+static bool is_growing(const struct files *f, const struct file *file)
 {
-    return f->options.follow && f->open[at] + 1 == f->count;
+    return f->options.follow && (found_is_newest(f->found, &file->found) || reader_format(file->reader)->packets == 0);
 }
 
-/* Files that are new in the folders, in the order of their time. */
 static void look_for_files(struct files *f)
 {
-    size_t before = f->count;
-    for (size_t i = 0; i < f->options.name_count; i++) {
-        struct stat st;
-        if (stat(f->names[i], &st) != 0 || !S_ISDIR(st.st_mode) ||
-            (st.st_mtim.tv_sec == f->changed[i].tv_sec && st.st_mtim.tv_nsec == f->changed[i].tv_nsec))
-            continue;
-        struct error err;
-        f->changed[i] = st.st_mtim;
-        if (add_folder(f, f->names[i], &err) != RESULT_OK)
-            say(f, CAPTURE_SAY_WARNING, err.text);
-    }
-    for (size_t i = before; i < f->count; i++)
-        look_at_start(&f->files[i]);
-    if (f->count > before)
-        qsort(f->files + before, f->count - before, sizeof(*f->files), by_first_time);
+    struct error err;
+    int64_t now = clock_monotonic_ns();
+    if (now - f->looked_at < LOOK_NS)
+        return;
+    f->looked_at = now;
+    for (size_t at = 0; at < f->open_count; at++)
+        found_read(f->found, f->open[at].found.path, reader_offset(f->open[at].reader));
+    if (found_look(f->found, &err) != RESULT_OK)
+        say(f, CAPTURE_SAY_WARNING, err.text);
 }
 
-/* The next packet of an open file; false when the file is over or (with RESULT_AGAIN) would have to be read on. */
+/* ---------------------------------------------------------------- merging */
+
+/* The next packet of an open file. RESULT_AGAIN: none now, or (without may_read) it would have to be read on.
+ * RESULT_END: the file is over. */
 static enum result peek(struct files *f, size_t at, bool may_read, const struct packet **ret_packet)
 {
     struct error err;
-    struct file *file = &f->files[f->open[at]];
-    reader_set_growing(file->reader, is_growing(f, at));
+    struct file *file = &f->open[at];
+    reader_set_growing(file->reader, is_growing(f, file));
     enum result result = reader_peek(file->reader, may_read, ret_packet, &err);
     if (result == RESULT_REJECT) {
-        file->broken = true;
-        say(f, CAPTURE_SAY_WARNING, err.text);
+        note_broken(f, file, err.text);
         result = RESULT_END;
     }
     return result;
 }
 
-/* The open file whose next packet is the oldest. RESULT_AGAIN: first hand out what was taken, then read on. */
+/* The open file whose next packet is the oldest. RESULT_AGAIN: without may_read, first hand out what was taken, then
+ * read on; with it, *ret_at is a pipe that must be waited for, since what comes may be older than all else. */
 static enum result oldest(struct files *f, bool may_read, size_t *ret_at, const struct packet **ret_packet)
 {
     for (;;) {
@@ -207,12 +227,15 @@ static enum result oldest(struct files *f, bool may_read, size_t *ret_at, const 
         for (size_t at = 0; at < f->open_count;) {
             const struct packet *packet;
             enum result result = peek(f, at, may_read, &packet);
-            if (result == RESULT_AGAIN && may_read) { /* nothing was added to it */
+            if (result == RESULT_AGAIN && may_read &&
+                reader_is_regular(f->open[at].reader)) { /* nothing was added to it */
                 at++;
                 continue;
             }
-            if (result == RESULT_AGAIN)
+            if (result == RESULT_AGAIN) {
+                *ret_at = at;
                 return RESULT_AGAIN;
+            }
             if (result == RESULT_END) {
                 if (!may_read) /* its last packets are still borrowed */
                     return RESULT_AGAIN;
@@ -225,8 +248,9 @@ static enum result oldest(struct files *f, bool may_read, size_t *ret_at, const 
             }
             at++;
         }
+        const struct found_file *next = found_next(f->found);
         bool room = f->open_count < CAPTURE_FILES_OPEN_MAX;
-        if (f->begun < f->count && room && (best == NULL || f->files[f->begun].first_time <= best->time_ns)) {
+        if (next != NULL && room && (best == NULL || next->first_time <= best->time_ns)) {
             if (!may_read)
                 return RESULT_AGAIN;
             begin_file(f);
@@ -246,28 +270,51 @@ static int64_t alone_until(struct files *f, size_t chosen)
         if (at != chosen && peek(f, at, false, &packet) == RESULT_OK && packet->time_ns < until)
             until = packet->time_ns;
     }
-    if (f->begun < f->count && f->files[f->begun].first_time < until)
-        until = f->files[f->begun].first_time;
-    return until;
+    const struct found_file *next = found_next(f->found);
+    return next != NULL && next->first_time < until ? next->first_time : until;
 }
 
-/* Follow: waits, and looks whether there is a new file. */
-static enum result wait_for_more(struct files *f, int wait_ms, size_t *ret_count)
+/* Nothing now: waits for the pipe, or, following, a little. */
+static enum result wait_for_more(const struct file *pipe, int wait_ms, size_t *ret_count)
 {
-    nanosleep(&(struct timespec){.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000l}, NULL);
-    look_for_files(f);
+    if (pipe != NULL)
+        (void)reader_wait(pipe->reader, wait_ms);
+    else
+        nanosleep(&(struct timespec){.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000l}, NULL);
     *ret_count = 0;
     return RESULT_AGAIN;
 }
 
+static void tell_refused(struct files *f)
+{
+    char sentence[512], link[24];
+    link_type_name(f->filters.refused, link, sizeof(link));
+    snprintf(sentence, sizeof(sentence),
+             "the capture filter makes no sense on packets of link type %s: none of them passes", link);
+    say(f, CAPTURE_SAY_WARNING, sentence);
+    f->filters.has_refused = false;
+}
+
 /* Numbers packets with their source, and leaves out what the filter does. Returns how many remain. */
-static size_t keep_passing(struct files *f, struct packet *packets, size_t count, uint16_t source)
+static size_t keep_passing(struct files *f, const struct file *file, struct packet *packets, size_t count)
 {
     size_t kept = 0;
+    int interface = -1;
+    uint16_t source = 0;
     for (size_t i = 0; i < count; i++) {
+        if (packets[i].interface != interface) {
+            interface = packets[i].interface;
+            source = source_of(f, file, packets[i].interface);
+            if (f->sources[source].link_type[0] == '\0')
+                link_type_name(packets[i].link_type, f->sources[source].link_type,
+                               sizeof(f->sources[source].link_type));
+        }
         packets[i].interface = source;
-        if (!filters_pass(&f->filters, &packets[i]))
+        if (f->filters.expression != NULL && !filters_pass(&f->filters, &packets[i])) {
+            if (f->filters.has_refused)
+                tell_refused(f);
             continue;
+        }
         if (kept != i)
             packets[kept] = packets[i];
         kept++;
@@ -278,21 +325,23 @@ static size_t keep_passing(struct files *f, struct packet *packets, size_t count
 static enum result files_next(struct capture *capture, int wait_ms, struct packet *packets, size_t *ret_count)
 {
     struct files *f = (struct files *)capture;
-    size_t count = 0, at;
+    size_t count = 0, at = 0;
     const struct packet *packet;
+    if (f->options.follow)
+        look_for_files(f);
+    if (f->options.progress)
+        tell_progress(f);
     while (count < CAPTURE_BATCH) {
         enum result result = oldest(f, count == 0, &at, &packet);
+        if (result == RESULT_AGAIN && count == 0)
+            return wait_for_more(&f->open[at], wait_ms, ret_count);
         if (result == RESULT_END && count == 0)
-            return f->options.follow ? wait_for_more(f, wait_ms, ret_count) : RESULT_END;
+            return f->options.follow ? wait_for_more(NULL, wait_ms, ret_count) : RESULT_END;
         if (result != RESULT_OK)
             break;
-        size_t number = f->open[at], source = source_of(f, number);
-        struct reader *reader = f->files[number].reader;
-        int64_t until = alone_until(f, at);
-        if (f->link_type[source][0] == '\0')
-            link_type_name(packet->link_type, f->link_type[source], sizeof(f->link_type[source]));
-        size_t taken = reader_take(reader, until, packets + count, CAPTURE_BATCH - count);
-        count += keep_passing(f, packets + count, taken, (uint16_t)source);
+        struct file *file = &f->open[at];
+        size_t taken = reader_take(file->reader, alone_until(f, at), packets + count, CAPTURE_BATCH - count);
+        count += keep_passing(f, file, packets + count, taken);
     }
     *ret_count = count;
     return RESULT_OK;
@@ -300,34 +349,33 @@ static enum result files_next(struct capture *capture, int wait_ms, struct packe
 
 static size_t files_source_count(const struct capture *capture)
 {
-    const struct files *f = (const struct files *)capture;
-    return f->count == 0 ? 0 : source_of(f, f->count - 1) + 1;
+    return ((const struct files *)capture)->source_count;
 }
 
 static void files_source_get(struct capture *capture, size_t number, struct capture_source *ret_source)
 {
-    const struct files *f = (const struct files *)capture;
-    *ret_source = (struct capture_source){.name = f->files[number].path, .broken = f->files[number].broken};
-    if (number == CAPTURE_SOURCES_MAX - 1 && f->count > CAPTURE_SOURCES_MAX) {
-        ret_source->name = "further files";
-        for (size_t i = number; i < f->count; i++)
-            ret_source->broken |= f->files[i].broken;
-    }
-    snprintf(ret_source->link_type, sizeof(ret_source->link_type), "%s", f->link_type[number]);
+    const struct source *s = &((struct files *)capture)->sources[number];
+    *ret_source = (struct capture_source){
+        .name = s->name != NULL ? s->name : "?",
+        .kernel_dropped = s->drops.kernel,
+        .interface_dropped = s->drops.interface,
+        .dropped_from_ns = s->from_ns,
+        .dropped_to_ns = s->to_ns,
+        .broken = s->broken,
+    };
+    snprintf(ret_source->link_type, sizeof(ret_source->link_type), "%s", s->link_type);
 }
 
 static void files_close(struct capture *capture)
 {
     struct files *f = (struct files *)capture;
-    for (size_t i = 0; i < f->count; i++) {
-        reader_close(&f->files[i].reader);
-        free(f->files[i].path);
+    for (size_t i = 0; i < f->open_count; i++) {
+        reader_close(&f->open[i].reader);
+        free(f->open[i].found.path);
     }
-    free(f->files);
-    for (size_t i = 0; f->names != NULL && i < f->options.name_count; i++)
-        free(f->names[i]);
-    free(f->names);
-    free(f->changed);
+    for (size_t i = 0; i < f->source_count; i++)
+        free(f->sources[i].name);
+    found_destroy(&f->found);
     filters_fini(&f->filters);
     free(f->filter);
     free(f);
@@ -340,18 +388,6 @@ static const struct capture_ops files_ops = {
     .close = files_close,
 };
 
-/* What to look at again, later. */
-static enum result keep_names(struct files *f, struct error *err)
-{
-    f->names = calloc(f->options.name_count, sizeof(*f->names));
-    f->changed = calloc(f->options.name_count, sizeof(*f->changed));
-    for (size_t i = 0; f->names != NULL && i < f->options.name_count; i++)
-        f->names[i] = strdup(f->options.names[i]);
-    return f->names == NULL || f->changed == NULL || f->names[f->options.name_count - 1] == NULL
-               ? error_set(err, RESULT_FATAL, "out of memory")
-               : RESULT_OK;
-}
-
 enum result capture_open_files(const struct capture_options *options, struct capture **ret_capture, struct error *err)
 {
     struct files *f = calloc(1, sizeof(*f));
@@ -359,25 +395,18 @@ enum result capture_open_files(const struct capture_options *options, struct cap
         return error_set(err, RESULT_FATAL, "out of memory");
     f->capture.ops = &files_ops;
     f->options = *options;
+    f->looked_at = clock_monotonic_ns();
     enum result result = RESULT_OK;
     if (options->filter != NULL) {
         f->filter = strdup(options->filter);
         f->filters.expression = f->filter;
-        result = f->filter == NULL ? error_set(err, RESULT_FATAL, "out of memory")
-                                   : filters_check(f->filter, LINK_ETHERNET, err);
+        result = f->filter == NULL ? error_set(err, RESULT_FATAL, "out of memory") : filters_check(f->filter, err);
     }
-    if (result == RESULT_OK && options->follow)
-        result = keep_names(f, err);
-    for (size_t i = 0; i < options->name_count && result == RESULT_OK; i++)
-        result = add_path(f, options->names[i], err);
+    if (result == RESULT_OK)
+        result = found_new(options->names, options->name_count, options->follow, &f->found, err);
     if (result != RESULT_OK) {
         files_close(&f->capture);
         return result;
-    }
-    if (f->count > 1) {
-        for (size_t i = 0; i < f->count; i++)
-            look_at_start(&f->files[i]);
-        qsort(f->files, f->count, sizeof(*f->files), by_first_time);
     }
     *ret_capture = &f->capture;
     return RESULT_OK;

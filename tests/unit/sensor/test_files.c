@@ -10,9 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "sensor/capture/capture.h"
+#include "tests/unit/sensor/capture_writer.h"
 #include "tests/unit/sensor/frames.h"
 
 struct place {
@@ -225,6 +228,299 @@ static void test_following_a_folder(void **state)
     capture_close(&capture);
 }
 
+/* Asks until there were so many packets, or for a while in vain. */
+static size_t take(struct capture *capture, size_t wanted)
+{
+    struct packet packets[CAPTURE_BATCH];
+    size_t total = 0, count;
+    for (unsigned tries = 0; total < wanted && tries < 3000; tries++) {
+        if (capture_next(capture, 1, packets, &count) == RESULT_OK)
+            total += count;
+    }
+    return total;
+}
+
+static struct capture *follow(struct place *place, size_t count, const char *const *names)
+{
+    struct capture *capture;
+    struct error err;
+    struct capture_options options = {.names = names, .name_count = count, .follow = true, .say = say, .context = place};
+    if (capture_open_files(&options, &capture, &err) != RESULT_OK)
+        fail_msg("%s", err.text);
+    return capture;
+}
+
+static void write_nothing(const struct place *place, const char *name)
+{
+    FILE *file = fopen(path_of(place, name), "w");
+    assert_non_null(file);
+    fclose(file);
+}
+
+/* What tcpdump -w leaves until its first block of packets is full. */
+static void test_following_files_that_are_empty_at_first(void **state)
+{
+    struct place *place = *state;
+    write_file(place, "a", 10, 0, 1, 53);
+    write_nothing(place, "b");
+    write_nothing(place, "c");
+    const char *names[] = {place->folder};
+    struct capture *capture = follow(place, 1, names);
+    assert_int_equal(take(capture, 10), 10);
+    write_file(place, "c", 7, 100, 1, 53);
+    assert_int_equal(take(capture, 7), 7);
+    write_file(place, "b", 5, 200, 1, 53);
+    assert_int_equal(take(capture, 5), 5);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+}
+
+/* tcpdump -C -W: the first file is written again when the last is full. */
+static void test_following_a_ring_of_files(void **state)
+{
+    struct place *place = *state;
+    write_file(place, "r0", 10, 0, 1, 53);
+    write_file(place, "r1", 10, 100, 1, 53);
+    const char *names[] = {place->folder};
+    struct capture *capture = follow(place, 1, names);
+    assert_int_equal(take(capture, 20), 20);
+    write_file(place, "r0", 4, 200, 1, 53); /* the same file, shorter */
+    assert_int_equal(take(capture, 4), 4);
+    write_file(place, "next", 30, 300, 1, 53);
+    assert_int_equal(rename(path_of(place, "next"), path_of(place, "r1")), 0); /* another file */
+    assert_int_equal(take(capture, 30), 30);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+}
+
+/* Each has a file that grows. */
+static void test_following_two_names(void **state)
+{
+    struct place *place = *state;
+    assert_int_equal(mkdir(path_of(place, "one"), 0700), 0);
+    assert_int_equal(mkdir(path_of(place, "two"), 0700), 0);
+    write_file(place, "one/a", 10, 100, 1, 53);
+    write_file(place, "two/a", 10, 0, 1, 53);
+    const char *names[] = {path_of(place, "one"), path_of(place, "two")};
+    struct capture *capture = follow(place, 2, names);
+    assert_int_equal(take(capture, 20), 20);
+    write_file(place, "one/a", 13, 100, 1, 53);
+    write_file(place, "two/a", 14, 0, 1, 53);
+    assert_int_equal(take(capture, 7), 7);
+    capture_close(&capture);
+}
+
+static void pump(int out, const struct place *place, const char *name, size_t from, size_t length)
+{
+    uint8_t bytes[65536];
+    FILE *file = fopen(path_of(place, name), "r");
+    assert_non_null(file);
+    size_t got = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    if (length > got - from)
+        length = got - from;
+    assert_int_equal(write(out, bytes + from, length), (ssize_t)length);
+}
+
+static void test_quiet_pipe_is_asked_again(void **state)
+{
+    struct place *place = *state;
+    struct packet packets[CAPTURE_BATCH];
+    size_t count;
+    int ends[2];
+    char path[32];
+    write_file(place, "a", 10, 0, 1, 53);
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    const char *names[] = {path};
+    struct capture *capture = open_files(place, NULL, 1, names);
+    assert_int_equal(capture_next(capture, 1, packets, &count), RESULT_AGAIN);
+    pump(ends[1], place, "a", 0, 24 + 3 * (16 + 428) + 100);
+    assert_int_equal(take(capture, 3), 3);
+    assert_int_equal(capture_next(capture, 1, packets, &count), RESULT_AGAIN);
+    assert_int_equal(count, 0);
+    pump(ends[1], place, "a", 24 + 3 * (16 + 428) + 100, SIZE_MAX);
+    assert_int_equal(take(capture, 7), 7);
+    close(ends[1]);
+    assert_int_equal(capture_next(capture, 1000, packets, &count), RESULT_END);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+    close(ends[0]);
+}
+
+/* A quiet pipe holds the other up: what comes may be older. */
+static void test_pipes_are_merged(void **state)
+{
+    struct place *place = *state;
+    struct packet packets[CAPTURE_BATCH];
+    size_t sources[CAPTURE_SOURCES_MAX], count;
+    int ends[2][2];
+    char path[2][32];
+    write_file(place, "a", 20, 5, 10, 53);
+    write_file(place, "b", 20, 0, 10, 53);
+    for (unsigned n = 0; n < 2; n++) {
+        assert_int_equal(pipe(ends[n]), 0);
+        snprintf(path[n], sizeof(path[n]), "/dev/fd/%d", ends[n][0]);
+    }
+    const char *names[] = {path[0], path[1]};
+    struct capture *capture = open_files(place, NULL, 2, names);
+    pump(ends[0][1], place, "a", 0, SIZE_MAX);
+    assert_int_equal(capture_next(capture, 1, packets, &count), RESULT_AGAIN);
+    pump(ends[1][1], place, "b", 0, SIZE_MAX);
+    close(ends[0][1]);
+    close(ends[1][1]);
+    assert_int_equal(drain(capture, sources), 40);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+    close(ends[0][0]);
+    close(ends[1][0]);
+}
+
+static void zip(const struct place *place, const char *from, const char *to, const char *mode)
+{
+    uint8_t bytes[65536];
+    FILE *file = fopen(path_of(place, from), "r");
+    assert_non_null(file);
+    size_t length = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    gzFile out = gzopen(path_of(place, to), mode);
+    assert_non_null(out);
+    assert_int_equal(gzwrite(out, bytes, (unsigned)length), (int)length);
+    assert_int_equal(gzclose(out), Z_OK);
+}
+
+static void test_gzip_in_files_and_pipes(void **state)
+{
+    struct place *place = *state;
+    size_t sources[CAPTURE_SOURCES_MAX];
+    int ends[2];
+    char path[32];
+    write_file(place, "plain", 50, 0, 10, 53);
+    zip(place, "plain", "a.gz", "wb");
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    const char *names[] = {path_of(place, "a.gz"), path};
+    pump(ends[1], place, "a.gz", 0, SIZE_MAX);
+    close(ends[1]);
+    struct capture *capture = open_files(place, NULL, 2, names);
+    assert_int_equal(drain(capture, sources), 100);
+    assert_int_equal(sources[0], 50);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+    close(ends[0]);
+}
+
+static void test_gzip_of_several_members_and_cut_short(void **state)
+{
+    struct place *place = *state;
+    size_t sources[CAPTURE_SOURCES_MAX];
+    struct stat st;
+    char command[512];
+    write_file(place, "plain", 50, 0, 10, 53);
+    snprintf(command, sizeof(command), "cd %s && head -c 5000 plain | gzip >a.gz && tail -c +5001 plain | gzip >>a.gz && rm plain",
+             place->folder);
+    assert_int_equal(system(command), 0);
+    const char *names[] = {path_of(place, "a.gz")};
+    struct capture *capture = open_files(place, NULL, 1, names);
+    assert_int_equal(drain(capture, sources), 50);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+    assert_int_equal(stat(names[0], &st), 0);
+    assert_int_equal(truncate(names[0], st.st_size - 12), 0);
+    capture = open_files(place, NULL, 1, names);
+    assert_in_range(drain(capture, sources), 11, 50);
+    assert_int_equal(place->said_count, 1);
+    assert_non_null(strstr(place->said[0], "a.gz: packet "));
+    assert_non_null(strstr(place->said[0], "the compressed file ends early"));
+    capture_close(&capture);
+}
+
+/* Two interfaces of one file: each is a source with a name, packets, and what the file says it lost. */
+static void test_interfaces_of_a_file_are_sources(void **state)
+{
+    struct place *place = *state;
+    struct packet packets[CAPTURE_BATCH];
+    struct writer w = {0};
+    struct capture_source source;
+    size_t count;
+    w_section(&w);
+    w_interface(&w, LINK_RAW, 9, "eth1");
+    w_interface(&w, LINK_RAW, 9, NULL);
+    w_interface(&w, LINK_RAW, 9, "eth3");
+    w_packet(&w, 1, 1700000000000000000, "E", 1);
+    w_packet(&w, 0, 1700000000000000001, "E", 1);
+    w_packet(&w, 1, 1700000000000000009, "E", 1);
+    w_statistics(&w, 0, 42, 7);
+    w_statistics(&w, 2, 0, 1);
+    FILE *file = fopen(path_of(place, "two.pcapng"), "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(w.bytes, 1, w.length, file), w.length);
+    fclose(file);
+    const char *names[] = {path_of(place, "two.pcapng")};
+    char wanted[160];
+    struct capture *capture = open_files(place, NULL, 1, names);
+    assert_int_equal(capture_next(capture, 0, packets, &count), RESULT_OK);
+    assert_int_equal(count, 3);
+    assert_int_equal(packets[0].interface, 0);
+    assert_int_equal(packets[1].interface, 1);
+    assert_int_equal(packets[2].interface, 0);
+    assert_int_equal(capture_next(capture, 0, packets, &count), RESULT_END);
+    assert_int_equal(capture_source_count(capture), 3);
+    capture_source_get(capture, 0, &source);
+    snprintf(wanted, sizeof(wanted), "%s:1", names[0]);
+    assert_string_equal(source.name, wanted);
+    assert_int_equal(source.kernel_dropped + source.interface_dropped, 0);
+    capture_source_get(capture, 1, &source);
+    snprintf(wanted, sizeof(wanted), "%s:eth1", names[0]);
+    assert_string_equal(source.name, wanted);
+    assert_int_equal(source.interface_dropped, 42);
+    assert_int_equal(source.kernel_dropped, 7);
+    assert_int_equal(source.dropped_from_ns, 1700000000000000000);
+    assert_int_equal(source.dropped_to_ns, 1700000000000000009);
+    capture_source_get(capture, 2, &source); /* not a packet of it came through */
+    snprintf(wanted, sizeof(wanted), "%s:eth3", names[0]);
+    assert_string_equal(source.name, wanted);
+    assert_int_equal(source.kernel_dropped, 1);
+    capture_close(&capture);
+}
+
+static void test_more_files_than_sources(void **state)
+{
+    struct place *place = *state;
+    size_t sources[CAPTURE_SOURCES_MAX];
+    struct capture_source source;
+    for (unsigned n = 0; n < CAPTURE_SOURCES_MAX + 6; n++) {
+        char name[16];
+        snprintf(name, sizeof(name), "f%03u", n);
+        write_file(place, name, 2, n * 100, 1, 53);
+    }
+    const char *names[] = {place->folder};
+    struct capture *capture = open_files(place, NULL, 1, names);
+    assert_int_equal(drain(capture, sources), 2 * (CAPTURE_SOURCES_MAX + 6));
+    assert_int_equal(capture_source_count(capture), CAPTURE_SOURCES_MAX);
+    assert_int_equal(sources[CAPTURE_SOURCES_MAX - 2], 2);
+    assert_int_equal(sources[CAPTURE_SOURCES_MAX - 1], 14);
+    capture_source_get(capture, CAPTURE_SOURCES_MAX - 1, &source);
+    assert_string_equal(source.name, "further files");
+    capture_close(&capture);
+}
+
+static void test_filter_that_makes_no_sense_on_a_link_type(void **state)
+{
+    struct place *place = *state;
+    size_t sources[CAPTURE_SOURCES_MAX];
+    write_file(place, "a", 100, 0, 10, 53);
+    const char *names[] = {path_of(place, "a")};
+    struct capture *capture = open_files(place, "ether host 02:00:00:00:00:01", 1, names);
+    assert_int_equal(drain(capture, sources), 0);
+    assert_int_equal(place->said_count, 1);
+    assert_non_null(strstr(place->said[0], "makes no sense on packets of link type RAW"));
+    capture_close(&capture);
+    struct capture_options options = {.names = names, .name_count = 1, .filter = "wlan type mgt"};
+    struct error err;
+    assert_int_equal(capture_open_files(&options, &capture, &err), RESULT_REJECT);
+}
+
 static void test_filter_expression(void **state)
 {
     struct place *place = *state;
@@ -248,6 +544,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(overlapping_files_are_merged), TEST(files_of_the_same_time), TEST(folder_with_a_broken_file), TEST(no_capture_file_at_all),
         TEST(missing_file_is_an_error_at_once), TEST(filter_expression), TEST(following_a_folder),
+        TEST(following_files_that_are_empty_at_first), TEST(following_a_ring_of_files), TEST(following_two_names),
+        TEST(quiet_pipe_is_asked_again), TEST(pipes_are_merged), TEST(gzip_in_files_and_pipes),
+        TEST(gzip_of_several_members_and_cut_short), TEST(interfaces_of_a_file_are_sources), TEST(more_files_than_sources),
+        TEST(filter_that_makes_no_sense_on_a_link_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
