@@ -13,16 +13,18 @@
 /* The decode outcomes but the first, and what is lost before decode. */
 enum { DROPPED_KERNEL = DECODE_OUTCOME_COUNT - 1, DROPPED_INTERFACE, DROPPED_COUNT };
 
+/* One source, as two threads have it. */
 static void add_source(struct source_counts *sum, const struct source_counts *part)
 {
-    sum->source.name = part->source.name;
-    if (sum->source.link_type[0] == '\0')
-        memcpy(sum->source.link_type, part->source.link_type, sizeof(sum->source.link_type));
-    sum->source.kernel_dropped += part->source.kernel_dropped;
+    uint64_t interface_dropped = sum->source.interface_dropped;
+    uint64_t kernel_dropped = sum->source.kernel_dropped + part->source.kernel_dropped;
+    bool broken = sum->source.broken || part->source.broken;
+    sum->source = part->source;
+    sum->source.kernel_dropped = kernel_dropped;
     /* What the interface itself dropped is one number, which every thread's capture is told. */
-    if (part->source.interface_dropped > sum->source.interface_dropped)
-        sum->source.interface_dropped = part->source.interface_dropped;
-    sum->source.broken |= part->source.broken;
+    if (interface_dropped > sum->source.interface_dropped)
+        sum->source.interface_dropped = interface_dropped;
+    sum->source.broken = broken;
     sum->received += part->received;
     for (unsigned i = 0; i < DECODE_OUTCOME_COUNT; i++) {
         sum->outcomes[i] += part->outcomes[i];
@@ -161,18 +163,19 @@ void status_ship(struct shipper *shipper, const struct totals *totals, bool last
     shipper_status(shipper, &message);
 }
 
-static void loss_ship(struct shipper *shipper, Pavo__Loss__Kind kind, const char *interface, const char *reason,
-                      uint64_t count, uint64_t from_ns)
+static void loss_ship(struct shipper *shipper, Pavo__Loss__Kind kind, const struct capture_source *source,
+                      const char *reason, uint64_t count, uint64_t from_ns)
 {
     if (count == 0)
         return;
+    bool in_file = source->dropped_to_ns != 0;
     Pavo__Loss loss;
     pavo__loss__init(&loss);
     loss.kind = kind;
-    loss.from_ns = from_ns;
-    loss.to_ns = (uint64_t)clock_wall_ns();
+    loss.from_ns = in_file ? (uint64_t)source->dropped_from_ns : from_ns;
+    loss.to_ns = in_file ? (uint64_t)source->dropped_to_ns : (uint64_t)clock_wall_ns();
     loss.count = count;
-    loss.interface = (char *)interface;
+    loss.interface = (char *)source->name;
     loss.reason = (char *)reason;
     shipper_loss(shipper, &loss);
 }
@@ -194,10 +197,11 @@ void losses_ship(struct shipper *shipper, const struct totals *before, const str
 {
     uint64_t from_ns = before->sum.taken_ns != 0 ? (uint64_t)before->sum.taken_ns : now->started_ns;
     for (size_t i = 0; i < now->sum.source_count; i++) {
-        const char *name = now->sum.sources[i].source.name;
-        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_KERNEL, name, kernel_reason, lost_in_kernel(before, now, i), from_ns);
-        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_INTERFACE, name, interface_reason, lost_in_interface(before, now, i),
+        const struct capture_source *source = &now->sum.sources[i].source;
+        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_KERNEL, source, kernel_reason, lost_in_kernel(before, now, i),
                   from_ns);
+        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_INTERFACE, source, interface_reason,
+                  lost_in_interface(before, now, i), from_ns);
     }
 }
 
@@ -227,41 +231,108 @@ void losses_log(const struct totals *before, const struct totals *now)
 static void sources_sum(const struct worker_snapshot *snapshot, struct source_counts *ret_sum)
 {
     memset(ret_sum, 0, sizeof(*ret_sum));
-    for (size_t i = 0; i < snapshot->source_count; i++)
+    uint64_t interface_dropped = 0;
+    for (size_t i = 0; i < snapshot->source_count; i++) {
         add_source(ret_sum, &snapshot->sources[i]);
+        interface_dropped += snapshot->sources[i].source.interface_dropped;
+    }
+    ret_sum->source.interface_dropped = interface_dropped; /* of several interfaces: these add up */
+}
+
+static void dropped_print_json(FILE *out, const struct source_counts *s)
+{
+    const char *comma = "";
+    fputs("\"dropped\":{", out);
+    for (unsigned number = 0; number < DROPPED_COUNT; number++) {
+        if (dropped_value(s, number) == 0)
+            continue;
+        fprintf(out, "%s\"%s\":%" PRIu64, comma, dropped_name(number), dropped_value(s, number));
+        comma = ",";
+    }
+    fputs("}", out);
+}
+
+static void packets_print_json(FILE *out, const struct source_counts *s)
+{
+    fprintf(out, "\"packets_offered\":%" PRIu64 ",\"packets_metered\":%" PRIu64 ",\"bytes_metered\":%" PRIu64 ",",
+            source_offered(s), s->outcomes[DECODE_METERED], s->bytes[DECODE_METERED]);
+    dropped_print_json(out, s);
+}
+
+/* Names are of files: anything may be in them. */
+static void string_print_json(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            fprintf(out, "\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            fprintf(out, "\\u%04x", (unsigned)*text);
+        else
+            fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void interfaces_print_json(FILE *out, const struct worker_snapshot *sum)
+{
+    fputs("\"interfaces\":[", out);
+    for (size_t i = 0; i < sum->source_count; i++) {
+        fprintf(out, "%s{\"name\":", i == 0 ? "" : ",");
+        string_print_json(out, sum->sources[i].source.name);
+        fprintf(out, ",\"link_type\":\"%s\",", sum->sources[i].source.link_type);
+        packets_print_json(out, &sum->sources[i]);
+        fputs("}", out);
+    }
+    fputs("]", out);
+}
+
+static void totals_print_json(FILE *out, const struct totals *totals, const struct source_counts *sum)
+{
+    const struct meter_counts *meter = &totals->sum.meter;
+    fputs("{", out);
+    packets_print_json(out, sum);
+    fputs(",", out);
+    interfaces_print_json(out, &totals->sum);
+    fprintf(out,
+            ",\"flows\":%" PRIu64 ",\"records\":%" PRIu64 ",\"flows_evicted\":%" PRIu64 ",\"clock_steps\":%" PRIu64
+            ",\"cpu_seconds\":%.3f,\"wall_seconds\":%.3f,\"peak_rss_bytes\":%" PRIu64 "}\n",
+            meter->flows_made, meter->records_made, meter->flows_evicted, meter->clock_steps,
+            (double)totals->cpu_ns / 1e9, (double)totals->wall_ns / 1e9, totals->rss_peak_bytes);
+}
+
+static void interface_print(FILE *out, const struct source_counts *s)
+{
+    fprintf(out, "%s (%s)\n  packets        %12" PRIu64 "  offered, %" PRIu64 " metered, %" PRIu64 " bytes\n",
+            s->source.name, s->source.link_type[0] != '\0' ? s->source.link_type : "nothing read", source_offered(s),
+            s->outcomes[DECODE_METERED], s->bytes[DECODE_METERED]);
+    for (unsigned number = 0; number < DROPPED_COUNT; number++) {
+        if (dropped_value(s, number) > 0)
+            fprintf(out, "  dropped        %12" PRIu64 "  %s\n", dropped_value(s, number), dropped_name(number));
+    }
 }
 
 void totals_print(FILE *out, const struct totals *totals, bool json)
 {
     struct source_counts sum;
     sources_sum(&totals->sum, &sum);
-    const struct meter_counts *meter = &totals->sum.meter;
-    double seconds = (double)totals->cpu_ns / 1e9, wall = (double)totals->wall_ns / 1e9;
     if (json) {
-        fprintf(out, "{\"packets_offered\":%" PRIu64 ",\"packets_metered\":%" PRIu64 ",\"bytes_metered\":%" PRIu64 ",\"dropped\":{",
-                source_offered(&sum), sum.outcomes[DECODE_METERED], sum.bytes[DECODE_METERED]);
-        const char *comma = "";
-        for (unsigned number = 0; number < DROPPED_COUNT; number++) {
-            if (dropped_value(&sum, number) == 0)
-                continue;
-            fprintf(out, "%s\"%s\":%" PRIu64, comma, dropped_name(number), dropped_value(&sum, number));
-            comma = ",";
-        }
-        fprintf(out,
-                "},\"flows\":%" PRIu64 ",\"records\":%" PRIu64 ",\"flows_evicted\":%" PRIu64
-                ",\"clock_steps\":%" PRIu64 ",\"cpu_seconds\":%.3f,\"wall_seconds\":%.3f,\"peak_rss_bytes\":%" PRIu64 "}\n",
-                meter->flows_made, meter->records_made, meter->flows_evicted, meter->clock_steps, seconds, wall,
-                totals->rss_peak_bytes);
+        totals_print_json(out, totals, &sum);
         return;
     }
+    const struct meter_counts *meter = &totals->sum.meter;
+    for (size_t i = 0; totals->sum.source_count > 1 && i < totals->sum.source_count; i++)
+        interface_print(out, &totals->sum.sources[i]);
     fprintf(out, "packets offered  %12" PRIu64 "\n", source_offered(&sum));
-    fprintf(out, "packets metered  %12" PRIu64 "  %" PRIu64 " bytes\n", sum.outcomes[DECODE_METERED], sum.bytes[DECODE_METERED]);
+    fprintf(out, "packets metered  %12" PRIu64 "  %" PRIu64 " bytes\n", sum.outcomes[DECODE_METERED],
+            sum.bytes[DECODE_METERED]);
     for (unsigned number = 0; number < DROPPED_COUNT; number++) {
         if (dropped_value(&sum, number) > 0)
             fprintf(out, "packets dropped  %12" PRIu64 "  %s\n", dropped_value(&sum, number), dropped_name(number));
     }
     fprintf(out, "flows            %12" PRIu64 "  %" PRIu64 " records, %" PRIu64 " ended early for want of room\n",
             meter->flows_made, meter->records_made, meter->flows_evicted);
-    fprintf(out, "time             %12.3f  CPU seconds, %.3f by the clock\n", seconds, wall);
+    fprintf(out, "time             %12.3f  CPU seconds, %.3f by the clock\n", (double)totals->cpu_ns / 1e9,
+            (double)totals->wall_ns / 1e9);
     fprintf(out, "memory           %12" PRIu64 "  bytes at its peak\n", totals->rss_peak_bytes);
 }
