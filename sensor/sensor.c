@@ -132,6 +132,7 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
     struct worker_options options = {
         .capture = capture,
         .live = c->interfaces.count > 0,
+        .follow = c->follow,
         .decode = {.outer = c->outer},
         .meter = meter_options_default(),
         .batcher = {

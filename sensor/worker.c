@@ -20,6 +20,12 @@ enum { WAIT_MS = 100 };
 #define LAST_BLOCK_NS (250 * NS_PER_MS)
 #define LAST_MAX_NS (5 * NS_PER_S)
 
+/* Files that grow are read some time after their packets came: as long as who writes them keeps packets back. That is learned
+ * from what comes after a wait, and a silence is only believed after it; of files this old it is not believed at all. */
+#define FOLLOW_MARGIN_NS NS_PER_S
+#define FOLLOW_RECENT_NS (60 * NS_PER_S)
+#define FOLLOW_DELAY_MAX_NS (600 * NS_PER_S)
+
 struct worker {
     struct worker_options options;
     struct meter *meter;
@@ -27,6 +33,8 @@ struct worker {
     pthread_t thread;
     atomic_bool stop, finished;
     int64_t reached_ns;            /* the meter's time before the packets now in hand */
+    int64_t delay_ns;              /* follow: packets are read so late; negative: not known */
+    bool waited;                   /* follow: nothing came before what comes now */
     struct worker_snapshot counts; /* the thread's own */
     pthread_mutex_t lock;          /* of what follows */
     struct worker_snapshot published;
@@ -88,6 +96,31 @@ static void publish(struct worker *w)
     w->counts.lag_ns = 0;
 }
 
+/* With nothing to read, time goes on by the wall clock. */
+static void pass_time(struct worker *w, int64_t now_ns)
+{
+    meter_advance(w->meter, now_ns);
+    w->reached_ns = now_ns;
+}
+
+static void follow_time(struct worker *w, const struct packet *packets, size_t count)
+{
+    int64_t wall = clock_wall_ns();
+    if (count > 0) {
+        int64_t delay = wall - packets[0].time_ns;
+        if (w->waited && delay > w->delay_ns)
+            w->delay_ns = delay;
+        w->waited = false;
+        return;
+    }
+    if (w->delay_ns < 0 && w->reached_ns != 0 && wall - w->reached_ns < FOLLOW_RECENT_NS)
+        w->delay_ns = wall - w->reached_ns;
+    w->waited = true;
+    int64_t now = wall - w->delay_ns - FOLLOW_MARGIN_NS;
+    if (w->delay_ns >= 0 && w->delay_ns <= FOLLOW_DELAY_MAX_NS && now > w->reached_ns)
+        pass_time(w, now);
+}
+
 /* Files end where they are when it is time to stop. A live capture ends with the last packet from before. */
 struct ending {
     int64_t wall_ns, monotonic_ns; /* when it began; 0: not yet */
@@ -135,13 +168,13 @@ static void *run(void *argument)
         handle_packets(w, packets, count);
         if (w->options.live) {
             int64_t wall = clock_wall_ns();
-            if (result == RESULT_AGAIN) {
-                meter_advance(w->meter, wall - IDLE_MARGIN_NS);
-                w->reached_ns = wall - IDLE_MARGIN_NS;
-            }
+            if (result == RESULT_AGAIN)
+                pass_time(w, wall - IDLE_MARGIN_NS);
             if (count > 0 && wall - w->reached_ns > w->counts.lag_ns)
                 w->counts.lag_ns = wall - w->reached_ns;
         }
+        if (w->options.follow)
+            follow_time(w, packets, count);
         int64_t now = clock_monotonic_ns();
         batcher_tick(w->batcher, now);
         if (batcher_waiting(w->batcher) == 0)
@@ -176,6 +209,7 @@ enum result worker_start(const struct worker_options *options, struct worker **r
         return error_set(err, RESULT_FATAL, "out of memory");
     }
     w->options = *options;
+    w->delay_ns = -1;
     pthread_mutex_init(&w->lock, NULL);
     enum result result = batcher_new(&options->batcher, &w->batcher, err);
     if (result == RESULT_OK) {

@@ -20,6 +20,7 @@ struct worker;
 struct worker_options {
     struct capture *capture; /* taken */
     bool live;               /* time-outs go on by the wall clock when no packets come */
+    bool follow;             /* so they do, as far behind as what is read: worker.c has the rule */
     struct decode_options decode;
     struct meter_options meter;      /* its sink is set by the worker */
     struct batcher_options batcher;

@@ -76,7 +76,7 @@ static void forget(void *context, struct flow_batch **batch)
     (void)batch;
 }
 
-static struct worker *begin(struct scripted *s, int64_t age_ns)
+static struct worker *begin_as(struct scripted *s, int64_t age_ns, bool live, int64_t unanswered_ns)
 {
     static const struct capture_ops ops = {scripted_next, scripted_count, scripted_get, scripted_close};
     struct frame f = {0};
@@ -92,13 +92,20 @@ static struct worker *begin(struct scripted *s, int64_t age_ns)
         s->old[i] = packet;
     struct worker_options options = {
         .capture = &s->capture,
-        .live = true,
+        .live = live,
+        .follow = !live,
         .meter = meter_options_default(),
         .batcher = {.rows = BATCH_ROWS_DEFAULT, .age_ns = NS_PER_S, .submit = forget},
     };
+    options.meter.unanswered_ns = unanswered_ns;
     struct worker *worker;
     assert_int_equal(worker_start(&options, &worker, NULL), RESULT_OK);
     return worker;
+}
+
+static struct worker *begin(struct scripted *s, int64_t age_ns)
+{
+    return begin_as(s, age_ns, true, 30 * NS_PER_S);
 }
 
 static void wait_for(atomic_uint *counter, unsigned more)
@@ -168,6 +175,37 @@ static void test_lag_is_kept_until_it_is_told(void **state)
     worker_destroy(&worker);
 }
 
+/* Files that are followed: when no more comes, flows end all the same, if what came last was of today. */
+static void test_followed_files_that_go_quiet(void **state)
+{
+    (void)state;
+    static struct scripted s;
+    struct worker *worker = begin_as(&s, 2 * NS_PER_S, false, NS_PER_MS);
+    atomic_store(&s.open, true);
+    while (snapshot(worker)->meter.records_made == 0)
+        usleep(1000);
+    assert_int_equal(snapshot(worker)->meter.flows_active, 0);
+    assert_int_equal(snapshot(worker)->meter.packets, OLD_PACKETS);
+    worker_stop(worker);
+    finish(worker);
+    worker_destroy(&worker);
+}
+
+/* Old captures have their own time. */
+static void test_old_files_that_are_followed_wait(void **state)
+{
+    (void)state;
+    static struct scripted s;
+    struct worker *worker = begin_as(&s, 3600 * NS_PER_S, false, NS_PER_MS);
+    atomic_store(&s.open, true);
+    wait_for(&s.counted, 6);
+    assert_int_equal(snapshot(worker)->meter.packets, OLD_PACKETS);
+    assert_int_equal(snapshot(worker)->meter.flows_active, 1);
+    worker_stop(worker);
+    assert_int_equal(finish(worker)->meter.records_made, 1);
+    worker_destroy(&worker);
+}
+
 /* What the kernel dropped before a snapshot's time is in its counts. */
 static void test_snapshot_is_no_younger_than_its_counts(void **state)
 {
@@ -188,6 +226,8 @@ int main(void)
         cmocka_unit_test(test_stop_meters_what_came_before),
         cmocka_unit_test(test_stop_without_traffic),
         cmocka_unit_test(test_lag_is_kept_until_it_is_told),
+        cmocka_unit_test(test_followed_files_that_go_quiet),
+        cmocka_unit_test(test_old_files_that_are_followed_wait),
         cmocka_unit_test(test_snapshot_is_no_younger_than_its_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
