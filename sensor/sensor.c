@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ struct sensor {
     struct totals told;   /* when the log last told of losses */
     struct log_gate loss_gate, lag_gate;
     bool stopping; /* a signal came */
+    atomic_bool output_failed; /* standard output takes no more */
 };
 
 /* ---------------------------------------------------------------- where batches go */
@@ -52,16 +54,25 @@ static void submit_to_shipper(void *context, struct flow_batch **batch)
     pthread_mutex_unlock(&s->submitting);
 }
 
+/* A disk that is full must not look like a quiet network. */
+static void note_output(struct sensor *s)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && !atomic_exchange(&s->output_failed, true))
+        log_error("standard output: %s", strerror(errno));
+}
+
 static void print_batch(void *context, struct flow_batch **batch)
 {
     struct sensor *s = context;
     struct flow flow;
+    if (s->output_failed)
+        return;
     flockfile(stdout);
     for (uint32_t row = 0; row < (*batch)->rows; row++) {
         flow_batch_get(*batch, row, &flow);
         print_flow(stdout, &flow, &s->observer, s->config->json);
     }
-    fflush(stdout);
+    note_output(s);
     funlockfile(stdout);
 }
 
@@ -273,7 +284,7 @@ static bool stop_asked(const sigset_t *signals, int64_t ns)
 static void watch(struct sensor *s, const sigset_t *signals)
 {
     s->status_at = clock_monotonic_ns();
-    while (!all_finished(s)) {
+    while (!all_finished(s) && !s->output_failed) {
         if (stop_asked(signals, s->config->interfaces.count > 0 ? 200 * NS_PER_MS : 20 * NS_PER_MS)) {
             s->stopping = true;
             break;
@@ -342,6 +353,9 @@ static int finish(struct sensor *s, const sigset_t *signals)
     log_trouble(s, &totals, true);
     if (s->config->dry_run)
         totals_print(stdout, &totals, s->config->json);
+    note_output(s);
+    if (s->output_failed)
+        code = SENSOR_EXIT_FAILED;
     for (size_t i = 0; i < totals.sum.source_count; i++) {
         if (totals.sum.sources[i].source.broken && code == SENSOR_EXIT_OK)
             code = SENSOR_EXIT_FAILED;
