@@ -15,11 +15,14 @@ struct packet_name {
     uint8_t protocol;
 };
 
+/* What a first fragment tells of the later ones: all that the meter finds, or makes, a flow by. */
 struct known {
     struct packet_name name;
     uint16_t src_port, dst_port;
     uint32_t discriminator;
+    uint16_t icmp_type_code, icmp_sequence;
     uint8_t kind;
+    bool answers;
     bool used;
     int64_t time_ns;
 };
@@ -84,12 +87,15 @@ static struct known *find_known(struct fragments *f, const struct packet_name *n
     return NULL;
 }
 
-static void give_ports(const struct known *k, struct decoded *later)
+static void tell(const struct known *k, struct decoded *later)
 {
     later->src_port = k->src_port;
     later->dst_port = k->dst_port;
     later->discriminator = k->discriminator;
+    later->icmp_type_code = k->icmp_type_code;
+    later->icmp_sequence = k->icmp_sequence;
     later->kind = k->kind;
+    later->answers = k->answers;
 }
 
 void fragments_learn(struct fragments *f, const struct decoded *first)
@@ -110,7 +116,10 @@ void fragments_learn(struct fragments *f, const struct decoded *first)
         .src_port = first->src_port,
         .dst_port = first->dst_port,
         .discriminator = first->discriminator,
+        .icmp_type_code = first->icmp_type_code,
+        .icmp_sequence = first->icmp_sequence,
         .kind = first->kind,
+        .answers = first->answers,
         .used = true,
         .time_ns = first->time_ns,
     };
@@ -121,7 +130,7 @@ bool fragments_resolve(struct fragments *f, struct decoded *later)
     struct packet_name name = name_of(later);
     const struct known *k = find_known(f, &name, later->time_ns);
     if (k != NULL) {
-        give_ports(k, later);
+        tell(k, later);
         return true;
     }
     if (f->span == FRAGMENTS_WAITING_MAX)
@@ -166,7 +175,7 @@ bool fragments_release(struct fragments *f, const struct decoded *first, struct 
         unlink_slot(f, slot);
         const struct known *k = find_known(f, &name, first->time_ns);
         if (k != NULL)
-            give_ports(k, ret_later);
+            tell(k, ret_later);
         return true;
     }
     return false;

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fragments find the flow of their first fragment. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <netinet/in.h>
+
+#include "sensor/meter/fragments.h"
+#include "tests/unit/sensor/records.h"
+
+enum { HOST_A = 0x0a000001, HOST_B = 0xc0000201, MORE = 0x2000 };
+
+struct bench {
+    struct records records;
+    struct meter *meter;
+    int64_t now;
+};
+
+static int setup(void **state)
+{
+    static struct bench bench;
+    bench = (struct bench){.now = START};
+    bench.meter = records_meter(&bench.records, NULL);
+    *state = &bench;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+    meter_destroy(&b->meter);
+    records_free(&b->records);
+    return 0;
+}
+
+/* A ping of 32 bytes above ICMP's header in two fragments: part 0 has the header. */
+static void ping_fragment(struct bench *b, bool reply, unsigned part)
+{
+    struct frame f = {0};
+    put_ipv4(&f, reply ? HOST_B : HOST_A, reply ? HOST_A : HOST_B, IPPROTO_ICMP, reply ? 2 : 1, part == 0 ? MORE : 3);
+    if (part == 0)
+        put_icmp(&f, reply ? 0 : 8, 0, 7, 33, 16);
+    else
+        put_bytes(&f, "0123456789abcdef", 16);
+    meter_frame(b->meter, &f, b->now);
+}
+
+static void test_fragmented_ping_is_one_flow(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned last_first = 0; last_first < 2; last_first++) {
+        b->records.count = 0;
+        for (unsigned reply = 0; reply < 2; reply++) {
+            ping_fragment(b, reply, last_first);
+            ping_fragment(b, reply, !last_first);
+        }
+        meter_flush(b->meter);
+        assert_int_equal(b->records.count, 1);
+        const struct flow *flow = b->records.flows;
+        assert_int_equal(flow->src_lo & UINT32_MAX, HOST_A);
+        assert_int_equal(flow->src_packets, 2);
+        assert_int_equal(flow->dst_packets, 2);
+        assert_int_equal(flow->src_port, 7);
+    }
+}
+
+/* What a later fragment begins, when its flow has gone, is what the first one would have begun. */
+static void test_later_fragment_of_a_reply_begins_no_phantom(void **state)
+{
+    struct bench *b = *state;
+    struct meter_options options = meter_options_default();
+    meter_destroy(&b->meter);
+    options.unanswered_ns = SECOND;
+    b->meter = records_meter(&b->records, &options);
+    ping_fragment(b, true, 0);
+    b->now += 2 * SECOND;
+    ping_fragment(b, true, 1);
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct flow *flow = &b->records.flows[i];
+        assert_int_equal(flow->src_lo & UINT32_MAX, HOST_A);
+        assert_int_equal(flow->dst_packets, 1);
+        assert_int_equal(flow->state, FLOW_STATE_OTH);
+        assert_int_equal(flow->icmp_type_code, 0);
+        assert_true(flow->evidence & FLOW_HAS_ICMP_SEQUENCE);
+        assert_int_equal(flow->icmp_sequence, 33);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(fragmented_ping_is_one_flow),
+        TEST(later_fragment_of_a_reply_begins_no_phantom),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
