@@ -8,7 +8,7 @@
 
 enum { WAYS = 4, SETS = FRAGMENTS_KNOWN_MAX / WAYS, CHAINS = 256, NO_SLOT = UINT16_MAX };
 
-/* RFC 791, RFC 8200: these name a packet. */
+/* These name a packet: RFC 791; of IPv6 the protocol is none of them (RFC 8200 section 4.5), and 0 here. */
 struct packet_name {
     struct address src, dst;
     uint32_t id;
@@ -21,7 +21,7 @@ struct known {
     uint16_t src_port, dst_port;
     uint32_t discriminator;
     uint16_t icmp_type_code, icmp_sequence;
-    uint8_t kind;
+    uint8_t kind, protocol;
     bool answers;
     bool used;
     int64_t time_ns;
@@ -61,7 +61,8 @@ void fragments_destroy(struct fragments **fragments)
 
 static struct packet_name name_of(const struct decoded *d)
 {
-    return (struct packet_name){.src = d->src, .dst = d->dst, .id = d->fragment_id, .protocol = d->protocol};
+    return (struct packet_name){
+        .src = d->src, .dst = d->dst, .id = d->fragment_id, .protocol = d->has_ip_id ? d->protocol : 0};
 }
 
 static bool name_equal(const struct packet_name *a, const struct packet_name *b)
@@ -95,6 +96,7 @@ static void tell(const struct known *k, struct decoded *later)
     later->icmp_type_code = k->icmp_type_code;
     later->icmp_sequence = k->icmp_sequence;
     later->kind = k->kind;
+    later->protocol = k->protocol;
     later->answers = k->answers;
 }
 
@@ -119,6 +121,7 @@ void fragments_learn(struct fragments *f, const struct decoded *first)
         .icmp_type_code = first->icmp_type_code,
         .icmp_sequence = first->icmp_sequence,
         .kind = first->kind,
+        .protocol = first->protocol,
         .answers = first->answers,
         .used = true,
         .time_ns = first->time_ns,

@@ -91,6 +91,36 @@ static void test_later_fragment_of_a_reply_begins_no_phantom(void **state)
     }
 }
 
+/* RFC 8200 section 4.5: the next header of a later fragment says nothing. Here destination options were divided: the first
+ * one's next header is that of the options, the later one's stands before them. */
+static void test_ipv6_fragments_are_named_without_protocol(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned last_first = 0; last_first < 2; last_first++) {
+        b->records.count = 0;
+        for (unsigned i = 0; i < 2; i++) {
+            struct frame f = {0};
+            unsigned part = i ^ last_first;
+            put_ipv6(&f, 1, 2, IPPROTO_FRAGMENT);
+            put_u16(&f, IPPROTO_DSTOPTS << 8);
+            put_u16(&f, part == 0 ? 1 : 32);
+            put_u32(&f, 99);
+            if (part == 0) {
+                put_bytes(&f, "\x11\0\1\4\0\0\0\0", 8); /* then UDP */
+                put_bytes(&f, "\x13\x88\0\x35\0\x40\0\0" "0123456789abcdef", 24);
+            } else {
+                put_bytes(&f, "later", 5);
+            }
+            meter_frame(b->meter, &f, b->now);
+        }
+        meter_flush(b->meter);
+        assert_int_equal(b->records.count, 1);
+        assert_int_equal(b->records.flows[0].protocol, IPPROTO_UDP);
+        assert_int_equal(b->records.flows[0].src_packets, 2);
+        assert_int_equal(b->records.flows[0].dst_port, 53);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -98,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(fragmented_ping_is_one_flow),
         TEST(later_fragment_of_a_reply_begins_no_phantom),
+        TEST(ipv6_fragments_are_named_without_protocol),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
