@@ -29,15 +29,17 @@ struct known {
 
 struct waiting {
     struct decoded packet;
-    bool used;
-    uint16_t next; /* in its chain */
+    uint16_t next;         /* in its chain, or among the free ones */
+    uint16_t older, newer; /* in the order of coming */
 };
 
 struct fragments {
     uint64_t seed;
     struct known known[SETS][WAYS];
-    struct waiting waiting[FRAGMENTS_WAITING_MAX]; /* a ring: [first, first + span) in the order of coming */
-    uint32_t first, span, count;
+    struct waiting waiting[FRAGMENTS_WAITING_MAX];
+    uint32_t count;
+    uint16_t touched; /* slots ever taken: those behind have not been written to */
+    uint16_t free, oldest, newest;
     uint16_t chains[CHAINS];
 };
 
@@ -47,6 +49,7 @@ enum result fragments_new(uint64_t seed, struct fragments **ret_fragments)
     if (f == NULL)
         return RESULT_FATAL;
     f->seed = seed;
+    f->free = f->oldest = f->newest = NO_SLOT;
     for (unsigned i = 0; i < CHAINS; i++)
         f->chains[i] = NO_SLOT;
     *ret_fragments = f;
@@ -128,6 +131,28 @@ void fragments_learn(struct fragments *f, const struct decoded *first)
     };
 }
 
+/* There is one: the caller has looked at the count. */
+static uint16_t slot_take(struct fragments *f)
+{
+    if (f->free == NO_SLOT)
+        return f->touched++;
+    uint16_t slot = f->free;
+    f->free = f->waiting[slot].next;
+    return slot;
+}
+
+static void wait_here(struct fragments *f, uint16_t slot, const struct decoded *later, uint16_t *chain)
+{
+    struct waiting *w = &f->waiting[slot];
+    *w = (struct waiting){.packet = *later, .next = *chain, .older = f->newest, .newer = NO_SLOT};
+    /* What it pointed to is gone when it is looked at again. */
+    w->packet.content = w->packet.macs = w->packet.tcp_options = NULL;
+    w->packet.content_captured = w->packet.content_length = w->packet.tcp_options_length = 0;
+    *(f->newest != NO_SLOT ? &f->waiting[f->newest].newer : &f->oldest) = slot;
+    f->newest = *chain = slot;
+    f->count++;
+}
+
 bool fragments_resolve(struct fragments *f, struct decoded *later)
 {
     struct packet_name name = name_of(later);
@@ -136,33 +161,25 @@ bool fragments_resolve(struct fragments *f, struct decoded *later)
         tell(k, later);
         return true;
     }
-    if (f->span == FRAGMENTS_WAITING_MAX)
+    if (f->count == FRAGMENTS_WAITING_MAX)
         return true;
-    uint16_t slot = (uint16_t)((f->first + f->span++) % FRAGMENTS_WAITING_MAX);
-    uint16_t *chain = &f->chains[name_hash(f, &name) % CHAINS];
-    struct waiting *w = &f->waiting[slot];
-    *w = (struct waiting){.packet = *later, .used = true, .next = *chain};
-    /* What it pointed to is gone when it is looked at again. */
-    w->packet.content = w->packet.macs = w->packet.tcp_options = NULL;
-    w->packet.content_captured = w->packet.content_length = w->packet.tcp_options_length = 0;
-    *chain = slot;
-    f->count++;
+    wait_here(f, slot_take(f), later, &f->chains[name_hash(f, &name) % CHAINS]);
     return false;
 }
 
 static void unlink_slot(struct fragments *f, uint16_t slot)
 {
-    struct packet_name name = name_of(&f->waiting[slot].packet);
+    struct waiting *w = &f->waiting[slot];
+    struct packet_name name = name_of(&w->packet);
     uint16_t *link = &f->chains[name_hash(f, &name) % CHAINS];
     while (*link != slot)
         link = &f->waiting[*link].next;
-    *link = f->waiting[slot].next;
-    f->waiting[slot].used = false;
+    *link = w->next;
+    *(w->older != NO_SLOT ? &f->waiting[w->older].newer : &f->oldest) = w->newer;
+    *(w->newer != NO_SLOT ? &f->waiting[w->newer].older : &f->newest) = w->older;
+    w->next = f->free;
+    f->free = slot;
     f->count--;
-    while (f->span > 0 && !f->waiting[f->first].used) {
-        f->first = (f->first + 1) % FRAGMENTS_WAITING_MAX;
-        f->span--;
-    }
 }
 
 bool fragments_release(struct fragments *f, const struct decoded *first, struct decoded *ret_later)
@@ -188,11 +205,11 @@ bool fragments_expire(struct fragments *f, int64_t now, struct decoded *ret_late
 {
     if (f->count == 0)
         return false;
-    const struct decoded *oldest = &f->waiting[f->first].packet;
+    const struct decoded *oldest = &f->waiting[f->oldest].packet;
     if (now != INT64_MAX && now - oldest->time_ns < FRAGMENTS_WAIT_NS)
         return false;
     *ret_later = *oldest;
-    unlink_slot(f, (uint16_t)f->first);
+    unlink_slot(f, f->oldest);
     return true;
 }
 

@@ -121,6 +121,61 @@ static void test_ipv6_fragments_are_named_without_protocol(void **state)
     }
 }
 
+static void udp_fragment(struct bench *b, unsigned id, unsigned part)
+{
+    struct frame f = {0};
+    put_ipv4(&f, HOST_A, HOST_B, IPPROTO_UDP, id, part == 0 ? MORE : 2);
+    put_bytes(&f, part == 0 ? "\x13\x88\0\x35\0\x18\0\0" "01234567" : "later: 16 bytes.", 16);
+    meter_frame(b->meter, &f, b->now);
+}
+
+/* One that waits in vain keeps one place, not those of all that came after it. */
+static void test_an_orphan_leaves_room_for_others(void **state)
+{
+    struct bench *b = *state;
+    struct meter_counts counts;
+    udp_fragment(b, 0, 1);
+    for (unsigned id = 1; id <= 3 * FRAGMENTS_WAITING_MAX; id++) {
+        udp_fragment(b, id, 1);
+        udp_fragment(b, id, 0);
+    }
+    meter_counts_get(b->meter, &counts);
+    assert_int_equal(counts.fragments_waiting, 1);
+    assert_int_equal(counts.flows_active, 1); /* none was counted by its addresses */
+    for (unsigned id = 1; id < 2 * FRAGMENTS_WAITING_MAX; id++)
+        udp_fragment(b, 10000 + id, 1);
+    meter_counts_get(b->meter, &counts);
+    assert_int_equal(counts.fragments_waiting, FRAGMENTS_WAITING_MAX);
+    assert_int_equal(counts.flows_active, 2);
+    meter_flush(b->meter);
+    uint64_t packets = 0;
+    for (size_t i = 0; i < b->records.count; i++)
+        packets += b->records.flows[i].src_packets;
+    assert_int_equal(packets, counts.packets);
+}
+
+/* The oldest goes first, whatever left between. */
+static void test_waiting_ends_in_the_order_of_coming(void **state)
+{
+    struct bench *b = *state;
+    struct meter_counts counts;
+    for (unsigned id = 1; id <= 5; id++) {
+        udp_fragment(b, id, 1);
+        b->now += SECOND / 2;
+    }
+    udp_fragment(b, 3, 0);
+    udp_fragment(b, 1, 0);
+    udp_fragment(b, 9, 1); /* takes a place that was left */
+    static const unsigned waiting[] = {4, 3, 3, 2, 1, 1, 0};
+    for (unsigned i = 0; i < sizeof(waiting) / sizeof(*waiting); i++) {
+        meter_counts_get(b->meter, &counts);
+        assert_int_equal(counts.fragments_waiting, waiting[i]);
+        static const int64_t ends[] = {5500, 6000, 6500, 7000, 7400, 7500}; /* after the beginning, ms */
+        if (i < sizeof(ends) / sizeof(*ends))
+            meter_advance(b->meter, START + ends[i] * (SECOND / 1000) + 1);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -129,6 +184,8 @@ int main(void)
         TEST(fragmented_ping_is_one_flow),
         TEST(later_fragment_of_a_reply_begins_no_phantom),
         TEST(ipv6_fragments_are_named_without_protocol),
+        TEST(an_orphan_leaves_room_for_others),
+        TEST(waiting_ends_in_the_order_of_coming),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
