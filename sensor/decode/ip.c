@@ -29,7 +29,7 @@ enum decode_outcome walk_ipv4(struct walk *w)
     size_t total = get_be16(ip + 2);
     if (total == 0) /* segmentation offload leaves it to the card: the frame's own length is the best there is */
         total = IPV4_BYTES + walk_left(w);
-    if (total < header || total > JUMBO_MAX)
+    if (total < header || total > JUMBO_MAX || walk_overflows(w, total - IPV4_BYTES))
         return DECODE_MALFORMED_IPV4_LENGTH;
     walk_limit(w, total - IPV4_BYTES);
 
@@ -126,7 +126,7 @@ enum decode_outcome walk_ipv6(struct walk *w)
     /* A jumbogram (RFC 2675), or a segment for offload that is larger than the field: the frame's length is all there is. */
     if (length == 0 && (protocol == IPPROTO_HOPOPTS || walk_left(w) > DATAGRAM_MAX))
         length = walk_left(w);
-    if (length > JUMBO_MAX)
+    if (length > JUMBO_MAX || walk_overflows(w, length))
         return DECODE_MALFORMED_IPV6;
     walk_limit(w, length);
 

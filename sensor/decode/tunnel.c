@@ -6,6 +6,7 @@
 #include "sensor/decode/walk.h"
 
 enum { PORT_VXLAN = 4789, PORT_VXLAN_LINUX = 8472, PORT_GENEVE = 6081, PORT_GTPU = 2152, PORT_TEREDO = 3544 };
+enum { ERSPAN_SESSION = 0x3ff, ERSPAN_TRUNCATED = 0x400 };
 
 /* Decodes the inner packet, which ends after `length` bytes at the latest, with `step`, of which `type` is an argument,
  * in place of the outer one. When that fails, all is as before: the packet counts as the outer one. */
@@ -29,6 +30,7 @@ static bool walk_inside_limited(struct walk *w, struct cursor inner, size_t leng
         .tunnels = (uint8_t)(w->tunnels + 1),
         .vlans = w->vlans,
         .outer = w->outer,
+        .bounded = !w->cut,
     };
     if (length < walk_left(&inside))
         walk_limit(&inside, length);
@@ -95,13 +97,16 @@ static bool walk_gre(struct walk *w)
     case ETHERTYPE_ERSPAN: { /* type I has no header, type II one of eight bytes and a GRE sequence number */
         uint32_t session = 0;
         if (sequenced) {
-            session = cursor_be32(&c) & 0x3ff;
+            session = cursor_be32(&c);
             cursor_skip(&c, 4);
         }
-        return !c.failed && walk_inside(w, c, FLOW_TUNNEL_ERSPAN, session, step_ethernet, 0);
+        w->cut = session & ERSPAN_TRUNCATED;
+        return !c.failed && walk_inside(w, c, FLOW_TUNNEL_ERSPAN, session & ERSPAN_SESSION, step_ethernet, 0);
     }
     case ETHERTYPE_ERSPAN_III: {
-        uint32_t session = cursor_be32(&c) & 0x3ff;
+        uint32_t session = cursor_be32(&c);
+        w->cut = session & ERSPAN_TRUNCATED;
+        session &= ERSPAN_SESSION;
         cursor_skip(&c, 4);
         unsigned tail = cursor_be32(&c);
         if (tail & 1)
@@ -180,6 +185,17 @@ static bool walk_gtpu(struct walk *w)
            walk_inside_limited(w, c, length - options, FLOW_TUNNEL_GTPU, get_be32(header + 4), step_ip, 0);
 }
 
+/* An IPv6 packet that fills the datagram, or a bubble, which may have trailers (RFC 6081). Nothing else tells Teredo from
+ * whatever else a client's port 3544 is sent. */
+static bool is_teredo(struct cursor c, size_t left)
+{
+    const uint8_t *ip = cursor_take(&c, 40);
+    if (ip == NULL || ip[0] >> 4 != 6)
+        return false;
+    unsigned length = get_be16(ip + 4);
+    return length + 40u == left || (length == 0 && ip[6] == IPPROTO_NONE && left >= 40);
+}
+
 /* RFC 4380: optional authentication and origin indications before the IPv6 packet. */
 static bool walk_teredo(struct walk *w)
 {
@@ -188,7 +204,7 @@ static bool walk_teredo(struct walk *w)
         cursor_skip(&c, 4u + c.at[2] + c.at[3] + 9);
     if (c.left >= 8 && get_be16(c.at) == 0)
         cursor_skip(&c, 8);
-    if (c.failed || c.left == 0 || c.at[0] >> 4 != 6)
+    if (c.failed || !is_teredo(c, c.left + w->unseen))
         return false;
     return walk_inside(w, c, FLOW_TUNNEL_TEREDO, 0, step_ip, 0);
 }

@@ -13,6 +13,8 @@ struct walk {
     uint8_t tunnels;  /* opened so far */
     uint8_t vlans;
     bool outer;       /* open none */
+    bool bounded;     /* the packet around it tells how long it can be */
+    bool cut;         /* what is inside says it was cut: its own length is the right one */
 };
 
 /* The captured bytes ended within a header: cut by the snap length, or too short when it was sent. */
@@ -36,6 +38,13 @@ static inline void walk_limit(struct walk *w, size_t length)
     } else {
         w->unseen = length - w->c.left;
     }
+}
+
+/* The outermost IP header is believed when it says more than the frame has: something cut the frame. One inside a tunnel
+ * is not: the packet that carries it has a length of its own. */
+static inline bool walk_overflows(const struct walk *w, size_t length)
+{
+    return __builtin_expect(w->bounded, 0) && length > walk_left(w);
 }
 
 /* Big-endian values within bytes that are known to be there. */

@@ -10,25 +10,9 @@
 #include <stdlib.h>
 
 #include "common/flow_fields.h"
-#include "sensor/decode/decode.h"
-#include "tests/unit/sensor/frames.h"
+#include "tests/unit/sensor/decoding.h"
 
 enum { HOST_A = 0x0a000001, HOST_B = 0xc0000201, ACK = TCP_ACK };
-
-static const struct decode_options plain;
-
-static enum decode_outcome decode_frame(struct frame *f, unsigned link_type, struct decoded *d)
-{
-    struct packet packet = frame_packet(f, link_type, 5);
-    /* An exact heap block, so that the sanitizer sees every byte read past the end. */
-    uint8_t *copy = malloc(packet.captured + 1);
-    assert_non_null(copy);
-    memcpy(copy, packet.data, packet.captured);
-    packet.data = copy;
-    enum decode_outcome outcome = decode(&plain, &packet, d);
-    free(copy);
-    return outcome;
-}
 
 static void put_tcp_packet(struct frame *f)
 {

@@ -27,14 +27,15 @@ class Refused(Exception):
 class Bytes:
     """Bytes of a packet, of which the snap length left only the first ones."""
 
-    def __init__(self, data, wire, tunnels):
+    def __init__(self, data, wire, tunnels, tunnelled=False):
         self.data, self.wire, self.at = data, wire, 0
         self.captured = len(data)
         self.tunnels = tunnels  # how many more may be opened
+        self.tunnelled = tunnelled
 
     def inside(self):
         """The rest, to be read on its own."""
-        return Bytes(self.data[self.at:self.captured], self.wire - self.at, self.tunnels - 1)
+        return Bytes(self.data[self.at:self.captured], self.wire - self.at, self.tunnels - 1, True)
 
     def left(self):
         return self.wire - self.at
@@ -56,8 +57,11 @@ class Bytes:
         self.wire = max(self.at, min(self.wire, self.at + count))
         self.captured = min(self.captured, self.wire)
 
-    def believe(self, count):
-        """The length in an IP header. Where the frame has less, something cut it that did not say so."""
+    def believe(self, count, malformed):
+        """The length in an IP header. Where the frame has less, something cut it that did not say so; in a tunnel it is
+        the outer packet that has less, and its own header says so."""
+        if self.tunnelled and count > self.left():
+            raise Refused(malformed)
         self.wire = self.at + count
         self.captured = min(self.captured, self.wire)
 
@@ -114,10 +118,11 @@ def gre(b):
         return ethernet(b)
     if kind == 0x88BE:
         if flags & 0x1000:  # type II numbers its packets; type I has no header
-            b.take(8, "erspan")
+            b.tunnelled = not b.take(8, "erspan")[2] & 4  # T: the switch truncated what it mirrored
         return ethernet(b)
     if kind == 0x22EB:
         header = b.take(12, "erspan")
+        b.tunnelled = not header[2] & 4
         if header[11] & 1:
             b.take(8, "erspan")
         return ethernet(b)
@@ -168,7 +173,8 @@ def teredo(b):
         b.take(client + value + 9, "teredo")
     if b.data[b.at:b.at + 2] == b"\0\0":  # origin
         b.take(8, "teredo")
-    if b.captured > b.at and b.data[b.at] >> 4 != 6:
+    length, following = struct.unpack_from(">4xHB", b.data[:b.captured].ljust(b.at + 7, b"\0"), b.at)
+    if 40 + length != b.left() and (length, following) != (0, 59):  # the packet fills the datagram; or RFC 6081's trailers
         raise Refused("teredo")
     return ipv6(b)
 
@@ -184,7 +190,7 @@ def ipv4(b):
         total = rest
     if total < length:
         raise Refused("malformed_ipv4_length")
-    b.believe(total - 20)
+    b.believe(total - 20, "malformed_ipv4_length")
     offset, more = (fragment & 0x1FFF) * 8, fragment & 0x2000
     if b.captured - b.at >= length - 20:
         b.at += length - 20
@@ -206,7 +212,7 @@ def ipv6(b):
     # Jumbograms (RFC 2675) and segments larger than the field have no length here: the frame's is all there is.
     if payload == 0 and (protocol == 0 or rest > 40 + 65535):
         size = rest
-    b.believe(size - 40)
+    b.believe(size - 40, "malformed_ipv6")
     first, fragmented = True, False
     for _ in range(9):
         if protocol not in IPV6_EXTENSIONS and protocol != FRAGMENT:
