@@ -6,7 +6,7 @@
 #include "sensor/decode/walk.h"
 
 enum { PORT_VXLAN = 4789, PORT_VXLAN_LINUX = 8472, PORT_GENEVE = 6081, PORT_GTPU = 2152, PORT_TEREDO = 3544 };
-enum { ERSPAN_SESSION = 0x3ff, ERSPAN_TRUNCATED = 0x400 };
+enum { ERSPAN_SESSION = 0x3ff, ERSPAN_TRUNCATED = 0x400, ERSPAN_FRAME_IP = 2 };
 
 /* Decodes the inner packet, which ends after `length` bytes at the latest, with `step`, of which `type` is an argument,
  * in place of the outer one. When that fails, all is as before: the packet counts as the outer one. */
@@ -113,8 +113,8 @@ static bool walk_gre(struct walk *w)
             cursor_skip(&c, 8); /* platform-specific */
         if (c.failed)
             return false;
-        return (tail >> 11 & 31) == 2 ? walk_inside(w, c, FLOW_TUNNEL_ERSPAN, session, step_ip, 0)
-                                      : walk_inside(w, c, FLOW_TUNNEL_ERSPAN, session, step_ethernet, 0);
+        return (tail >> 10 & 31) == ERSPAN_FRAME_IP ? walk_inside(w, c, FLOW_TUNNEL_ERSPAN, session, step_ip, 0)
+                                                    : walk_inside(w, c, FLOW_TUNNEL_ERSPAN, session, step_ethernet, 0);
     }
     default:
         return type > ETHERTYPE_LLC_MAX && walk_inside(w, c, FLOW_TUNNEL_GRE, key, walk_ethertype, type);

@@ -103,6 +103,29 @@ static void test_erspan_says_that_it_truncated(void **state)
     }
 }
 
+/* Type III, bits of the third word: P, frame type (5), hardware, direction, granularity, O. */
+static void test_erspan_iii_frame_type(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        struct frame f = {0};
+        struct decoded d;
+        unsigned type = i & 1 ? 2 : 0, padded = i >> 1 & 1, specific = i >> 2;
+        put_ipv4(&f, HOST_A, HOST_B, IPPROTO_GRE, 1, 0);
+        put_bytes(&f, "\x10\0\x22\xeb\0\0\0\1\x20\0\0\x07\0\0\0\0\0\0", 18);
+        put_u16(&f, padded << 15 | type << 10 | 3u << 4 | specific);
+        put_bytes(&f, "platform", 8 * specific);
+        if (type == 0)
+            put_ethernet(&f, 0x0800);
+        put_ipv4(&f, HOST_C, HOST_D, IPPROTO_UDP, 1, 0);
+        put_udp(&f, 5000, 53, 12);
+        assert_int_equal(decode_frame(&f, LINK_RAW, &d), DECODE_METERED);
+        assert_true(d.encapsulated);
+        assert_int_equal(d.outer.id, 7);
+        assert_int_equal(d.dst_port, 53);
+    }
+}
+
 static void put_to_teredo(struct frame *f)
 {
     put_ipv4(f, HOST_A, HOST_B, IPPROTO_UDP, 1, 0);
@@ -166,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_inner_packet_longer_than_its_outer_counts_outside),
         cmocka_unit_test(test_inner_ipv6_longer_than_its_outer_counts_outside),
         cmocka_unit_test(test_erspan_says_that_it_truncated),
+        cmocka_unit_test(test_erspan_iii_frame_type),
         cmocka_unit_test(test_port_3544_is_not_always_teredo),
         cmocka_unit_test(test_teredo_bubbles),
     };

@@ -125,7 +125,7 @@ def gre(b):
         b.tunnelled = not header[2] & 4
         if header[11] & 1:
             b.take(8, "erspan")
-        return ethernet(b)
+        return ip_by_version(b) if header[10] >> 2 & 31 == 2 else ethernet(b)  # P, FT (5), Hw (6), D, Gra (2), O
     return by_ethertype(kind, b)
 
 
