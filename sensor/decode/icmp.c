@@ -138,6 +138,13 @@ static void walk_quoted(struct walk *w)
     w->d->quotes = true;
 }
 
+/* Advertisements and reports to a group answer nobody: they come unasked as well, and nobody's address is in them. */
+static bool to_a_group(struct address dst)
+{
+    uint32_t ipv4 = address_is_ipv4(dst) ? (uint32_t)dst.lo : 0;
+    return address_is_ipv4(dst) ? ipv4 >> 28 == 14 || ipv4 == UINT32_MAX : dst.hi >> 56 == 0xff;
+}
+
 static enum decode_outcome walk_message(struct walk *w, bool more, enum role (*role_of)(unsigned type))
 {
     struct decoded *d = w->d;
@@ -156,6 +163,8 @@ static enum decode_outcome walk_message(struct walk *w, bool more, enum role (*r
     d->icmp_type_code = get_be16(icmp);
     d->discriminator = d->icmp_type_code;
     enum role role = role_of(icmp[0]);
+    if (role == ROLE_TELL && to_a_group(d->dst))
+        role = ROLE_OTHER;
     switch (role) {
     case ROLE_REQUEST:
     case ROLE_REPLY:

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ICMP: who asks and who answers, and what an error is about. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <netinet/in.h>
+
+#include "tests/unit/sensor/decoding.h"
+#include "tests/unit/sensor/records.h"
+
+enum { HOST_A = 0x0a000001, HOST_B = 0xc0000201, ROUTER = 0xc6336401, ALL_SYSTEMS = 0xe0000001 };
+
+struct bench {
+    struct records records;
+    struct meter *meter;
+    int64_t now;
+};
+
+static int setup(void **state)
+{
+    static struct bench bench;
+    bench = (struct bench){.now = START};
+    bench.meter = records_meter(&bench.records, NULL);
+    *state = &bench;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+    meter_destroy(&b->meter);
+    records_free(&b->records);
+    return 0;
+}
+
+/* A message without identifier; to ff02::dst, if to a group. */
+static void message6(struct bench *b, unsigned type, uint32_t src, bool group, uint32_t dst)
+{
+    struct frame f = {0};
+    put_ipv6(&f, src, dst, IPPROTO_ICMPV6);
+    if (group)
+        memcpy(f.bytes + 24, "\xff\x02\0\0", 4);
+    put_icmp(&f, type, 0, 0, 0, 16);
+    meter_frame(b->meter, &f, b->now);
+    b->now += SECOND / 1000;
+}
+
+/* Router advertisements, listener reports and neighbour advertisements that nobody asked for had the group as their source. */
+static void test_what_is_told_to_a_group_is_the_senders(void **state)
+{
+    struct bench *b = *state;
+    static const unsigned types[] = {131, 134, 136};
+    for (unsigned i = 0; i < 3; i++) {
+        b->records.count = 0;
+        message6(b, types[i], 7, true, 1);
+        message6(b, types[i], 7, true, 1);
+        meter_flush(b->meter);
+        assert_int_equal(b->records.count, 1);
+        const struct flow *flow = b->records.flows;
+        assert_int_equal(flow->src_lo, 7);
+        assert_int_equal(flow->dst_hi >> 56, 0xff);
+        assert_int_equal(flow->src_packets, 2);
+        assert_int_equal(flow->state, FLOW_STATE_S0);
+        assert_int_equal(flow->direction, FLOW_DIRECTION_FIRST);
+        assert_int_equal(flow->icmp_type_code, types[i] << 8);
+    }
+    static const uint32_t groups[] = {ALL_SYSTEMS, UINT32_MAX};
+    for (unsigned i = 0; i < 2; i++) { /* RFC 1256 allows both */
+        struct frame f = {0};
+        b->records.count = 0;
+        put_ipv4(&f, ROUTER, groups[i], IPPROTO_ICMP, 1, 0);
+        put_icmp(&f, 9, 0, 0, 0, 8);
+        meter_frame(b->meter, &f, b->now);
+        meter_flush(b->meter);
+        assert_int_equal(b->records.count, 1);
+        assert_int_equal(b->records.flows[0].src_lo & UINT32_MAX, ROUTER);
+    }
+}
+
+/* Neighbour discovery goes by the addresses of its packets: resolution asks a group, and one host answers. */
+static void test_neighbour_discovery(void **state)
+{
+    struct bench *b = *state;
+    message6(b, 135, 1, false, 2); /* is it still there? */
+    message6(b, 136, 2, false, 1);
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 1);
+    assert_int_equal(b->records.flows[0].src_lo, 1);
+    assert_int_equal(b->records.flows[0].dst_packets, 1);
+    b->records.count = 0;
+    message6(b, 135, 1, true, 0xff000002); /* who has ::2? */
+    message6(b, 136, 2, false, 1);
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    for (unsigned i = 0; i < 2; i++) { /* A asked, both times */
+        const struct flow *flow = &b->records.flows[i];
+        assert_int_equal(flow->src_lo, 1);
+        assert_int_equal(flow->dst_lo & 0xffff, 2);
+        assert_int_equal(flow->state, flow->dst_hi >> 56 == 0xff ? FLOW_STATE_S0 : FLOW_STATE_OTH);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_told_to_a_group_is_the_senders),
+        TEST(neighbour_discovery),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
