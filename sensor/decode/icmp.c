@@ -83,45 +83,60 @@ static uint32_t echo_discriminator(unsigned protocol, unsigned type, unsigned id
     return (uint32_t)kind << 16 | identifier;
 }
 
-/* The quoted packet: its addresses and the first eight bytes above, as RFC 792 promises. */
+/* The header of a quoted packet up to its transport's; false when that is not there: a later fragment, or cut before. */
+static bool walk_quoted_ip(struct walk *w, struct quoted *q)
+{
+    struct cursor *c = &w->c;
+    unsigned version = c->left > 0 ? c->at[0] >> 4 : 0;
+    if (version == 4) {
+        const uint8_t *ip = cursor_take(c, 20);
+        if (ip == NULL || (ip[0] & 15) < 5 || (get_be16(ip + 6) & 0x1fff) != 0)
+            return false;
+        cursor_skip(c, (size_t)(ip[0] & 15) * 4 - 20);
+        q->src = address_from_ipv4(get_be32(ip + 12));
+        q->dst = address_from_ipv4(get_be32(ip + 16));
+        q->protocol = ip[9];
+        return !c->failed;
+    }
+    const uint8_t *ip = version == 6 ? cursor_take(c, 40) : NULL;
+    if (ip == NULL)
+        return false;
+    q->src = address_from_bytes(ip + 8);
+    q->dst = address_from_bytes(ip + 24);
+    unsigned protocol = ip[6];
+    bool more;
+    if (walk_extensions(w, &protocol, &more) != DECODE_METERED || c->failed || w->d->fragment_offset != 0)
+        return false;
+    q->protocol = (uint8_t)protocol;
+    return true;
+}
+
+/* The quoted packet: its addresses and what names its flow within the first eight bytes above, as RFC 792 promises. */
 static void walk_quoted(struct walk *w)
 {
-    struct cursor c = w->c;
+    struct decoded scratch = {0};
+    struct walk inside = {.c = w->c, .d = &scratch};
     struct quoted q = {0};
-    unsigned version = c.left > 0 ? c.at[0] >> 4 : 0;
-    if (version == 4) {
-        const uint8_t *ip = cursor_take(&c, 20);
-        if (ip == NULL || (ip[0] & 15) < 5 || (get_be16(ip + 6) & 0x1fff) != 0)
-            return;
-        cursor_skip(&c, (size_t)(ip[0] & 15) * 4 - 20);
-        q.src = address_from_ipv4(get_be32(ip + 12));
-        q.dst = address_from_ipv4(get_be32(ip + 16));
-        q.protocol = ip[9];
-    } else if (version == 6) {
-        const uint8_t *ip = cursor_take(&c, 40);
-        if (ip == NULL)
-            return;
-        q.src = address_from_bytes(ip + 8);
-        q.dst = address_from_bytes(ip + 24);
-        q.protocol = ip[6];
-    } else {
+    if (!walk_quoted_ip(&inside, &q))
         return;
-    }
-    const uint8_t *top = cursor_take(&c, 8);
-    if (top == NULL)
-        return;
+    struct cursor c = inside.c;
+    const uint8_t *top;
     switch (q.protocol) {
     case IPPROTO_TCP:
     case IPPROTO_UDP:
     case IPPROTO_UDPLITE:
     case IPPROTO_SCTP:
     case IPPROTO_DCCP:
+        if ((top = cursor_take(&c, 4)) == NULL)
+            return;
         q.kind = q.protocol == IPPROTO_TCP ? DECODED_TCP : DECODED_PORTS;
         q.src_port = get_be16(top);
         q.dst_port = get_be16(top + 2);
         break;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6: {
+        if ((top = cursor_take(&c, 6)) == NULL)
+            return;
         enum role role = q.protocol == IPPROTO_ICMP ? icmp_role(top[0]) : icmpv6_role(top[0]);
         if (role != ROLE_REQUEST && role != ROLE_REPLY)
             return;
@@ -130,6 +145,14 @@ static void walk_quoted(struct walk *w)
         q.discriminator = echo_discriminator(q.protocol, top[0], get_be16(top + 4));
         break;
     }
+    case IPPROTO_ESP:
+    case IPPROTO_AH:
+        cursor_skip(&c, q.protocol == IPPROTO_AH ? 4 : 0);
+        if ((top = cursor_take(&c, 4)) == NULL)
+            return;
+        q.kind = DECODED_SPI;
+        q.discriminator = get_be32(top);
+        break;
     default:
         q.kind = DECODED_OTHER;
         break;

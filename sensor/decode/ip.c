@@ -59,9 +59,7 @@ enum decode_outcome walk_ipv4(struct walk *w)
     return walk_transport(w, protocol, fragment != 0);
 }
 
-/* Passes over extension headers. METERED: w stands at the transport header, *ret_protocol names it; a header that was
- * not captured leaves w->c.failed set, with what is known so far. */
-static enum decode_outcome walk_extensions(struct walk *w, unsigned *ret_protocol, bool *ret_more)
+enum decode_outcome walk_extensions(struct walk *w, unsigned *ret_protocol, bool *ret_more)
 {
     unsigned next = *ret_protocol;
     for (unsigned i = 0; i <= DECODE_EXTENSIONS_MAX; i++) {

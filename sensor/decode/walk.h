@@ -91,6 +91,10 @@ enum decode_outcome walk_ipv4(struct walk *w);
 enum decode_outcome walk_ipv6(struct walk *w);
 enum decode_outcome walk_arp(struct walk *w);
 
+/* Passes over extension headers, from the one that *ret_protocol names. METERED: w stands at the transport header, which it
+ * names then; a header that was not captured leaves w->c.failed set, with what is known so far. */
+enum decode_outcome walk_extensions(struct walk *w, unsigned *ret_protocol, bool *ret_more);
+
 /* transport.c; `more` says that later fragments follow. */
 enum decode_outcome walk_transport(struct walk *w, unsigned protocol, bool more);
 void walk_content(struct walk *w, size_t length);

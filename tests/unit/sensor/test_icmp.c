@@ -103,6 +103,81 @@ static void test_neighbour_discovery(void **state)
     }
 }
 
+/* A packet, and an ICMP error with its first bytes. The packet's flow must have counted the error. */
+static void assert_error_is_attached(struct bench *b, struct frame *about, size_t quoted, bool expected)
+{
+    struct frame f = {0}, error = {0};
+    struct packet packet = frame_packet(about, LINK_RAW, 0);
+    put_bytes(&f, packet.data, packet.length);
+    meter_frame(b->meter, &f, b->now);
+    if (packet.data[0] >> 4 == 4) {
+        put_ipv4(&error, ROUTER, HOST_A, IPPROTO_ICMP, 9, 0);
+        put_icmp(&error, 3, 4, 0, 0, 0);
+    } else {
+        put_ipv6(&error, 99, 1, IPPROTO_ICMPV6);
+        put_icmp(&error, 2, 0, 0, 0, 0);
+    }
+    put_bytes(&error, packet.data, quoted);
+    meter_frame(b->meter, &error, b->now);
+    b->records.count = 0;
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    const struct flow *flow = b->records.flows;
+    if (flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6)
+        flow++;
+    assert_int_equal(flow->icmp_errors, expected);
+}
+
+static void test_errors_about_ipsec(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned header = 0; header < 2; header++) {
+        struct frame f = {0};
+        put_ipv4(&f, HOST_A, HOST_B, header ? IPPROTO_AH : IPPROTO_ESP, 1, 0);
+        if (header)
+            put_bytes(&f, "\x11\4\0\0", 4);
+        put_u32(&f, 0xdeadbeef);
+        put_bytes(&f, "sequence, and then ciphertext", 29);
+        assert_error_is_attached(b, &f, 28, true);
+    }
+}
+
+/* RFC 792 has errors quote eight bytes; four of them name a flow. */
+static void test_errors_that_quote_the_ports_alone(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned quoted = 23; quoted < 28; quoted++) {
+        struct frame f = {0};
+        put_ipv4(&f, HOST_A, HOST_B, IPPROTO_UDP, 1, 0);
+        put_udp(&f, 5000, 161, 8);
+        assert_error_is_attached(b, &f, quoted, quoted >= 24);
+    }
+}
+
+/* Packet too big, above all. */
+static void test_errors_about_ipv6_with_extension_headers(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        unsigned next;
+        const char *bytes;
+        size_t length;
+    } headers[] = {
+        {IPPROTO_HOPOPTS, "\x11\0\1\4\0\0\0\0", 8},
+        {IPPROTO_DSTOPTS, "\x2b\0\1\4\0\0\0\0\x11\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24},
+        {IPPROTO_FRAGMENT, "\x11\0\0\1\0\0\0\5", 8},
+    };
+    for (unsigned i = 0; i < 3; i++) {
+        struct frame f = {0}, again = {0};
+        put_ipv6(&f, 1, 2, headers[i].next);
+        put_bytes(&f, headers[i].bytes, headers[i].length);
+        put_udp(&f, 5000, 161, 8);
+        again = f;
+        assert_error_is_attached(b, &f, 40 + headers[i].length + 4, true);
+        assert_error_is_attached(b, &again, 40 + headers[i].length + 3, false);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -110,6 +185,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_told_to_a_group_is_the_senders),
         TEST(neighbour_discovery),
+        TEST(errors_about_ipsec),
+        TEST(errors_that_quote_the_ports_alone),
+        TEST(errors_about_ipv6_with_extension_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
