@@ -23,11 +23,13 @@ static enum role icmp_role(unsigned type)
     case 13: /* timestamp */
     case 15: /* information */
     case 17: /* address mask */
+    case 42: /* extended echo, RFC 8335 */
         return ROLE_REQUEST;
     case 0:
     case 14:
     case 16:
     case 18:
+    case 43:
         return ROLE_REPLY;
     case 10: /* router solicitation, advertisement */
         return ROLE_ASK;
@@ -50,8 +52,10 @@ static enum role icmpv6_role(unsigned type)
         return ROLE_ERROR;
     switch (type) {
     case 128:
+    case 160: /* extended echo */
         return ROLE_REQUEST;
     case 129:
+    case 161:
         return ROLE_REPLY;
     case 130: /* multicast listener query */
     case 133: /* router solicitation */
@@ -73,14 +77,17 @@ static enum role icmpv6_role(unsigned type)
 /* The type that asks, of a pair. */
 static uint32_t asking_type(unsigned protocol, unsigned type, enum role role)
 {
-    return role == ROLE_ASK ? type : protocol == IPPROTO_ICMP ? type + 1 : type - 1;
+    if (role == ROLE_REQUEST || role == ROLE_ASK)
+        return type;
+    if (protocol == IPPROTO_ICMP && (type == 0 || type == 9))
+        return type == 0 ? 8 : 10;
+    return type - 1;
 }
 
 /* Request and reply of a kind share a discriminator: the identifier, and which kind it is. */
-static uint32_t echo_discriminator(unsigned protocol, unsigned type, unsigned identifier)
+static uint32_t echo_discriminator(unsigned protocol, unsigned type, enum role role, unsigned identifier)
 {
-    unsigned kind = protocol == IPPROTO_ICMPV6 ? 128 : type == 0 ? 8 : type > 13 ? (type - 1) | 1 : type;
-    return (uint32_t)kind << 16 | identifier;
+    return asking_type(protocol, type, role) << 16 | identifier;
 }
 
 /* The header of a quoted packet up to its transport's; false when that is not there: a later fragment, or cut before. */
@@ -142,7 +149,7 @@ static void walk_quoted(struct walk *w)
             return;
         q.kind = DECODED_ECHO;
         q.answers = role == ROLE_REPLY;
-        q.discriminator = echo_discriminator(q.protocol, top[0], get_be16(top + 4));
+        q.discriminator = echo_discriminator(q.protocol, top[0], role, get_be16(top + 4));
         break;
     }
     case IPPROTO_ESP:
@@ -193,7 +200,7 @@ static enum decode_outcome walk_message(struct walk *w, bool more, enum role (*r
     case ROLE_REPLY:
         d->kind = DECODED_ECHO;
         d->answers = role == ROLE_REPLY;
-        d->discriminator = echo_discriminator(d->protocol, icmp[0], get_be16(icmp + 4));
+        d->discriminator = echo_discriminator(d->protocol, icmp[0], role, get_be16(icmp + 4));
         d->icmp_sequence = get_be16(icmp + 6);
         /* Not the identifier, which NAT rewrites, nor the checksum. */
         walk_content(w, d->payload);

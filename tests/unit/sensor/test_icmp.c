@@ -103,6 +103,28 @@ static void test_neighbour_discovery(void **state)
     }
 }
 
+/* RFC 8335, "PROBE". */
+static void test_extended_echo_is_a_pair(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned v6 = 0; v6 < 2; v6++) {
+        b->records.count = 0;
+        for (unsigned answer = 0; answer < 2; answer++) {
+            struct frame f = {0};
+            if (v6)
+                put_ipv6(&f, 1 + answer, 2 - answer, IPPROTO_ICMPV6);
+            else
+                put_ipv4(&f, answer ? HOST_B : HOST_A, answer ? HOST_A : HOST_B, IPPROTO_ICMP, 1, 0);
+            put_icmp(&f, (v6 ? 160 : 42) + answer, 0, 77, 0x0501, 8);
+            meter_frame(b->meter, &f, b->now);
+        }
+        meter_flush(b->meter);
+        assert_int_equal(b->records.count, 1);
+        assert_int_equal(b->records.flows[0].dst_packets, 1);
+        assert_int_equal(b->records.flows[0].src_port, 77);
+    }
+}
+
 /* A packet, and an ICMP error with its first bytes. The packet's flow must have counted the error. */
 static void assert_error_is_attached(struct bench *b, struct frame *about, size_t quoted, bool expected)
 {
@@ -185,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_told_to_a_group_is_the_senders),
         TEST(neighbour_discovery),
+        TEST(extended_echo_is_a_pair),
         TEST(errors_about_ipsec),
         TEST(errors_that_quote_the_ports_alone),
         TEST(errors_about_ipv6_with_extension_headers),
