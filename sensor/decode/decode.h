@@ -16,7 +16,7 @@
 
 #define DECODE_TUNNELS_MAX 4u    /* tunnels within tunnels that are opened */
 #define DECODE_VLANS_MAX 4u      /* tags passed over; the first two are kept */
-#define DECODE_LABELS_MAX 8u     /* MPLS labels passed over; the first is kept */
+#define DECODE_LABELS_MAX 8u     /* MPLS labels passed over, in all stacks of a packet; the first is kept */
 #define DECODE_EXTENSIONS_MAX 8u /* IPv6 extension headers */
 
 /* What became of a packet. Every packet has exactly one of these, and each is a counter of the interface it came from:

@@ -37,7 +37,8 @@ static enum decode_outcome walk_vlan(struct walk *w)
 
 static enum decode_outcome walk_mpls(struct walk *w)
 {
-    for (unsigned i = 0; i < DECODE_LABELS_MAX; i++) {
+    /* A pseudowire's Ethernet may have labels again: all stacks together are bounded, or they would nest without end. */
+    while (w->labels++ < DECODE_LABELS_MAX) {
         const uint8_t *entry = cursor_take(&w->c, 4);
         if (entry == NULL)
             return walk_ended(w, DECODE_MALFORMED_LINK);

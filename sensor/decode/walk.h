@@ -12,6 +12,7 @@ struct walk {
     struct decoded *d;
     uint8_t tunnels;  /* opened so far */
     uint8_t vlans;
+    uint8_t labels;
     bool outer;       /* open none */
     bool bounded;     /* the packet around it tells how long it can be */
     bool cut;         /* what is inside says it was cut: its own length is the right one */

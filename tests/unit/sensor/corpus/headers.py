@@ -32,6 +32,7 @@ class Bytes:
         self.captured = len(data)
         self.tunnels = tunnels  # how many more may be opened
         self.tunnelled = tunnelled
+        self.labels = 0
 
     def inside(self):
         """The rest, to be read on its own."""
@@ -262,7 +263,8 @@ def arp(b):
 
 
 def mpls(b):
-    for _ in range(8):
+    while b.labels < 8:  # in all: a pseudowire may carry labels again
+        b.labels += 1
         entry = b.take(4, "malformed_link")
         if entry[2] & 1:
             if b.captured > b.at and b.data[b.at] >> 4 == 0:  # control word of a pseudowire (RFC 4385)
