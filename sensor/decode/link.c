@@ -35,6 +35,58 @@ static enum decode_outcome walk_vlan(struct walk *w)
     return walk_ethertype(w, get_be16(tag + 2));
 }
 
+/* Is the type an Ethernet frame would have `at` bytes from here one that is known? */
+static bool has_ethertype(const struct walk *w, size_t at)
+{
+    if (w->c.left < at + 2 * MAC_BYTES + 2)
+        return false;
+    switch (get_be16(w->c.at + at + 2 * MAC_BYTES)) {
+    case ETHERTYPE_IPV4:
+    case ETHERTYPE_IPV6:
+    case ETHERTYPE_ARP:
+    case ETHERTYPE_VLAN:
+    case ETHERTYPE_QINQ:
+    case ETHERTYPE_QINQ_OLD:
+    case ETHERTYPE_MPLS:
+    case ETHERTYPE_PPPOE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Does what begins with a nibble of 4 or 6 go on as an IP header: with a checksum and a length that are right? */
+static bool is_ip(const struct walk *w)
+{
+    const uint8_t *at = w->c.at;
+    if (at[0] >> 4 == 6)
+        return w->c.left >= 6 && get_be16(at + 4) + 40u == walk_left(w);
+    size_t header = (size_t)(at[0] & 15) * 4;
+    size_t total = w->c.left >= 4 ? get_be16(at + 2) : 0;
+    if (header < 20 || header > w->c.left || total < header || total > walk_left(w))
+        return false;
+    uint32_t sum = 0;
+    for (size_t i = 0; i < header; i += 2)
+        sum += get_be16(at + i);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return sum % 0xffff == 0 || get_be16(at + 10) == 0; /* offload leaves it to the card */
+}
+
+/* Nothing in a label says what is below: IP by its first nibble; where that is 0, Ethernet behind the control word of a
+ * pseudowire (RFC 4385). Or Ethernet without one, whose first nibble is that of a MAC and may be any. */
+static enum decode_outcome walk_below_labels(struct walk *w)
+{
+    unsigned nibble = w->c.left > 0 ? w->c.at[0] >> 4 : 16;
+    bool ethernet = has_ethertype(w, 0);
+    if (nibble == 0 && !(ethernet && !has_ethertype(w, 4))) {
+        cursor_skip(&w->c, 4);
+        return walk_ethernet(w);
+    }
+    if (ethernet && !((nibble == 4 || nibble == 6) && is_ip(w)))
+        return walk_ethernet(w);
+    return walk_ip_by_version(w);
+}
+
 static enum decode_outcome walk_mpls(struct walk *w)
 {
     /* A pseudowire's Ethernet may have labels again: all stacks together are bounded, or they would nest without end. */
@@ -45,14 +97,8 @@ static enum decode_outcome walk_mpls(struct walk *w)
         uint32_t value = get_be32(entry);
         if (w->d->mpls_label == 0)
             w->d->mpls_label = value >> 12;
-        if (value & 0x100) {
-            /* RFC 4385: a nibble of zero is the control word of a pseudowire, which carries Ethernet. */
-            if (w->c.left > 0 && w->c.at[0] >> 4 == 0) {
-                cursor_skip(&w->c, 4);
-                return walk_ethernet(w);
-            }
-            return walk_ip_by_version(w);
-        }
+        if (value & 0x100)
+            return walk_below_labels(w);
     }
     return DECODE_MALFORMED_LINK;
 }

@@ -57,10 +57,73 @@ static void test_pseudowires_nest_to_the_stated_depth(void **state)
     }
 }
 
+/* Without a control word, Ethernet begins with a MAC, whose first nibble may be 0, 4 or 6 as well. */
+static void test_pseudowire_without_control_word(void **state)
+{
+    (void)state;
+    static const uint8_t firsts[] = {0x00, 0x02, 0x0a, 0x1c, 0x40, 0x45, 0x48, 0x4c, 0x60, 0x64, 0x68, 0x6c, 0x90, 0xf4};
+    for (size_t i = 0; i < sizeof(firsts); i++) {
+        for (unsigned control = 0; control < 2; control++) {
+            struct frame f = {0};
+            struct decoded d;
+            put_ethernet(&f, 0x8847);
+            put_label(&f, 18, false);
+            put_label(&f, 1000, true);
+            if (control)
+                put_u32(&f, 7);
+            size_t mac = f.length;
+            put_ethernet(&f, 0x0800);
+            memcpy(f.bytes + mac, (uint8_t[]){firsts[i], 0x1b, 0, 42, 4, 5, 0x00, 0x50, 0x56, 9, 9, 9}, 12);
+            put_udp_packet(&f);
+            if (decode_frame(&f, LINK_ETHERNET, &d) != DECODE_METERED)
+                fail_msg("MAC %02x, control word %u", firsts[i], control);
+            assert_is_udp_packet(&d);
+        }
+    }
+}
+
+/* IP stays IP, whatever its addresses look like, whole or cut. */
+static void test_ip_below_labels_is_no_pseudowire(void **state)
+{
+    (void)state;
+    for (unsigned checksum = 0; checksum < 2; checksum++) {
+        struct frame f = {0};
+        struct decoded d;
+        put_ethernet(&f, 0x8847);
+        put_label(&f, 18, true);
+        put_ipv4(&f, 0x08000001, HOST_B, IPPROTO_UDP, 77, 0); /* 8.0.0.1: a type, if this was Ethernet */
+        put_udp(&f, 40000, 53, 20);
+        if (checksum)
+            put_bytes(&f, "trailer", 7);
+        (void)frame_packet(&f, LINK_ETHERNET, 0);
+        if (checksum) {
+            f.bytes[18 + 3] = 48;
+            memcpy(f.bytes + 28, "\xb0\x6e", 2);
+        }
+        assert_int_equal(decode_frame(&f, LINK_ETHERNET, &d), DECODE_METERED);
+        assert_int_equal(d.src.lo & UINT32_MAX, 0x08000001);
+        assert_int_equal(decode_cut(&f, LINK_ETHERNET, 18 + 20, &d), DECODE_METERED);
+        assert_int_equal(d.src.lo & UINT32_MAX, 0x08000001);
+        assert_int_equal(d.bytes, 48);
+    }
+    struct frame f = {0};
+    struct decoded d;
+    put_ethernet(&f, 0x8847);
+    put_label(&f, 18, true);
+    put_ipv6(&f, 1, 2, IPPROTO_UDP);
+    memcpy(f.bytes + 18 + 12, "\x08", 2); /* 2001:db8:800::1 */
+    put_udp(&f, 40000, 53, 20);
+    assert_int_equal(decode_frame(&f, LINK_ETHERNET, &d), DECODE_METERED);
+    assert_int_equal(d.bytes, 68);
+    assert_int_equal(d.src.lo, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pseudowires_nest_to_the_stated_depth),
+        cmocka_unit_test(test_pseudowire_without_control_word),
+        cmocka_unit_test(test_ip_below_labels_is_no_pseudowire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -267,11 +267,31 @@ def mpls(b):
         b.labels += 1
         entry = b.take(4, "malformed_link")
         if entry[2] & 1:
-            if b.captured > b.at and b.data[b.at] >> 4 == 0:  # control word of a pseudowire (RFC 4385)
-                b.take(4, "malformed_link")
-                return ethernet(b)
-            return ip_by_version(b)
+            return below_labels(b)
     raise Refused("malformed_link")
+
+
+def below_labels(b):
+    """IP, or Ethernet with or without a pseudowire's control word (RFC 4385): no label says which."""
+    data = b.data[b.at:b.captured]
+    known = [b"\x08\x00", b"\x86\xdd", b"\x08\x06", b"\x81\x00", b"\x88\xa8", b"\x91\x00", b"\x88\x47", b"\x88\x64"]
+    frame = data[12:14] in known
+    nibble = data[0] >> 4 if data else None
+    if nibble == 0 and (data[16:18] in known or not frame):
+        b.take(4, "malformed_link")
+        return ethernet(b)
+    if frame and not (nibble == 4 and right_ipv4(data, b.left())) and \
+            not (nibble == 6 and 40 + struct.unpack_from(">H", data, 4)[0] == b.left()):
+        return ethernet(b)
+    return ip_by_version(b)
+
+
+def right_ipv4(data, left):
+    """Its length is possible and its checksum right, or left to the card."""
+    length, total = (data[0] & 15) * 4, struct.unpack_from(">H", data, 2)[0]
+    if not 20 <= length <= min(len(data), total) or total > left:
+        return False
+    return sum(struct.unpack_from(f">{length // 2}H", data)) % 0xFFFF == 0 or data[10:12] == b"\0\0"
 
 
 def ppp(b):

@@ -24,6 +24,7 @@ CUT = "IPv6 packets cut in their extension headers have their addresses and leng
 LABELS = "MPLS labels that tcpdump reads as well"
 MANIFEST_DIFFERS = {
     "pcap/akvorado-inner/mpls-eompls-cw.pcap": PSEUDOWIRE,
+    "pcap/pcapflowlab/mpls_pw/01_mpls_pw_eth_ipv4_tcp_no_cw.pcap": PSEUDOWIRE,
     "pcap/pcapflowlab/mpls_pw/04_mpls_pw_eth_ipv6_udp_cw.pcap": PSEUDOWIRE,
     "pcap/pcapflowlab/mpls_pw/06_mpls_pw_eth_vlan_ipv4_tcp_cw.pcap": PSEUDOWIRE,
     "pcap/pcapflowlab/mpls_pw/07_mpls_pw_eth_qinq_ipv4_udp_cw.pcap": PSEUDOWIRE,
