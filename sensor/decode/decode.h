@@ -121,7 +121,7 @@ struct decoded {
     uint16_t interface;
     uint16_t vlan, inner_vlan;
     uint32_t mpls_label;
-    const uint8_t *macs; /* destination and source, 12 bytes; NULL without */
+    const uint8_t *src_mac; /* 6 bytes, borrowed; NULL without */
     uint32_t fragment_id;
     uint16_t fragment_offset; /* bytes; later fragments have no transport fields */
     bool fragment;            /* part of a fragmented packet */

@@ -186,7 +186,7 @@ enum decode_outcome walk_ethernet(struct walk *w)
     const uint8_t *header = cursor_take(&w->c, 2 * MAC_BYTES + 2);
     if (header == NULL)
         return walk_ended(w, DECODE_MALFORMED_LINK);
-    w->d->macs = header;
+    w->d->src_mac = header + MAC_BYTES;
     unsigned type = get_be16(header + 2 * MAC_BYTES);
     return __builtin_expect(type == ETHERTYPE_IPV4, 1) ? walk_ipv4(w) : walk_ethertype(w, type);
 }
@@ -213,15 +213,30 @@ static enum decode_outcome walk_loopback(struct walk *w)
     }
 }
 
-static enum decode_outcome walk_sll(struct walk *w, size_t header_bytes, size_t protocol_at)
+/* What follows Linux's "cooked" headers, which have the sender's address, up to eight bytes of it, and no other. */
+static enum decode_outcome walk_cooked(struct walk *w, const uint8_t *address, unsigned address_length, unsigned type)
 {
-    const uint8_t *header = cursor_take(&w->c, header_bytes);
-    if (header == NULL)
-        return walk_ended(w, DECODE_MALFORMED_LINK);
-    unsigned type = get_be16(header + protocol_at);
+    if (address_length == MAC_BYTES)
+        w->d->src_mac = address;
     if (type == 4) /* ETH_P_802_2: an LLC header without length follows */
         return walk_llc(w);
     return type <= ETHERTYPE_LLC_MAX ? DECODE_IGNORED_ETHERTYPE : walk_ethertype(w, type);
+}
+
+static enum decode_outcome walk_sll(struct walk *w)
+{
+    const uint8_t *header = cursor_take(&w->c, SLL_BYTES);
+    if (header == NULL)
+        return walk_ended(w, DECODE_MALFORMED_LINK);
+    return walk_cooked(w, header + 6, get_be16(header + 4), get_be16(header + 14));
+}
+
+static enum decode_outcome walk_sll2(struct walk *w)
+{
+    const uint8_t *header = cursor_take(&w->c, SLL2_BYTES);
+    if (header == NULL)
+        return walk_ended(w, DECODE_MALFORMED_LINK);
+    return walk_cooked(w, header + 12, header[11], get_be16(header));
 }
 
 static enum decode_outcome walk_chdlc(struct walk *w)
@@ -246,9 +261,9 @@ enum decode_outcome walk_link(struct walk *w, unsigned link_type)
     case LINK_IPV6:
         return walk_ip_by_version(w);
     case LINK_LINUX_SLL:
-        return walk_sll(w, SLL_BYTES, 14);
+        return walk_sll(w);
     case LINK_LINUX_SLL2:
-        return walk_sll(w, SLL2_BYTES, 0);
+        return walk_sll2(w);
     case LINK_PPP:
     case LINK_PPP_HDLC:
         return walk_ppp(w);

@@ -20,7 +20,7 @@ static bool walk_inside_limited(struct walk *w, struct cursor inner, size_t leng
     d.vlan = w->d->vlan;
     d.inner_vlan = w->d->inner_vlan;
     d.mpls_label = w->d->mpls_label;
-    d.macs = w->d->macs;
+    d.src_mac = w->d->src_mac;
     d.encapsulated = true;
     d.outer = (struct encapsulation){.src = w->d->src, .dst = w->d->dst, .id = id, .tunnel = (uint8_t)tunnel};
     struct walk inside = {

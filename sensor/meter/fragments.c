@@ -146,7 +146,7 @@ static void wait_here(struct fragments *f, uint16_t slot, const struct decoded *
     struct waiting *w = &f->waiting[slot];
     *w = (struct waiting){.packet = *later, .next = *chain, .older = f->newest, .newer = NO_SLOT};
     /* What it pointed to is gone when it is looked at again. */
-    w->packet.content = w->packet.macs = w->packet.tcp_options = NULL;
+    w->packet.content = w->packet.src_mac = w->packet.tcp_options = NULL;
     w->packet.content_captured = w->packet.content_length = w->packet.tcp_options_length = 0;
     *(f->newest != NO_SLOT ? &f->waiting[f->newest].newer : &f->oldest) = slot;
     f->newest = *chain = slot;

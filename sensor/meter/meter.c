@@ -397,11 +397,11 @@ static void describe_sender(struct meter *m, uint32_t index, const struct decode
         s->ip_id = d->ip_id;
         s->bits |= SIDE_IP_ID;
     }
-    if (d->macs != NULL) {
+    if (d->src_mac != NULL) {
         uint16_t high;
         uint32_t low;
-        memcpy(&high, d->macs + 6, sizeof(high));
-        memcpy(&low, d->macs + 8, sizeof(low));
+        memcpy(&high, d->src_mac, sizeof(high));
+        memcpy(&low, d->src_mac + 2, sizeof(low));
         s->mac_high = be16toh(high);
         cold->mac_low[from] = be32toh(low);
     }

@@ -118,12 +118,43 @@ static void test_ip_below_labels_is_no_pseudowire(void **state)
     assert_int_equal(d.src.lo, 1);
 }
 
+/* Linux's cooked headers have one address, the sender's, and its length. */
+static void test_cooked_captures_have_the_senders_mac(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned link_type;
+        const char *header;
+        size_t length;
+        bool mac;
+    } links[] = {
+        {LINK_LINUX_SLL, "\0\0\0\1\0\6\2\1\1\1\1\3\0\0\x08\0", 16, true},
+        {LINK_LINUX_SLL, "\0\0\x02\0\0\0\2\1\1\1\1\3\0\0\x08\0", 16, false},
+        {LINK_LINUX_SLL, "\0\0\0\1\0\x08\2\1\1\1\1\3\4\4\x08\0", 16, false},
+        {LINK_LINUX_SLL2, "\x08\0\0\0\0\0\0\2\0\1\0\6\2\1\1\1\1\3\0\0", 20, true},
+        {LINK_LINUX_SLL2, "\x08\0\0\0\0\0\0\2\0\1\4\6\2\1\1\1\1\3\0\0", 20, true},
+        {LINK_LINUX_SLL2, "\x08\0\0\0\0\0\0\2\2\0\0\0\2\1\1\1\1\3\0\0", 20, false},
+    };
+    for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++) {
+        struct frame f = {0};
+        struct decoded d;
+        put_bytes(&f, links[i].header, links[i].length);
+        put_udp_packet(&f);
+        struct packet packet = frame_packet(&f, links[i].link_type, 0);
+        assert_int_equal(decode(&plain, &packet, &d), DECODE_METERED);
+        assert_int_equal(d.src_mac != NULL, links[i].mac);
+        if (links[i].mac)
+            assert_memory_equal(d.src_mac, "\2\1\1\1\1\3", 6);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pseudowires_nest_to_the_stated_depth),
         cmocka_unit_test(test_pseudowire_without_control_word),
         cmocka_unit_test(test_ip_below_labels_is_no_pseudowire),
+        cmocka_unit_test(test_cooked_captures_have_the_senders_mac),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
