@@ -28,11 +28,11 @@ void capture_close(struct capture **capture)
     *capture = NULL;
 }
 
-/* Where the numbers in files and libpcap's on Linux differ. */
+/* Where the numbers in files and libpcap's on Linux differ; the first that fits. */
 static const struct {
     uint16_t link_type;
     int dlt;
-} link_types[] = {{LINK_RAW, DLT_RAW}, {LINK_LOOP, DLT_LOOP}};
+} link_types[] = {{LINK_RAW, DLT_RAW}, {LINK_LOOP, DLT_LOOP}, {LINK_RAW_OPENBSD, DLT_RAW}};
 
 int link_type_dlt(uint16_t link_type)
 {

@@ -132,7 +132,9 @@ static enum decode_outcome walk_pppoe(struct walk *w)
         return walk_ended(w, DECODE_MALFORMED_LINK);
     if (header[0] != 0x11 || header[1] != 0)
         return DECODE_IGNORED_ETHERTYPE; /* discovery */
-    walk_limit(w, get_be16(header + 4));
+    size_t length = get_be16(header + 4);
+    if (length < walk_left(w))
+        walk_limit(w, length);
     return walk_ppp(w);
 }
 
@@ -149,6 +151,9 @@ static enum decode_outcome walk_llc(struct walk *w)
     const uint8_t *snap = cursor_take(&w->c, 5);
     if (snap == NULL)
         return walk_ended(w, DECODE_MALFORMED_LINK);
+    /* RFC 1042, and IEEE 802.1H for what is bridged; any other organisation numbers its own protocols. */
+    if (snap[0] != 0 || snap[1] != 0 || (snap[2] != 0 && snap[2] != 0xf8))
+        return DECODE_IGNORED_ETHERTYPE;
     unsigned type = get_be16(snap + 3);
     /* A length here would nest LLC in LLC without end. */
     return type <= ETHERTYPE_LLC_MAX ? DECODE_IGNORED_ETHERTYPE : walk_ethertype(w, type);
@@ -248,6 +253,13 @@ static enum decode_outcome walk_chdlc(struct walk *w)
     return type <= ETHERTYPE_LLC_MAX ? DECODE_IGNORED_ETHERTYPE : walk_ethertype(w, type);
 }
 
+/* RFC 1662, unless the address byte is Cisco's for unicast or multicast. */
+static enum decode_outcome walk_ppp_hdlc(struct walk *w)
+{
+    bool cisco = w->c.left > 0 && (w->c.at[0] == 0x0f || w->c.at[0] == 0x8f);
+    return cisco ? walk_chdlc(w) : walk_ppp(w);
+}
+
 enum decode_outcome walk_link(struct walk *w, unsigned link_type)
 {
     switch (link_type) {
@@ -257,6 +269,8 @@ enum decode_outcome walk_link(struct walk *w, unsigned link_type)
     case LINK_LOOP:
         return walk_loopback(w);
     case LINK_RAW:
+    case LINK_RAW_BSD:
+    case LINK_RAW_OPENBSD:
     case LINK_IPV4:
     case LINK_IPV6:
         return walk_ip_by_version(w);
@@ -265,7 +279,14 @@ enum decode_outcome walk_link(struct walk *w, unsigned link_type)
     case LINK_LINUX_SLL2:
         return walk_sll2(w);
     case LINK_PPP:
+        return walk_ppp(w);
     case LINK_PPP_HDLC:
+        return walk_ppp_hdlc(w);
+    case LINK_PPP_PPPD:
+        cursor_skip(&w->c, 2);
+        return walk_ppp(w);
+    case LINK_PPP_WITH_DIR:
+        cursor_skip(&w->c, 1);
         return walk_ppp(w);
     case LINK_PPPOE:
         return walk_pppoe(w);

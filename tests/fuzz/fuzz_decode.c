@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint16_t link_types[] = {LINK_ETHERNET, LINK_RAW, LINK_NULL, LINK_LOOP, LINK_PPP, LINK_PPP_HDLC, LINK_PPPOE,
-                                      LINK_CHDLC, LINK_LINUX_SLL, LINK_LINUX_SLL2, LINK_IPV6, LINK_IPV4};
+                                      LINK_CHDLC, LINK_LINUX_SLL, LINK_LINUX_SLL2, LINK_IPV6, LINK_IPV4, LINK_PPP_PPPD, LINK_PPP_WITH_DIR};
 
 static void count_packets(void *context, const struct flow *flow)
 {

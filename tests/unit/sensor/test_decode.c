@@ -67,6 +67,13 @@ static void test_every_link_layer(void **state)
         {LINK_PPP, "\xff\x03\0\x21", 4},
         {LINK_PPP, "\x21", 1},
         {LINK_PPP_HDLC, "\xff\x03\0\x21", 4},
+        {LINK_PPP_HDLC, "\x0f\0\x08\0", 4},
+        {LINK_PPP_HDLC, "\x8f\0\x08\0", 4},
+        {LINK_PPP_PPPD, "\x01\x03\0\x21", 4},
+        {LINK_PPP_WITH_DIR, "\x01\xff\x03\0\x21", 5},
+        {LINK_PPP_WITH_DIR, "\0\x21", 2},
+        {LINK_RAW_BSD, "", 0},
+        {LINK_RAW_OPENBSD, "", 0},
         {LINK_PPPOE, "\x11\0\0\x01\0\x34\0\x21", 8},
         {LINK_CHDLC, "\x0f\0\x08\0", 4},
         {LINK_LINUX_SLL, "\0\0\0\1\0\6\x02\0\0\0\0\1\0\0\x08\0", 16},
@@ -77,6 +84,7 @@ static void test_every_link_layer(void **state)
         {LINK_ETHERNET, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x88\x47\0\x01\x20\x40\0\0\x21\x40", 22},
         {LINK_ETHERNET, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x88\x64\x11\0\0\x01\0\x34\0\x21", 22},
         {LINK_ETHERNET, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\0\x3a\xaa\xaa\x03\0\0\0\x08\0", 22},
+        {LINK_ETHERNET, "\x02\0\0\0\0\x02\x02\0\0\0\0\x01\0\x3a\xaa\xaa\x03\0\0\xf8\x08\0", 22},
     };
     for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++) {
         struct frame f = {0};
@@ -315,6 +323,8 @@ static void test_each_malformed_case_has_its_outcome(void **state)
         {DECODE_UNSUPPORTED_LINK, 147, "xyz", 3},
         {DECODE_MALFORMED_LINK, LINK_ETHERNET, "short", 5},
         {DECODE_IGNORED_ETHERTYPE, LINK_ETHERNET, "\1\x80\xc2\0\0\0\x02\0\0\0\0\x01\x88\xcc\0\0", 16},
+        {DECODE_MALFORMED_LINK, LINK_PPP_PPPD, "\0", 1},
+        {DECODE_MALFORMED_LINK, LINK_PPP_WITH_DIR, "\0", 1},
         {DECODE_MALFORMED_IPV4, LINK_IPV4, "\x45\0\0\x14", 4},
         {DECODE_MALFORMED_IPV4, LINK_IPV4, "\x44\0\0\x14\0\0\0\0\x40\x06\0\0\1\1\1\1\2\2\2\2", 20},
         {DECODE_MALFORMED_IPV4_LENGTH, LINK_IPV4, "\x45\0\0\x13\0\0\0\0\x40\x06\0\0\1\1\1\1\2\2\2\2", 20},

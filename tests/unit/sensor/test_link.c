@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 
+#include "sensor/capture/backend.h"
 #include "tests/unit/sensor/decoding.h"
 
 enum { HOST_A = 0x0a000001, HOST_B = 0xc0000201, BOTTOM = 0x100 };
@@ -148,6 +149,44 @@ static void test_cooked_captures_have_the_senders_mac(void **state)
     }
 }
 
+/* Cisco's protocol 0x0800 need not be IP. */
+static void test_snap_of_another_organisation_is_not_read(void **state)
+{
+    (void)state;
+    static const char *const organisations[] = {"\0\0\x0c", "\0\x80\xc2", "\x08\0\x07"};
+    for (size_t i = 0; i < 3; i++) {
+        struct frame f = {0};
+        struct decoded d;
+        put_ethernet(&f, 8 + 48);
+        put_bytes(&f, "\xaa\xaa\x03", 3);
+        put_bytes(&f, organisations[i], 3);
+        put_u16(&f, 0x0800);
+        put_udp_packet(&f);
+        assert_int_equal(decode_frame(&f, LINK_ETHERNET, &d), DECODE_IGNORED_ETHERTYPE);
+    }
+}
+
+/* PPPoE says more than a whole frame has: what is missing was not cut by the snap length. */
+static void test_pppoe_longer_than_its_frame(void **state)
+{
+    (void)state;
+    struct frame f = {0};
+    struct decoded d;
+    put_ethernet(&f, 0x8864);
+    put_bytes(&f, "\x11\0\0\1\x03\xe8\0\x21\x45\0\0\x30", 12);
+    assert_int_equal(decode_frame(&f, LINK_ETHERNET, &d), DECODE_MALFORMED_IPV4);
+    assert_int_equal(decode_cut(&f, LINK_ETHERNET, f.length - 2, &d), DECODE_TRUNCATED);
+}
+
+/* libpcap cannot compile a filter for what it does not know. */
+static void test_filters_know_all_raw_ip(void **state)
+{
+    (void)state;
+    assert_int_equal(link_type_dlt(LINK_RAW_BSD), link_type_dlt(LINK_RAW));
+    assert_int_equal(link_type_dlt(LINK_RAW_OPENBSD), link_type_dlt(LINK_RAW));
+    assert_int_equal(link_type_of_dlt(link_type_dlt(LINK_RAW)), LINK_RAW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +194,9 @@ int main(void)
         cmocka_unit_test(test_pseudowire_without_control_word),
         cmocka_unit_test(test_ip_below_labels_is_no_pseudowire),
         cmocka_unit_test(test_cooked_captures_have_the_senders_mac),
+        cmocka_unit_test(test_snap_of_another_organisation_is_not_read),
+        cmocka_unit_test(test_pppoe_longer_than_its_frame),
+        cmocka_unit_test(test_filters_know_all_raw_ip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

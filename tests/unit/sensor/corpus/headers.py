@@ -335,7 +335,9 @@ def llc(b):
         return ipv4(b)
     if header[:2] != b"\xaa\xaa":
         raise Refused("ignored_ethertype")
-    kind = struct.unpack_from(">H", b.take(5, "malformed_link"), 3)[0]
+    organisation, kind = struct.unpack(">3sH", b.take(5, "malformed_link"))
+    if organisation not in (b"\0\0\0", b"\0\0\xf8"):  # RFC 1042, IEEE 802.1H
+        raise Refused("ignored_ethertype")
     if kind <= 1500:
         raise Refused("ignored_ethertype")
     return by_ethertype(kind, b)
@@ -366,9 +368,18 @@ def cooked2(b):
     return by_ethertype(struct.unpack_from(">H", header, 0)[0], b)
 
 
-def hdlc(b):
-    if b.data[:2] == b"\xff\x03":
+def ppp_hdlc(b):
+    return hdlc(b) if b.data[:1] in (b"\x0f", b"\x8f") else ppp(b)
+
+
+def ppp_behind(count):
+    def read(b):
+        b.take(count, "malformed_link")
         return ppp(b)
+    return read
+
+
+def hdlc(b):
     header = b.take(4, "malformed_link")
     kind = struct.unpack_from(">H", header, 2)[0]
     if kind <= 1500:
@@ -376,8 +387,9 @@ def hdlc(b):
     return by_ethertype(kind, b)
 
 
-LINKS = {0: loopback, 1: ethernet, 9: ppp, 50: hdlc, 51: pppoe, 101: ip_by_version, 104: hdlc, 108: loopback, 113: cooked,
-         228: ip_by_version, 229: ip_by_version, 276: cooked2}
+LINKS = {0: loopback, 1: ethernet, 9: ppp, 12: ip_by_version, 14: ip_by_version, 50: ppp_hdlc, 51: pppoe, 101: ip_by_version,
+         104: hdlc, 108: loopback, 113: cooked, 166: ppp_behind(2), 204: ppp_behind(1), 228: ip_by_version, 229: ip_by_version,
+         276: cooked2}
 
 
 def answer(packet, tunnels):
