@@ -5,6 +5,7 @@
 #include "sensor/decode/walk.h"
 
 enum { IPV4_BYTES = 20, IPV6_BYTES = 40, ARP_BYTES = 28, DATAGRAM_MAX = 65535 };
+enum { IPPROTO_HIP = 139, IPPROTO_SHIM6 = 140 }; /* RFC 7401, 5533 */
 enum { JUMBO_MAX = 1 << 24 }; /* no card makes longer ones; the meter's counters rely on it */
 
 /* A later fragment has no transport header: the meter finds its flow by the first fragment. */
@@ -64,13 +65,18 @@ enum decode_outcome walk_extensions(struct walk *w, unsigned *ret_protocol, bool
     unsigned next = *ret_protocol;
     for (unsigned i = 0; i <= DECODE_EXTENSIONS_MAX; i++) {
         size_t unit, least;
+        bool message = false; /* of its own, not a header before another */
         switch (next) {
+        case IPPROTO_MH:
+        case IPPROTO_HIP:
+        case IPPROTO_SHIM6:
+            message = w->c.left > 0 && w->c.at[0] == IPPROTO_NONE;
+            unit = 8;
+            least = 8;
+            break;
         case IPPROTO_HOPOPTS:
         case IPPROTO_ROUTING:
         case IPPROTO_DSTOPTS:
-        case IPPROTO_MH:
-        case 139: /* HIP */
-        case 140: /* SHIM6 */
             unit = 8;
             least = 8;
             break;
@@ -79,6 +85,10 @@ enum decode_outcome walk_extensions(struct walk *w, unsigned *ret_protocol, bool
             least = 8;
             break;
         default:
+            *ret_protocol = next;
+            return DECODE_METERED;
+        }
+        if (message) {
             *ret_protocol = next;
             return DECODE_METERED;
         }

@@ -4,7 +4,7 @@
 
 #include "sensor/decode/walk.h"
 
-enum { TCP_BYTES = 20, UDP_BYTES = 8, SCTP_BYTES = 12, DCCP_BYTES = 12, CONTENT_MAX = 64 };
+enum { TCP_BYTES = 20, UDP_BYTES = 8, SCTP_BYTES = 12, DCCP_BYTES = 12, ESP_BYTES = 8, AH_BYTES = 12, CONTENT_MAX = 64 };
 
 /* The payload begins here; `length` is what its datagram says it has, which may be more than this fragment. */
 void walk_content(struct walk *w, size_t length)
@@ -57,12 +57,19 @@ static enum decode_outcome walk_tcp(struct walk *w, bool more)
     return DECODE_METERED;
 }
 
+static enum decode_outcome walk_udp_cut(struct walk *w, bool more)
+{
+    if (walk_left(w) >= UDP_BYTES || more)
+        return walk_cut(w, DECODED_PORTS, UDP_BYTES);
+    return w->d->protocol == IPPROTO_UDP ? DECODE_MALFORMED_UDP : DECODE_MALFORMED_TRANSPORT;
+}
+
 static enum decode_outcome walk_udp(struct walk *w, bool more)
 {
     struct decoded *d = w->d;
     size_t left = walk_left(w);
     if (__builtin_expect(w->c.left < UDP_BYTES, 0))
-        return left < UDP_BYTES && !more ? DECODE_MALFORMED_UDP : walk_cut(w, DECODED_PORTS, UDP_BYTES);
+        return walk_udp_cut(w, more);
     const uint8_t *udp = cursor_take(&w->c, UDP_BYTES);
     size_t length = get_be16(udp + 4);
     if (d->protocol == IPPROTO_UDPLITE || length == 0) /* checksum coverage; a jumbogram or offload */
@@ -81,26 +88,65 @@ static enum decode_outcome walk_udp(struct walk *w, bool more)
     return DECODE_METERED;
 }
 
-/* SCTP and DCCP begin with ports as well. */
-static enum decode_outcome walk_ports(struct walk *w, bool more, size_t header)
+static enum decode_outcome walk_sctp(struct walk *w, bool more)
 {
-    if (walk_left(w) < header && !more)
+    if (walk_left(w) < SCTP_BYTES && !more)
         return DECODE_MALFORMED_TRANSPORT;
-    return walk_cut(w, DECODED_PORTS, header);
+    return walk_cut(w, DECODED_PORTS, SCTP_BYTES);
 }
 
-static enum decode_outcome walk_spi(struct walk *w, bool more, size_t spi_at, size_t header)
+/* The headers of DCCP and AH say how long they are, in words: with DCCP's options and AH's check value. What was captured
+ * of them may end before. */
+static enum decode_outcome walk_sized(struct walk *w, bool more, size_t least, size_t length_at, unsigned words_more,
+                                      size_t *ret_header)
+{
+    size_t left = walk_left(w), header = least;
+    if (w->c.left > length_at) {
+        header = (w->c.at[length_at] + words_more) * 4;
+        if (header < least)
+            return DECODE_MALFORMED_TRANSPORT;
+    }
+    if (header > left && !more)
+        return DECODE_MALFORMED_TRANSPORT;
+    *ret_header = header;
+    return DECODE_METERED;
+}
+
+/* RFC 4340 section 5.1: the data offset is the fifth byte. */
+static enum decode_outcome walk_dccp(struct walk *w, bool more)
+{
+    size_t header;
+    enum decode_outcome outcome = walk_sized(w, more, DCCP_BYTES, 4, 0, &header);
+    return outcome == DECODE_METERED ? walk_cut(w, DECODED_PORTS, header) : outcome;
+}
+
+static void walk_spi(struct walk *w, size_t spi_at, size_t header)
 {
     size_t left = walk_left(w);
-    if (left < header && !more)
-        return DECODE_MALFORMED_TRANSPORT;
     w->d->payload = (uint32_t)(left > header ? left - header : 0);
     if (w->c.left >= spi_at + 4) {
         w->d->kind = DECODED_SPI;
         w->d->discriminator = get_be32(w->c.at + spi_at);
         walk_content(w, left);
     }
+}
+
+static enum decode_outcome walk_esp(struct walk *w, bool more)
+{
+    if (walk_left(w) < ESP_BYTES && !more)
+        return DECODE_MALFORMED_TRANSPORT;
+    walk_spi(w, 0, ESP_BYTES);
     return DECODE_METERED;
+}
+
+/* RFC 4302 section 2.2: the length is that in words, less two. */
+static enum decode_outcome walk_ah(struct walk *w, bool more)
+{
+    size_t header;
+    enum decode_outcome outcome = walk_sized(w, more, AH_BYTES, 1, 2, &header);
+    if (outcome == DECODE_METERED)
+        walk_spi(w, 4, header);
+    return outcome;
 }
 
 enum decode_outcome walk_transport(struct walk *w, unsigned protocol, bool more)
@@ -117,13 +163,13 @@ enum decode_outcome walk_transport(struct walk *w, unsigned protocol, bool more)
     case IPPROTO_ICMPV6:
         return walk_icmpv6(w, more);
     case IPPROTO_SCTP:
-        return walk_ports(w, more, SCTP_BYTES);
+        return walk_sctp(w, more);
     case IPPROTO_DCCP:
-        return walk_ports(w, more, DCCP_BYTES);
+        return walk_dccp(w, more);
     case IPPROTO_ESP:
-        return walk_spi(w, more, 0, 8);
+        return walk_esp(w, more);
     case IPPROTO_AH:
-        return walk_spi(w, more, 4, 12);
+        return walk_ah(w, more);
     default:
         w->d->payload = (uint32_t)walk_left(w);
         walk_content(w, w->d->payload);

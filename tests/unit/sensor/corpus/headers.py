@@ -16,6 +16,8 @@ TUNNELS_MAX = 4
 IPV6_EXTENSIONS = {0, 43, 60, 135, 139, 140}  # length in units of 8 bytes, the first not counted (RFC 8200, 6275, 7401, 5533)
 FRAGMENT = 44
 TCP, UDP, ICMP, ICMPV6, SCTP, DCCP, UDP_LITE, ESP, AH = 6, 17, 1, 58, 132, 33, 136, 50, 51
+MESSAGES = {135, 139, 140}  # of these, extension headers with nothing behind are messages of their own: Mobility, HIP, Shim6
+NO_NEXT = 59
 LENGTHS = {SCTP: 12, DCCP: 12, UDP_LITE: 8, ESP: 8, AH: 12, ICMP: 8, ICMPV6: 8}
 ERRORS = {TCP: "malformed_tcp", UDP: "malformed_udp", ICMP: "malformed_icmp", ICMPV6: "malformed_icmp"}
 
@@ -91,6 +93,10 @@ def transport(b, protocol, fragmented):
                 raise Refused("malformed_udp")
     elif protocol in LENGTHS and length < LENGTHS[protocol]:
         raise Refused(ERRORS.get(protocol, "malformed_transport"))
+    if protocol == DCCP and have >= 5 and not 12 <= b.data[b.at + 4] * 4 <= length:  # data offset (RFC 4340)
+        raise Refused("malformed_transport")
+    if protocol == AH and have >= 2 and not 12 <= (b.data[b.at + 1] + 2) * 4 <= length:  # length in words, less 2 (RFC 4302)
+        raise Refused("malformed_transport")
     return tunnel(b, protocol)
 
 
@@ -217,6 +223,8 @@ def ipv6(b):
     first, fragmented = True, False
     for _ in range(9):
         if protocol not in IPV6_EXTENSIONS and protocol != FRAGMENT:
+            break
+        if protocol in MESSAGES and b.data[b.at:b.captured][:1] == bytes([NO_NEXT]):
             break
         if b.left() < 8:
             raise Refused("malformed_ipv6_extension")
