@@ -13,7 +13,7 @@ static enum decode_outcome walk_fragment(struct walk *w, unsigned protocol)
 {
     if (w->d->fragment_offset + walk_left(w) > DATAGRAM_MAX)
         return DECODE_MALFORMED_FRAGMENT;
-    w->d->protocol = (uint8_t)protocol;
+    w->d->protocol = walk_protocol(protocol);
     w->d->kind = DECODED_OTHER;
     w->d->payload = (uint32_t)walk_left(w);
     return DECODE_METERED;
@@ -45,7 +45,7 @@ enum decode_outcome walk_ipv4(struct walk *w)
     unsigned protocol = ip[9];
     bool options_cut = header > IPV4_BYTES && cursor_take(&w->c, header - IPV4_BYTES) == NULL;
     if (options_cut) { /* addresses are there, the rest is not */
-        d->protocol = (uint8_t)protocol;
+        d->protocol = walk_protocol(protocol);
         d->payload = (uint32_t)(total - header);
         return DECODE_METERED;
     }
@@ -150,7 +150,7 @@ enum decode_outcome walk_ipv6(struct walk *w)
     if (outcome != DECODE_METERED)
         return outcome;
     if (w->c.failed) {
-        d->protocol = (uint8_t)protocol;
+        d->protocol = walk_protocol(protocol);
         d->payload = (uint32_t)walk_left(w);
         return DECODE_METERED;
     }

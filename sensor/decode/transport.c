@@ -171,6 +171,7 @@ enum decode_outcome walk_transport(struct walk *w, unsigned protocol, bool more)
     case IPPROTO_AH:
         return walk_ah(w, more);
     default:
+        w->d->protocol = walk_protocol(protocol);
         w->d->payload = (uint32_t)walk_left(w);
         walk_content(w, w->d->payload);
         if (!w->d->fragment)

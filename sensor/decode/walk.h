@@ -3,6 +3,8 @@
 #ifndef PAVO_SENSOR_DECODE_WALK_H
 #define PAVO_SENSOR_DECODE_WALK_H
 
+#include <netinet/in.h>
+
 #include "common/cursor.h"
 #include "sensor/decode/decode.h"
 
@@ -46,6 +48,13 @@ static inline void walk_limit(struct walk *w, size_t length)
 static inline bool walk_overflows(const struct walk *w, size_t length)
 {
     return __builtin_expect(w->bounded, 0) && length > walk_left(w);
+}
+
+/* Protocol 0 in a header is no protocol, but "hop-by-hop options follow"; in records it is ARP's. A packet of which nothing
+ * else is known (0 in IPv4, or cut in those options) has the reserved number. */
+static inline uint8_t walk_protocol(unsigned protocol)
+{
+    return (uint8_t)(protocol == IPPROTO_HOPOPTS ? IPPROTO_RAW : protocol);
 }
 
 /* Big-endian values within bytes that are known to be there. */

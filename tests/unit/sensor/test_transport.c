@@ -86,6 +86,28 @@ static void test_messages_in_extension_headers_keep_their_number(void **state)
     }
 }
 
+/* Protocol 0 is ARP's in records: IP packets with it were shown as ARP. */
+static void test_protocol_0_of_ip_is_not_arps(void **state)
+{
+    (void)state;
+    struct frame f = {0};
+    struct decoded d;
+    assert_int_equal(decode_transport(IPPROTO_HOPOPTS, "abcd", 4, 4, &d), DECODE_METERED);
+    assert_int_equal(d.protocol, 255);
+    put_ipv4(&f, HOST_A, HOST_B, IPPROTO_HOPOPTS, 1, 3); /* a later fragment */
+    assert_int_equal(decode_frame(&f, LINK_RAW, &d), DECODE_METERED);
+    assert_int_equal(d.protocol, 255);
+    f.length = 0;
+    put_ipv6(&f, 1, 2, IPPROTO_HOPOPTS);
+    put_bytes(&f, "\x11\0\1\4\0\0\0\0", 8);
+    put_udp(&f, 5000, 53, 8);
+    assert_int_equal(decode_cut(&f, LINK_RAW, 44, &d), DECODE_METERED);
+    assert_int_equal(d.protocol, 255);
+    assert_int_equal(d.bytes, 64);
+    assert_int_equal(decode_cut(&f, LINK_RAW, 48, &d), DECODE_METERED);
+    assert_int_equal(d.protocol, IPPROTO_UDP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +115,7 @@ int main(void)
         cmocka_unit_test(test_sized_headers_that_cannot_be),
         cmocka_unit_test(test_short_udp_lite_is_malformed_transport),
         cmocka_unit_test(test_messages_in_extension_headers_keep_their_number),
+        cmocka_unit_test(test_protocol_0_of_ip_is_not_arps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ import struct
 Answer = collections.namedtuple("Answer", "outcome protocol bytes")
 
 ARP = 0  # protocol of ARP messages: they have none
+RESERVED = 255  # stands for 0 in IP headers, which says that hop-by-hop options follow
 TUNNELS_MAX = 4
 IPV6_EXTENSIONS = {0, 43, 60, 135, 139, 140}  # length in units of 8 bytes, the first not counted (RFC 8200, 6275, 7401, 5533)
 FRAGMENT = 44
@@ -206,7 +207,7 @@ def ipv4(b):
         inner = transport(b, protocol, offset or more)
         if inner:
             return inner
-    return Answer("metered", protocol, total)
+    return Answer("metered", protocol or RESERVED, total)
 
 
 def ipv6(b):
@@ -229,7 +230,7 @@ def ipv6(b):
         if b.left() < 8:
             raise Refused("malformed_ipv6_extension")
         if b.captured - b.at < 8:
-            return Answer("metered", protocol, size)
+            return Answer("metered", protocol or RESERVED, size)
         here, more = b.data[b.at], b.data[b.at + 1]
         length = 8 if protocol == FRAGMENT else 8 + more * 8
         if protocol == FRAGMENT:
@@ -243,12 +244,12 @@ def ipv6(b):
         protocol = here
         b.at += length
         if b.at > b.captured:
-            return Answer("metered", protocol, size)
+            return Answer("metered", protocol or RESERVED, size)
         if not first:
             break
     else:
         raise Refused("malformed_ipv6_extension")
-    return transport(b, protocol, fragmented) or Answer("metered", protocol, size)
+    return transport(b, protocol, fragmented) or Answer("metered", protocol or RESERVED, size)
 
 
 def ip_by_version(b):
