@@ -35,7 +35,7 @@
     X(MALFORMED_TCP, "malformed_tcp", "TCP header shorter than 20 bytes or longer than the packet")                    \
     X(MALFORMED_UDP, "malformed_udp", "UDP header or length shorter than 8 bytes")                                     \
     X(MALFORMED_ICMP, "malformed_icmp", "ICMP message shorter than its header")                                        \
-    X(MALFORMED_TRANSPORT, "malformed_transport", "SCTP, DCCP, ESP, AH or UDP-Lite header too short, or longer than the packet")           \
+    X(MALFORMED_TRANSPORT, "malformed_transport", "SCTP, DCCP, ESP, AH or UDP-Lite header too short or too long")      \
     X(MALFORMED_ARP, "malformed_arp", "ARP message that is no Ethernet/IPv4 one or is too short")
 
 enum decode_outcome {

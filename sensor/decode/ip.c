@@ -5,7 +5,7 @@
 #include "sensor/decode/walk.h"
 
 enum { IPV4_BYTES = 20, IPV6_BYTES = 40, ARP_BYTES = 28, DATAGRAM_MAX = 65535 };
-enum { IPPROTO_HIP = 139, IPPROTO_SHIM6 = 140 }; /* RFC 7401, 5533 */
+enum { PROTOCOL_HIP = 139, PROTOCOL_SHIM6 = 140 }; /* RFC 7401, 5533 */
 enum { JUMBO_MAX = 1 << 24 }; /* no card makes longer ones; the meter's counters rely on it */
 
 /* A later fragment has no transport header: the meter finds its flow by the first fragment. */
@@ -28,9 +28,13 @@ enum decode_outcome walk_ipv4(struct walk *w)
     if (ip[0] >> 4 != 4 || header < IPV4_BYTES)
         return DECODE_MALFORMED_IPV4;
     size_t total = get_be16(ip + 2);
-    if (total == 0) /* segmentation offload leaves it to the card: the frame's own length is the best there is */
+    if (__builtin_expect(total == 0, 0)) {
+        /* Segmentation offload leaves it to the card: the frame's own length is the best there is. */
         total = IPV4_BYTES + walk_left(w);
-    if (total < header || total > JUMBO_MAX || walk_overflows(w, total - IPV4_BYTES))
+        if (total > JUMBO_MAX)
+            return DECODE_MALFORMED_IPV4_LENGTH;
+    }
+    if (total < header || walk_overflows(w, total - IPV4_BYTES))
         return DECODE_MALFORMED_IPV4_LENGTH;
     walk_limit(w, total - IPV4_BYTES);
 
@@ -68,8 +72,8 @@ enum decode_outcome walk_extensions(struct walk *w, unsigned *ret_protocol, bool
         bool message = false; /* of its own, not a header before another */
         switch (next) {
         case IPPROTO_MH:
-        case IPPROTO_HIP:
-        case IPPROTO_SHIM6:
+        case PROTOCOL_HIP:
+        case PROTOCOL_SHIM6:
             message = w->c.left > 0 && w->c.at[0] == IPPROTO_NONE;
             unit = 8;
             least = 8;

@@ -81,10 +81,8 @@ static enum decode_outcome walk_udp(struct walk *w, bool more)
     d->dst_port = get_be16(udp + 2);
     d->payload = (uint32_t)((length < left ? length : left) - UDP_BYTES);
     walk_content(w, length - UDP_BYTES);
-    if (d->protocol == IPPROTO_UDP && !d->fragment) {
-        walk_limit(w, d->payload);
+    if (d->protocol == IPPROTO_UDP && !d->fragment)
         walk_udp_tunnel(w);
-    }
     return DECODE_METERED;
 }
 

@@ -209,19 +209,28 @@ static bool walk_teredo(struct walk *w)
     return walk_inside(w, c, FLOW_TUNNEL_TEREDO, 0, step_ip, 0);
 }
 
-bool walk_udp_tunnel(struct walk *w)
+typedef bool tunnel_walk(struct walk *w);
+
+static tunnel_walk *tunnel_of_ports(unsigned src_port, unsigned dst_port)
 {
-    if (w->outer || w->tunnels == DECODE_TUNNELS_MAX)
-        return false;
-    switch (w->d->dst_port) {
+    switch (dst_port) {
     case PORT_VXLAN:
     case PORT_VXLAN_LINUX:
-        return walk_vxlan(w);
+        return walk_vxlan;
     case PORT_GENEVE:
-        return walk_geneve(w);
+        return walk_geneve;
     case PORT_GTPU:
-        return walk_gtpu(w);
+        return walk_gtpu;
     default:
-        return (w->d->dst_port == PORT_TEREDO || w->d->src_port == PORT_TEREDO) && walk_teredo(w);
+        return dst_port == PORT_TEREDO || src_port == PORT_TEREDO ? walk_teredo : NULL;
     }
+}
+
+bool walk_udp_tunnel(struct walk *w)
+{
+    tunnel_walk *walk = tunnel_of_ports(w->d->src_port, w->d->dst_port);
+    if (__builtin_expect(walk == NULL, 1) || w->outer || w->tunnels == DECODE_TUNNELS_MAX)
+        return false;
+    walk_limit(w, w->d->payload); /* the datagram may be shorter than its packet */
+    return walk(w);
 }
