@@ -75,6 +75,8 @@ static bool walk_gre(struct walk *w)
     bool sequenced = flags & 0x1000;
     if (version > 1 || (flags & 0x4000) != 0) /* source routing is obsolete */
         return false;
+    if ((version == 1) != (type == ETHERTYPE_PPP)) /* it is PPTP's, and carries nothing else */
+        return false;
     if (flags & 0x8000)
         cursor_skip(&c, 4);
     if (flags & 0x2000)

@@ -126,6 +126,32 @@ static void test_erspan_iii_frame_type(void **state)
     }
 }
 
+/* RFC 2637: version 1 is PPTP's, and PPP its alone. */
+static void test_gre_version_1_is_pptp(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        size_t length;
+        bool opened;
+    } cases[] = {
+        {"\x30\1\x88\x0b\0\x2c\0\7\0\0\0\1\xff\3\0\x21", 16, true},
+        {"\x30\0\x88\x0b\0\x2c\0\7\0\0\0\1\xff\3\0\x21", 16, false},
+        {"\0\0\x08\0", 4, true},
+        {"\x20\1\x08\0\0\x28\0\7", 8, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct frame f = {0};
+        struct decoded d;
+        put_ipv4(&f, HOST_A, HOST_B, IPPROTO_GRE, 1, 0);
+        put_bytes(&f, cases[i].header, cases[i].length);
+        put_ipv4(&f, HOST_C, HOST_D, IPPROTO_UDP, 1, 0);
+        put_udp(&f, 5000, 53, 12);
+        assert_int_equal(decode_frame(&f, LINK_RAW, &d), DECODE_METERED);
+        assert_int_equal(d.encapsulated, cases[i].opened);
+    }
+}
+
 static void put_to_teredo(struct frame *f)
 {
     put_ipv4(f, HOST_A, HOST_B, IPPROTO_UDP, 1, 0);
@@ -190,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_inner_ipv6_longer_than_its_outer_counts_outside),
         cmocka_unit_test(test_erspan_says_that_it_truncated),
         cmocka_unit_test(test_erspan_iii_frame_type),
+        cmocka_unit_test(test_gre_version_1_is_pptp),
         cmocka_unit_test(test_port_3544_is_not_always_teredo),
         cmocka_unit_test(test_teredo_bubbles),
     };

@@ -70,14 +70,18 @@ class Bytes:
         self.captured = min(self.captured, self.wire)
 
 
-def transport(b, protocol, fragmented):
-    """Refuses a transport header that cannot be one. In fragments it may go on in the next, or be none.
+def transport(b, protocol, fragmented, first):
+    """Refuses a transport header that cannot be one. In the first fragment it may go on in the next; in others it is none.
 
     The answer is what is inside a tunnel, if this is one that can be read."""
-    if fragmented:
-        return None
     length = b.left()
     have = b.captured - b.at
+    if fragmented:
+        if first and protocol == TCP and have >= 20 and b.data[b.at + 12] >> 4 < 5:
+            raise Refused("malformed_tcp")
+        if first and protocol == UDP and have >= 8 and 0 < struct.unpack_from(">H", b.data, b.at + 4)[0] < 8:
+            raise Refused("malformed_udp")
+        return None
     if protocol == TCP:
         if length < 20:
             raise Refused("malformed_tcp")
@@ -103,7 +107,7 @@ def transport(b, protocol, fragmented):
 
 def tunnel(b, protocol):
     """What is inside, or None: no tunnel, one too deep, or nothing in it that can be read."""
-    reader = {4: ipv4, 41: ipv6, 47: gre, UDP: udp_tunnel}.get(protocol)
+    reader = {4: ip_by_version, 41: ip_by_version, 47: gre, UDP: udp_tunnel}.get(protocol)
     if reader is None or b.tunnels == 0:
         return None
     try:
@@ -115,13 +119,13 @@ def tunnel(b, protocol):
 def gre(b):
     """RFC 2784, 2890; version 1, RFC 2637, carries PPP; ERSPAN: draft-foschiano-erspan."""
     flags, kind = struct.unpack(">HH", b.take(4, "gre"))
-    if flags & 7 == 1 and kind == 0x880B:
+    if flags & 7 == 1 and kind == 0x880B and not flags & 0x4000:
         length = struct.unpack_from(">H", b.take(4 + 4 * bool(flags & 0x1000) + 4 * bool(flags & 0x80), "gre"))[0]
         b.limit(length)
         return ppp(b)
-    if flags & 7:
+    if flags & 7 or kind == 0x880B or flags & 0x4000:  # version 1 is PPTP's alone; source routing is obsolete
         raise Refused("gre version")
-    b.take(4 * bool(flags & 0xC000) + 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000), "gre")
+    b.take(4 * bool(flags & 0x8000) + 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000), "gre")
     if kind == 0x6558:
         return ethernet(b)
     if kind == 0x88BE:
@@ -204,7 +208,7 @@ def ipv4(b):
         b.at += length - 20
         if offset and offset + total - length > 65535:
             raise Refused("malformed_fragment")
-        inner = transport(b, protocol, offset or more)
+        inner = transport(b, protocol, offset or more, offset == 0)
         if inner:
             return inner
     return Answer("metered", protocol or RESERVED, total)
@@ -249,7 +253,7 @@ def ipv6(b):
             break
     else:
         raise Refused("malformed_ipv6_extension")
-    return transport(b, protocol, fragmented) or Answer("metered", protocol or RESERVED, size)
+    return transport(b, protocol, fragmented, first) or Answer("metered", protocol or RESERVED, size)
 
 
 def ip_by_version(b):
@@ -369,12 +373,21 @@ def loopback(b):
 
 def cooked(b):
     header = b.take(16, "malformed_link")
-    return by_ethertype(struct.unpack_from(">H", header, 14)[0], b)
+    return below_cooked(struct.unpack_from(">H", header, 14)[0], b)
 
 
 def cooked2(b):
     header = b.take(20, "malformed_link")
-    return by_ethertype(struct.unpack_from(">H", header, 0)[0], b)
+    return below_cooked(struct.unpack_from(">H", header, 0)[0], b)
+
+
+def below_cooked(kind, b):
+    """Types below 1501 are Linux's own; 4 is LLC."""
+    if kind == 4:
+        return llc(b)
+    if kind <= 1500:
+        raise Refused("ignored_ethertype")
+    return by_ethertype(kind, b)
 
 
 def ppp_hdlc(b):
