@@ -18,7 +18,8 @@ PCAP_MAGIC = {
     bytes.fromhex("34cdb2a1"): ("<", False, 24),  # Kuznetzov's, of an old Linux libpcap
     bytes.fromhex("a1b2cd34"): (">", False, 24),
 }
-PCAPNG_SECTION, PCAPNG_INTERFACE, PCAPNG_OLD_PACKET, PCAPNG_SIMPLE, PCAPNG_ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+PCAPNG_SECTION, PCAPNG_INTERFACE, PCAPNG_OLD_PACKET, PCAPNG_SIMPLE, PCAPNG_STATISTICS, PCAPNG_ENHANCED = 0x0A0D0D0A, 1, 2, 3, 5, 6
+DROPS = {5: "interface", 7: "kernel"}  # isb_ifdrop, isb_osdrop
 
 
 class Broken(Exception):
@@ -66,6 +67,7 @@ class Interface:
         self.link, _, self.snap = struct.unpack_from(order + "HHI", content, at)
         self.unit = 1e6
         self.offset = 0
+        self.drops = {}  # as the newest of its statistics has them
         for code, value in read_options(content, at + 8, end, order):
             if code == 9 and value:  # if_tsresol
                 self.unit = 2 ** (value[0] & 0x7F) if value[0] & 0x80 else 10 ** value[0]
@@ -76,7 +78,8 @@ class Interface:
         return int((high << 32 | low) * 1000000000 // int(self.unit)) + self.offset * 1000000000
 
 
-def read_pcapng(content):
+def read_pcapng(content, described):
+    """`described`: list that gets every interface, of all sections."""
     order, interfaces, at = "<", [], 0
     while at < len(content):
         if at + 12 > len(content):
@@ -92,6 +95,12 @@ def read_pcapng(content):
             raise Broken("block lengths differ")
         if kind == PCAPNG_INTERFACE:
             interfaces.append(Interface(content, body, end, order))
+            described.append(interfaces[-1])
+        elif kind == PCAPNG_STATISTICS and length >= 24:
+            number = struct.unpack_from(order + "I", content, body)[0]
+            for code, value in read_options(content, body + 12, end, order):
+                if number < len(interfaces) and code in DROPS and len(value) == 8:
+                    interfaces[number].drops[DROPS[code]] = struct.unpack(order + "Q", value)[0]
         elif kind in (PCAPNG_ENHANCED, PCAPNG_OLD_PACKET):
             if kind == PCAPNG_ENHANCED:
                 number, high, low, captured, wire = struct.unpack_from(order + "IIIII", content, body)
@@ -113,13 +122,24 @@ def read_pcapng(content):
         at += length
 
 
-def read(name):
-    """Yields the packets of a capture, which may be gzipped; raises Broken where it cannot go on."""
+def read(name, drops):
+    """Yields the packets of a capture, which may be gzipped; raises Broken where it cannot go on. Adds to `drops` what the
+    file says was lost, by where."""
+    described = []
+    try:
+        yield from read_packets(name, described)
+    finally:
+        for interface in described:
+            for where, count in interface.drops.items():
+                drops[where] += count
+
+
+def read_packets(name, described):
     with gzip.open(name) if name.endswith(".gz") else open(name, "rb") as file:
         content = file.read()
     if content[:4] in PCAP_MAGIC:
         yield from read_pcap(content)
     elif content[:4] == b"\n\r\r\n":
-        yield from read_pcapng(content)
+        yield from read_pcapng(content, described)
     else:
         raise Broken("no capture file")
