@@ -51,10 +51,10 @@ static inline struct meter *records_meter(struct records *r, const struct meter_
 /* Decodes and adds one raw IP packet; the frame is empty again afterwards. */
 static inline void meter_frame(struct meter *meter, struct frame *f, int64_t time_ns)
 {
-    static const struct decode_options plain;
+    static const struct decode_options opened;
     struct packet packet = frame_packet(f, LINK_RAW, time_ns);
     struct decoded decoded;
-    if (decode(&plain, &packet, &decoded) != DECODE_METERED)
+    if (decode(&opened, &packet, &decoded) != DECODE_METERED)
         abort();
     meter_add(meter, &decoded, 1);
     f->length = 0;
