@@ -13,6 +13,7 @@
 #include "sensor/capture/reader.h"
 
 #define LOOK_NS NS_PER_S /* so often: for new files, */
+#define EMPTY_NS (10 * NS_PER_S) /* a file without packets, not the newest, that was not written to for so long is over */
 #define TELL_NS NS_PER_S /* and how far reading has come */
 
 struct file {
@@ -150,6 +151,15 @@ static void note_broken(struct files *f, struct file *file, const char *reason)
     say(f, CAPTURE_SAY_WARNING, reason);
 }
 
+/* Following, a file may still be written to if it is its name's newest, or was made just now and has nothing in it yet. */
+static bool is_growing(const struct files *f, const struct file *file)
+{
+    if (!f->options.follow || !reader_is_regular(file->reader) || found_is_replaced(f->found, &file->found))
+        return false;
+    return found_is_newest(f->found, &file->found) || (reader_format(file->reader)->packets == 0 &&
+                                                       clock_wall_ns() - reader_written_ns(file->reader) < EMPTY_NS);
+}
+
 static void begin_file(struct files *f)
 {
     struct file *file = &f->open[f->open_count];
@@ -163,6 +173,7 @@ static void begin_file(struct files *f)
     if (stat(file->found.path, &st) == 0 && S_ISREG(st.st_mode))
         file->size = (uint64_t)st.st_size;
     if (reader_open(file->found.path, &file->reader, &err) == RESULT_OK) {
+        reader_set_growing(file->reader, is_growing(f, file));
         f->open_count++;
         return;
     }
@@ -176,16 +187,10 @@ static void end_file(struct files *f, size_t at)
     (void)source_of(f, file, 0); /* also of a file without packets */
     note_drops(f, file);
     if (f->options.follow)
-        found_read(f->found, file->found.path, reader_offset(file->reader));
+        found_read(f->found, &file->found, reader_offset(file->reader), true);
     reader_close(&file->reader);
     free(file->found.path);
     *file = f->open[--f->open_count];
-}
-
-/* Following, a file may still be written to if it is its name's newest, or has nothing in it yet. */
-static bool is_growing(const struct files *f, const struct file *file)
-{
-    return f->options.follow && (found_is_newest(f->found, &file->found) || reader_format(file->reader)->packets == 0);
 }
 
 static void look_for_files(struct files *f)
@@ -196,9 +201,11 @@ static void look_for_files(struct files *f)
         return;
     f->looked_at = now;
     for (size_t at = 0; at < f->open_count; at++)
-        found_read(f->found, f->open[at].found.path, reader_offset(f->open[at].reader));
+        found_read(f->found, &f->open[at].found, reader_offset(f->open[at].reader), false);
     if (found_look(f->found, &err) != RESULT_OK)
         say(f, CAPTURE_SAY_WARNING, err.text);
+    for (size_t at = 0; at < f->open_count; at++)
+        reader_set_growing(f->open[at].reader, is_growing(f, &f->open[at]));
 }
 
 /* ---------------------------------------------------------------- merging */
@@ -209,7 +216,6 @@ static enum result peek(struct files *f, size_t at, bool may_read, const struct 
 {
     struct error err;
     struct file *file = &f->open[at];
-    reader_set_growing(file->reader, is_growing(f, file));
     enum result result = reader_peek(file->reader, may_read, ret_packet, &err);
     if (result == RESULT_REJECT) {
         note_broken(f, file, err.text);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/clock.h"
 #include "sensor/capture/reader.h"
 
 /* A path that has been found, and which file it was. */
@@ -15,8 +16,13 @@ struct known {
     char *path;
     dev_t device;
     ino_t inode;
-    uint64_t read; /* bytes */
-    bool there;    /* at this look */
+    int64_t written_ns; /* as the file system says */
+    int64_t first_time; /* as in found_file */
+    bool empty;         /* there was no packet yet */
+    uint64_t serial;    /* of the file in found_file */
+    uint64_t read;      /* bytes */
+    bool over;          /* they were all */
+    bool there;         /* at this look */
 };
 
 struct found {
@@ -28,8 +34,15 @@ struct found {
     size_t waiting_count, waiting_room;
     struct known *known; /* sorted by path, but for those that the name in hand has brought */
     size_t known_count, known_sorted, known_room;
+    bool looked;     /* at all names, once */
     bool complained; /* of a name that is not there */
     uint64_t serial;
+};
+
+/* How a file begins. */
+struct start {
+    int64_t written_ns, first_time;
+    bool empty;
 };
 
 /* Room for one more element; false: out of memory. */
@@ -64,59 +77,89 @@ static struct known *known_by(const struct found *f, const char *path)
     return f->known_sorted == 0 ? NULL : bsearch(&key, f->known, f->known_sorted, sizeof(key), by_path);
 }
 
-/* Is this the file that the path was last found to be? Else that is remembered of it now. */
-static enum result is_known(struct found *f, const char *path, const struct stat *st, bool *ret_known)
+static int64_t written_ns(const struct stat *st)
 {
-    struct known *k = known_by(f, path);
-    *ret_known = k != NULL && k->device == st->st_dev && k->inode == st->st_ino && (uint64_t)st->st_size >= k->read;
-    if (k == NULL) {
-        if (!grow((void **)&f->known, f->known_count, &f->known_room, sizeof(*f->known)))
-            return RESULT_FATAL;
-        k = &f->known[f->known_count];
-        *k = (struct known){.path = strdup(path)};
-        if (k->path == NULL)
-            return RESULT_FATAL;
-        f->known_count++;
-    }
-    if (!*ret_known)
-        *k = (struct known){.path = k->path, .device = st->st_dev, .inode = st->st_ino};
-    k->there = true;
-    return RESULT_OK;
+    return (int64_t)st->st_mtim.tv_sec * NS_PER_S + st->st_mtim.tv_nsec;
 }
 
-/* When does the file begin? Broken ones come first, so that they are complained of at once. */
-static int64_t look_at_start(const struct found *f, const char *path, bool regular)
+/* When does the file begin? Broken ones come first, so that they are complained of at once. What flows cannot be looked
+ * at twice, so that it is not. */
+static struct start look_at_start(const struct found *f, const char *path, const struct stat *st)
 {
     const struct packet *packet;
     struct reader *reader;
     struct error ignored;
-    int64_t first_time = INT64_MIN;
-    if (!regular || reader_open(path, &reader, NULL) != RESULT_OK) /* what flows cannot be looked at twice */
-        return first_time;
+    struct start start = {.first_time = INT64_MIN};
+    if (st == NULL || !S_ISREG(st->st_mode) || reader_open(path, &reader, NULL) != RESULT_OK)
+        return start;
+    start.written_ns = written_ns(st);
     reader_set_growing(reader, f->follow);
     enum result result = reader_peek(reader, true, &packet, &ignored);
-    if (result == RESULT_OK)
-        first_time = packet->time_ns;
-    else if (f->follow && result == RESULT_AGAIN)
-        first_time = INT64_MAX;
+    if (result == RESULT_OK) {
+        start.first_time = packet->time_ns;
+    } else if (f->follow && result == RESULT_AGAIN) {
+        start.first_time = start.written_ns;
+        start.empty = true;
+    }
     reader_close(&reader);
-    return first_time;
+    return start;
+}
+
+/* What is remembered of a path, and whether this is the file that it was last found to be. NULL: out of memory. */
+static struct known *remember(struct found *f, const char *path, const struct stat *st, struct start *ret_start,
+                              bool *ret_known)
+{
+    struct known *k = known_by(f, path);
+    bool same = k != NULL && k->device == st->st_dev && k->inode == st->st_ino && (uint64_t)st->st_size >= k->read;
+    *ret_known = same && k->written_ns == written_ns(st);
+    if (*ret_known)
+        return k;
+    *ret_start = look_at_start(f, path, st);
+    bool begins_alike = same && (k->first_time == ret_start->first_time || (k->empty && ret_start->empty));
+    *ret_known = begins_alike || (same && k->empty && !k->over);
+    if (k == NULL) {
+        if (!grow((void **)&f->known, f->known_count, &f->known_room, sizeof(*f->known)))
+            return NULL;
+        k = &f->known[f->known_count];
+        *k = (struct known){.path = strdup(path)};
+        if (k->path == NULL)
+            return NULL;
+        f->known_count++;
+    }
+    *k = (struct known){.path = k->path,
+                        .device = st->st_dev,
+                        .inode = st->st_ino,
+                        .written_ns = ret_start->written_ns,
+                        .first_time = ret_start->first_time,
+                        .empty = ret_start->empty,
+                        .serial = *ret_known ? k->serial : 0,
+                        .read = *ret_known ? k->read : 0,
+                        .over = *ret_known && k->over};
+    return k;
 }
 
 static enum result add_file(struct found *f, const char *path, size_t name, const struct stat *st)
 {
-    bool regular = st != NULL && S_ISREG(st->st_mode), known = false;
-    if (f->follow && regular && is_known(f, path, st, &known) != RESULT_OK)
-        return RESULT_FATAL;
-    if (known)
-        return RESULT_OK;
+    struct start start;
+    if (f->follow && st != NULL && S_ISREG(st->st_mode)) {
+        bool known;
+        struct known *k = remember(f, path, st, &start, &known);
+        if (k == NULL)
+            return RESULT_FATAL;
+        k->there = true;
+        if (known)
+            return RESULT_OK;
+    } else if (f->looked) {
+        return RESULT_OK; /* a pipe is begun once */
+    } else {
+        start = look_at_start(f, path, st);
+    }
     if (!grow((void **)&f->waiting, f->waiting_count, &f->waiting_room, sizeof(*f->waiting)))
         return RESULT_FATAL;
     char *copy = strdup(path);
     if (copy == NULL)
         return RESULT_FATAL;
-    f->waiting[f->waiting_count++] =
-        (struct found_file){.path = copy, .name = name, .first_time = look_at_start(f, path, regular)};
+    f->waiting[f->waiting_count++] = (struct found_file){.path = copy, .name = name, .first_time = start.first_time};
     return RESULT_OK;
 }
 
@@ -189,6 +232,9 @@ static void sort(struct found *f, size_t before)
     for (size_t i = f->waiting_count; i-- > before;) {
         f->waiting[i].serial = ++f->serial;
         f->newest[f->waiting[i].name] = f->serial;
+        struct known *k = known_by(f, f->waiting[i].path);
+        if (k != NULL)
+            k->serial = f->serial;
     }
     qsort(f->waiting, f->waiting_count, sizeof(*f->waiting), later_first);
 }
@@ -212,6 +258,7 @@ enum result found_new(const char *const *names, size_t count, bool follow, struc
         found_destroy(&f);
         return result;
     }
+    f->looked = true;
     sort(f, 0);
     *ret_found = f;
     return RESULT_OK;
@@ -256,11 +303,19 @@ bool found_is_newest(const struct found *found, const struct found_file *file)
     return found->newest[file->name] == file->serial;
 }
 
-void found_read(struct found *found, const char *path, uint64_t bytes)
+bool found_is_replaced(const struct found *found, const struct found_file *file)
 {
-    struct known *k = known_by(found, path);
-    if (k != NULL)
-        k->read = bytes;
+    const struct known *k = known_by(found, file->path);
+    return k != NULL && k->serial != file->serial;
+}
+
+void found_read(struct found *found, const struct found_file *file, uint64_t bytes, bool over)
+{
+    struct known *k = known_by(found, file->path);
+    if (k == NULL || k->serial != file->serial)
+        return;
+    k->read = bytes;
+    k->over = over;
 }
 
 /* What is gone will not be asked for again. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "common/clock.h"
 #include "sensor/capture/format.h"
 
 enum {
@@ -47,7 +48,8 @@ enum result reader_open(const char *path, struct reader **ret_reader, struct err
 {
     struct stat st = {0};
     bool standard_input = strcmp(path, "-") == 0;
-    int fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    /* A named pipe that nobody writes to yet is not waited for here. */
+    int fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return error_set(err, RESULT_REJECT, "%s: %s", path, strerror(errno));
     if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
@@ -96,6 +98,14 @@ bool reader_is_regular(const struct reader *reader)
     return reader->regular;
 }
 
+int64_t reader_written_ns(const struct reader *reader)
+{
+    struct stat st;
+    if (fstat(reader->fd, &st) != 0)
+        return 0;
+    return (int64_t)st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
+}
+
 uint64_t reader_offset(const struct reader *reader)
 {
     return reader->offset;
@@ -125,6 +135,8 @@ static enum result read_some(struct reader *r, uint8_t *at, size_t room, size_t 
     do
         got = read(r->fd, at, room);
     while (got < 0 && errno == EINTR);
+    if (got < 0 && errno == EAGAIN)
+        return RESULT_AGAIN;
     if (got < 0)
         return fail(r, strerror(errno), err);
     r->offset += (uint64_t)got;

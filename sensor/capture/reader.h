@@ -25,6 +25,9 @@ void reader_set_growing(struct reader *reader, bool growing);
 bool reader_is_regular(const struct reader *reader);
 bool reader_wait(const struct reader *reader, int wait_ms);
 
+/* When it was last written to, as the file system says; 0: not known. */
+int64_t reader_written_ns(const struct reader *reader);
+
 /* Bytes read so far, as they are in the file. */
 uint64_t reader_offset(const struct reader *reader);
 

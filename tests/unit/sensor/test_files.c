@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "common/clock.h"
 #include "sensor/capture/capture.h"
 #include "tests/unit/sensor/capture_writer.h"
 #include "tests/unit/sensor/frames.h"
@@ -293,6 +295,135 @@ static void test_following_a_ring_of_files(void **state)
     capture_close(&capture);
 }
 
+static void pump(int out, const struct place *place, const char *name, size_t from, size_t length)
+{
+    uint8_t bytes[65536];
+    FILE *file = fopen(path_of(place, name), "r");
+    assert_non_null(file);
+    size_t got = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    if (length > got - from)
+        length = got - from;
+    assert_int_equal(write(out, bytes + from, length), (ssize_t)length);
+}
+
+/* The same, faster than it is looked at: as long as before, in the same place. */
+static void test_following_a_ring_that_is_as_long_as_before(void **state)
+{
+    struct place *place = *state;
+    write_file(place, "r0", 10, 0, 1, 53);
+    write_file(place, "r1", 10, 100, 1, 53);
+    const char *names[] = {place->folder};
+    struct capture *capture = follow(place, 1, names);
+    assert_int_equal(take(capture, 20), 20);
+    write_file(place, "r0", 10, 200, 1, 53);
+    assert_int_equal(take(capture, 10), 10);
+    write_file(place, "r1", 12, 300, 1, 53);
+    assert_int_equal(take(capture, 12), 12);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+}
+
+/* A path is another file's while the one before is still being read. */
+static void test_following_a_file_that_is_replaced(void **state)
+{
+    struct place *place = *state;
+    struct packet packets[CAPTURE_BATCH];
+    size_t count, total = 0;
+    write_file(place, "a", 500, 0, 1, 53);
+    const char *names[] = {place->folder};
+    struct capture *capture = follow(place, 1, names);
+    assert_int_equal(capture_next(capture, 1, packets, &count), RESULT_OK);
+    write_file(place, ".next", 10, 1000, 1, 53);
+    assert_int_equal(rename(path_of(place, ".next"), path_of(place, "a")), 0);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        usleep(1100000); /* it is looked */
+        assert_int_equal(capture_next(capture, 1, packets, &count), RESULT_OK);
+        total += count;
+    }
+    while (capture_next(capture, 1500, packets, &count) == RESULT_OK)
+        total += count;
+    assert_int_equal(total, 500 - CAPTURE_BATCH + 10);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+}
+
+/* tcpdump -G in quiet nights: more files without packets than are read at once. */
+static void test_following_many_files_without_packets(void **state)
+{
+    struct place *place = *state;
+    const struct timespec old[2] = {{.tv_sec = 1699990000}, {.tv_sec = 1699990000}};
+    char name[16];
+    for (unsigned n = 0; n < CAPTURE_FILES_OPEN_MAX + 6; n++) {
+        snprintf(name, sizeof(name), "a%03u", n);
+        write_file(place, name, 0, 0, 1, 53);
+        assert_int_equal(utimensat(AT_FDCWD, path_of(place, name), old, 0), 0);
+    }
+    write_file(place, "b", 10, 0, 1, 53);
+    const char *names[] = {place->folder};
+    struct capture *capture = follow(place, 1, names);
+    assert_int_equal(take(capture, 11), 10);
+    write_file(place, "b", 17, 0, 1, 53); /* it is the newest still, and grows */
+    assert_int_equal(take(capture, 7), 7);
+    write_file(place, "c", 5, 200, 1, 53);
+    assert_int_equal(take(capture, 5), 5);
+    write_file(place, "a069", 3, 300, 1, 53); /* late, but not lost */
+    assert_int_equal(take(capture, 3), 3);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+}
+
+/* It is not looked for again, and its end is its end. */
+static void test_following_a_pipe(void **state)
+{
+    struct place *place = *state;
+    struct packet packets[CAPTURE_BATCH];
+    size_t count;
+    int ends[2];
+    char path[32];
+    write_file(place, "a", 10, 0, 1, 53);
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    const char *names[] = {path};
+    struct capture *capture = follow(place, 1, names);
+    pump(ends[1], place, "a", 0, 1000);
+    assert_int_equal(take(capture, 2), 2);
+    usleep(1100000); /* it is looked */
+    assert_int_equal(capture_next(capture, 1, packets, &count), RESULT_AGAIN);
+    pump(ends[1], place, "a", 1000, SIZE_MAX);
+    close(ends[1]);
+    assert_int_equal(take(capture, 8), 8);
+    int64_t before = clock_monotonic_ns();
+    assert_int_equal(capture_next(capture, 100, packets, &count), RESULT_AGAIN);
+    assert_true(clock_monotonic_ns() - before >= 90 * NS_PER_MS); /* it waits, and does not ask in a circle */
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+    close(ends[0]);
+}
+
+static void test_named_pipe_that_nobody_writes_to_yet(void **state)
+{
+    struct place *place = *state;
+    struct packet packets[CAPTURE_BATCH];
+    size_t count;
+    write_file(place, "a", 10, 0, 1, 53);
+    assert_int_equal(mkfifo(path_of(place, "pipe"), 0600), 0);
+    const char *names[] = {path_of(place, "pipe")};
+    struct capture *capture = open_files(place, NULL, 1, names);
+    alarm(5);
+    assert_int_equal(capture_next(capture, 1, packets, &count), RESULT_AGAIN);
+    alarm(0);
+    int out = open(names[0], O_WRONLY);
+    assert_true(out >= 0);
+    assert_int_equal(capture_next(capture, 1, packets, &count), RESULT_AGAIN);
+    pump(out, place, "a", 0, SIZE_MAX);
+    close(out);
+    assert_int_equal(take(capture, 10), 10);
+    assert_int_equal(capture_next(capture, 1, packets, &count), RESULT_END);
+    assert_int_equal(place->said_count, 0);
+    capture_close(&capture);
+}
+
 /* Each has a file that grows. */
 static void test_following_two_names(void **state)
 {
@@ -308,18 +439,6 @@ static void test_following_two_names(void **state)
     write_file(place, "two/a", 14, 0, 1, 53);
     assert_int_equal(take(capture, 7), 7);
     capture_close(&capture);
-}
-
-static void pump(int out, const struct place *place, const char *name, size_t from, size_t length)
-{
-    uint8_t bytes[65536];
-    FILE *file = fopen(path_of(place, name), "r");
-    assert_non_null(file);
-    size_t got = fread(bytes, 1, sizeof(bytes), file);
-    fclose(file);
-    if (length > got - from)
-        length = got - from;
-    assert_int_equal(write(out, bytes + from, length), (ssize_t)length);
 }
 
 static void test_quiet_pipe_is_asked_again(void **state)
@@ -545,6 +664,8 @@ int main(void)
         TEST(overlapping_files_are_merged), TEST(files_of_the_same_time), TEST(folder_with_a_broken_file), TEST(no_capture_file_at_all),
         TEST(missing_file_is_an_error_at_once), TEST(filter_expression), TEST(following_a_folder),
         TEST(following_files_that_are_empty_at_first), TEST(following_a_ring_of_files), TEST(following_two_names),
+        TEST(following_a_ring_that_is_as_long_as_before), TEST(following_a_file_that_is_replaced),
+        TEST(following_many_files_without_packets), TEST(following_a_pipe), TEST(named_pipe_that_nobody_writes_to_yet),
         TEST(quiet_pipe_is_asked_again), TEST(pipes_are_merged), TEST(gzip_in_files_and_pipes),
         TEST(gzip_of_several_members_and_cut_short), TEST(interfaces_of_a_file_are_sources), TEST(more_files_than_sources),
         TEST(filter_that_makes_no_sense_on_a_link_type),
