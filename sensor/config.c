@@ -11,7 +11,7 @@
 #include "sensor/meter/meter.h"
 #include "sensor/ship/shipper.h"
 
-enum { THREADS_MAX = 64, SPECS_MAX = 32 };
+enum { SPECS_MAX = 32 };
 
 static void defaults(struct config *c)
 {

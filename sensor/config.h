@@ -9,6 +9,8 @@
 #include "common/options.h"
 #include "common/result.h"
 
+enum { THREADS_MAX = 64 };
+
 struct config {
     struct option_list interfaces, files;
     char *key, *aggregator, *user, *filter;

@@ -27,6 +27,14 @@
 #define LAG_WARNING_NS (2 * NS_PER_S)  /* a sensor that far behind says so */
 #define WARNING_NS (60 * NS_PER_S)     /* but not more often */
 
+struct sensor;
+
+/* Where a worker's batches go. */
+struct outlet {
+    struct sensor *sensor;
+    struct capture *capture; /* the worker's own, of its thread */
+};
+
 struct sensor {
     const struct config *config;
     struct keys keys;
@@ -36,6 +44,7 @@ struct sensor {
     pthread_mutex_t submitting; /* held while a batch goes to the shipper: a status counts it before or after */
     struct worker **workers;
     size_t worker_count;
+    struct outlet outlets[THREADS_MAX]; /* the workers' */
     struct totals before; /* when status was last shipped */
     int64_t status_at;    /* monotonic */
     struct totals told;   /* when the log last told of losses */
@@ -48,7 +57,7 @@ struct sensor {
 
 static void submit_to_shipper(void *context, struct flow_batch **batch)
 {
-    struct sensor *s = context;
+    struct sensor *s = ((struct outlet *)context)->sensor;
     pthread_mutex_lock(&s->submitting);
     shipper_submit(s->shipper, batch);
     pthread_mutex_unlock(&s->submitting);
@@ -63,14 +72,20 @@ static void note_output(struct sensor *s)
 
 static void print_batch(void *context, struct flow_batch **batch)
 {
-    struct sensor *s = context;
+    const struct outlet *outlet = context;
+    struct sensor *s = outlet->sensor;
     struct flow flow;
+    struct capture_source source = {.name = ""};
+    int interface = -1;
     if (s->output_failed)
         return;
     flockfile(stdout);
     for (uint32_t row = 0; row < (*batch)->rows; row++) {
         flow_batch_get(*batch, row, &flow);
-        print_flow(stdout, &flow, &s->observer, s->config->json);
+        if (flow.interface != interface) /* live, asking is a system call */
+            capture_source_get(outlet->capture, flow.interface, &source);
+        interface = flow.interface;
+        print_flow(stdout, &flow, &s->observer, source.name, s->config->json);
     }
     note_output(s);
     funlockfile(stdout);
@@ -140,6 +155,7 @@ static enum result open_capture(const struct sensor *s, size_t thread, uint32_t 
 static struct worker_options worker_options_of(struct sensor *s, size_t thread, struct capture *capture)
 {
     const struct config *c = s->config;
+    s->outlets[thread] = (struct outlet){.sensor = s, .capture = capture};
     struct worker_options options = {
         .capture = capture,
         .live = c->interfaces.count > 0,
@@ -151,7 +167,7 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
             .rows = (uint32_t)c->batch_rows,
             .age_ns = c->batch_age,
             .submit = c->print ? print_batch : c->dry_run ? forget_batch : submit_to_shipper,
-            .context = s,
+            .context = &s->outlets[thread],
         },
     };
     struct meter_options *m = &options.meter;
@@ -196,7 +212,7 @@ static enum result start_shipper(struct sensor *s, struct error *err)
 /* Captures are opened first, while there may be the right to; then rights are given up; then threads begin. */
 static enum result start(struct sensor *s, struct error *err)
 {
-    struct capture *captures[64] = {NULL};
+    struct capture *captures[THREADS_MAX] = {NULL};
     uint32_t groups[CAPTURE_SOURCES_MAX] = {0};
     bool live = s->config->interfaces.count > 0;
     size_t wanted = live ? s->config->threads : 1;

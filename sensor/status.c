@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "sensor/print.h"
 
 /* The decode outcomes but the first, and what is lost before decode. */
 enum { DROPPED_KERNEL = DECODE_OUTCOME_COUNT - 1, DROPPED_INTERFACE, DROPPED_COUNT };
@@ -259,28 +260,13 @@ static void packets_print_json(FILE *out, const struct source_counts *s)
     dropped_print_json(out, s);
 }
 
-/* Names are of files: anything may be in them. */
-static void string_print_json(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            fprintf(out, "\\%c", *text);
-        else if ((unsigned char)*text < ' ')
-            fprintf(out, "\\u%04x", (unsigned)*text);
-        else
-            fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
 static void interfaces_print_json(FILE *out, const struct worker_snapshot *sum)
 {
     fputs("\"interfaces\":[", out);
     for (size_t i = 0; i < sum->source_count; i++) {
-        fprintf(out, "%s{\"name\":", i == 0 ? "" : ",");
-        string_print_json(out, sum->sources[i].source.name);
-        fprintf(out, ",\"link_type\":\"%s\",", sum->sources[i].source.link_type);
+        fprintf(out, "%s{\"name\":\"", i == 0 ? "" : ",");
+        print_name(out, sum->sources[i].source.name, true);
+        fprintf(out, "\",\"link_type\":\"%s\",", sum->sources[i].source.link_type);
         packets_print_json(out, &sum->sources[i]);
         fputs("}", out);
     }
@@ -303,8 +289,9 @@ static void totals_print_json(FILE *out, const struct totals *totals, const stru
 
 static void interface_print(FILE *out, const struct source_counts *s)
 {
-    fprintf(out, "%s (%s)\n  packets        %12" PRIu64 "  offered, %" PRIu64 " metered, %" PRIu64 " bytes\n",
-            s->source.name, s->source.link_type[0] != '\0' ? s->source.link_type : "nothing read", source_offered(s),
+    print_name(out, s->source.name, false);
+    fprintf(out, " (%s)\n  packets        %12" PRIu64 "  offered, %" PRIu64 " metered, %" PRIu64 " bytes\n",
+            s->source.link_type[0] != '\0' ? s->source.link_type : "nothing read", source_offered(s),
             s->outcomes[DECODE_METERED], s->bytes[DECODE_METERED]);
     for (unsigned number = 0; number < DROPPED_COUNT; number++) {
         if (dropped_value(s, number) > 0)
