@@ -66,6 +66,7 @@ static void submit_to_shipper(void *context, struct flow_batch **batch)
 /* A disk that is full must not look like a quiet network. */
 static void note_output(struct sensor *s)
 {
+    errno = EIO; /* of an error from before, only the flag is left */
     if ((fflush(stdout) != 0 || ferror(stdout)) && !atomic_exchange(&s->output_failed, true))
         log_error("standard output: %s", strerror(errno));
 }
@@ -230,6 +231,10 @@ static enum result start(struct sensor *s, struct error *err)
         result = drop_privileges(s, err);
     if (result == RESULT_OK)
         result = start_shipper(s, err);
+    if (result == RESULT_OK && s->config->print && !s->config->json) {
+        print_header(stdout); /* before there is a worker that has records */
+        note_output(s);
+    }
     s->worker_count = 0;
     for (size_t n = 0; n < opened; n++) {
         if (result != RESULT_OK) {
@@ -387,10 +392,6 @@ static void announce(const struct sensor *s)
         log_notice("sensor %s, shipping to %s", s->observer.sensor, s->config->aggregator);
     for (size_t i = 0; i < s->config->interfaces.count; i++)
         log_notice("capturing on %s", s->config->interfaces.items[i]);
-    if (s->config->print && !s->config->json) {
-        print_header(stdout);
-        fflush(stdout);
-    }
 }
 
 int sensor_run(const struct config *config)
@@ -409,7 +410,7 @@ int sensor_run(const struct config *config)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, config->print ? SIG_DFL : SIG_IGN); /* `--print | head` ends quietly */
+    signal(SIGPIPE, ships(config) ? SIG_IGN : SIG_DFL); /* `--print | head` ends quietly */
 
     enum result result = start(s, &err);
     int code = SENSOR_EXIT_FAILED;

@@ -51,6 +51,16 @@ def reader_that_leaves_is_none(folder):
     assert sensor.returncode == -signal.SIGPIPE and said == b"", (sensor.returncode, said)
 
 
+def reader_of_totals_that_left_is_none(folder):
+    """`--dry-run | true`"""
+    ends = os.pipe()
+    os.close(ends[0])
+    with os.fdopen(ends[1], "wb") as closed:
+        sensor = start("-r", f"{folder}/one.pcap", "--dry-run", stdout=closed)
+    said = sensor.communicate(timeout=PATIENCE_S)[1]
+    assert sensor.returncode == -signal.SIGPIPE and b"standard output" not in said, (sensor.returncode, said)
+
+
 def quiet_pipe(_):
     """What is due is printed while the pipe is quiet, and the rest when it is told to stop."""
     sensor = start("-r", "-", "--print", "--json", "--batch-age", "10ms", "--unanswered-timeout", "5s",
@@ -76,7 +86,7 @@ def totals_of_each_interface(folder):
 
 
 def main():
-    tests = (full_disk_is_an_error, reader_that_leaves_is_none, quiet_pipe, totals_of_each_interface)
+    tests = (full_disk_is_an_error, reader_that_leaves_is_none, reader_of_totals_that_left_is_none, quiet_pipe, totals_of_each_interface)
     print(f"1..{len(tests)}")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
