@@ -214,6 +214,14 @@ def talk_arp(c, a, b):
         c.add(flow, side, message, ethernet(ARP, message))
 
 
+def talk_neighbours(c, a, b):
+    """The question goes to a group, so it is no answer to it that the one asked gives."""
+    group = ipaddress.IPv6Address((0xFF02 << 112) + (1 << 32 | 0xFF << 24 | int(b) & 0xFFFFFF))
+    for answer, src, dst, kind in ((0, a, group, 135), (1, b, a, 136)):
+        packet = ipv6(src, dst, ICMPV6, icmp(src, dst, kind, 0, 0, b.packed))
+        c.add((*text(a), *text(b if answer else group), ICMPV6), answer, packet, plain(packet))
+
+
 def talk_esp(c, a, b, spi):
     for src, dst, index in ((a, b, spi), (b, a, spi + 1)):
         for number in range(2):
@@ -297,11 +305,13 @@ def mix():
                 talk(begin(), *hosts(version), 10000 + port, 80, hosts(4 + 2 * (port % 2)))
             a, b = hosts(version)
             talk_error(begin(), a, b, 3000 + port, 33434, b)
+            talk_error(begin(), *hosts(version), 3000 + port, 33434, hosts(version)[1])  # a router on the way
             talk_lonely_fragments(begin(), *hosts(version), 500 + 2 * port)
             talk_esp(begin(), *hosts(version), 1 << 16 | port << 1)
             talk_sctp(begin(), *hosts(version), 7000 + port, 2905)
             if version == 6:
                 talk_options(begin(), *hosts(version), 9000 + port, 9001)
+                talk_neighbours(begin(), *hosts(version))
             else:
                 talk_arp(begin(), *hosts(version))
     return conversations
