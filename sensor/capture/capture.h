@@ -4,7 +4,8 @@
  *   capture_open_files   pcap and pcapng files (gzip too), "-" (standard input) and other pipes, whole folders; merged in time order
  *   capture_open_live    interfaces, through libpcap: TPACKET_V3, immediate mode off; with several threads each opens
  *                        a capture of its own and the kernel divides the flows among them (fanout.h); each begins
- *                        when it is first asked for packets or counts, which must be after all have been opened
+ *                        when it is first asked for packets or counts, which must be after all have been opened;
+ *                        several interfaces are merged in time order (order.h)
  *
  * A capture belongs to one thread. Packets are borrowed until the next call. Library code: it does not log, but
  * hands sentences worth a log line to `say`. Sources (interfaces; files, or the interfaces of a pcapng file) are numbered

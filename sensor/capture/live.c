@@ -8,11 +8,14 @@
 #include "common/clock.h"
 #include "sensor/capture/backend.h"
 #include "sensor/capture/fanout.h"
+#include "sensor/capture/order.h"
 
-enum {
-    BLOCK_WAIT_MS = 100, /* the kernel hands over a block of packets when it is full, or so old */
-    RETRY_NS = NS_PER_S, /* an interface that went down is asked again so often */
-};
+/* The kernel hands over a block of packets when it is full, or so old. One of several interfaces has others wait for it, with
+ * their packets in the kernel's buffer. */
+enum { BLOCK_WAIT_MS = 100, BLOCK_WAIT_SEVERAL_MS = 10 };
+/* What came so long ago has been handed over, also by a kernel whose clock ticks a hundred times a second. */
+#define HANDED_OVER_NS ((BLOCK_WAIT_SEVERAL_MS + 30) * NS_PER_MS)
+#define RETRY_NS NS_PER_S /* an interface that went down is asked again so often */
 
 struct interface {
     char *name;
@@ -30,11 +33,12 @@ struct live {
     struct capture_options options;
     struct interface interfaces[CAPTURE_SOURCES_MAX];
     size_t count;
-    size_t turn; /* the interface asked first next time */
     bool begun;
     int64_t begin_ns; /* what is older goes by */
-    uint8_t *copies; /* CAPTURE_BATCH * snaplen: a packet in the ring is ours only within libpcap's callback */
-    struct packet *packets; /* the caller's, while we are in the callback */
+    struct order_queue *queues; /* of each interface, if there are several */
+    uint8_t *copies; /* CAPTURE_BATCH * snaplen for each: a packet in the ring is ours only within libpcap's callback */
+    /* While we are in the callback: */
+    struct packet *packets; /* where they go */
     size_t packet_count;
     uint16_t source;
 };
@@ -68,7 +72,7 @@ static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *d
     int64_t time_ns = (int64_t)header->ts.tv_sec * NS_PER_S + header->ts.tv_usec; /* nanoseconds: asked for */
     if (time_ns < l->begin_ns)
         return;
-    uint8_t *copy = l->copies + l->packet_count * l->options.snaplen;
+    uint8_t *copy = l->copies + (l->source * CAPTURE_BATCH + l->packet_count) * l->options.snaplen;
     uint32_t captured = header->caplen < l->options.snaplen ? header->caplen : l->options.snaplen;
     memcpy(copy, data, captured);
     l->packets[l->packet_count++] = (struct packet){
@@ -90,44 +94,73 @@ static void lose(struct live *l, struct interface *i)
     i->retry_at = clock_monotonic_ns() + RETRY_NS;
 }
 
-/* Asks every interface once, beginning with another one each time so that none is starved. */
-static void ask_all(struct live *l)
+/* Up to CAPTURE_BATCH packets of an interface, without waiting. Returns whether there may be more. */
+static bool ask(struct live *l, size_t number, struct packet *packets)
 {
-    for (size_t n = 0; n < l->count && l->packet_count < CAPTURE_BATCH; n++) {
-        l->source = (uint16_t)((l->turn + n) % l->count);
-        struct interface *i = &l->interfaces[l->source];
-        if (i->down && clock_monotonic_ns() < i->retry_at)
-            continue;
-        int got = pcap_dispatch(i->pcap, (int)(CAPTURE_BATCH - l->packet_count), take, (u_char *)l);
-        if (got < 0) {
-            lose(l, i);
-        } else if (i->down) {
-            i->down = false;
-            say(l, CAPTURE_SAY_NOTICE, i->name, "is back");
-        }
+    struct interface *i = &l->interfaces[number];
+    l->source = (uint16_t)number;
+    l->packets = packets;
+    l->packet_count = 0;
+    if (i->down && clock_monotonic_ns() < i->retry_at)
+        return false;
+    int got = pcap_dispatch(i->pcap, CAPTURE_BATCH, take, (u_char *)l);
+    if (got < 0) {
+        lose(l, i);
+    } else if (i->down) {
+        i->down = false;
+        say(l, CAPTURE_SAY_NOTICE, i->name, "is back");
     }
-    l->turn = (l->turn + 1) % l->count;
+    return got == CAPTURE_BATCH;
+}
+
+static size_t ask_all(struct live *l, struct packet *packets)
+{
+    if (l->queues == NULL) {
+        ask(l, 0, packets);
+        return l->packet_count;
+    }
+    for (size_t n = 0; n < l->count; n++) {
+        struct order_queue *q = &l->queues[n];
+        if (q->next < q->count)
+            continue;
+        int64_t asked_ns = clock_wall_ns();
+        bool more = ask(l, n, q->packets);
+        q->settled_ns = more ? INT64_MIN : asked_ns - HANDED_OVER_NS;
+        q->open = !l->interfaces[n].down;
+        q->count = l->packet_count;
+        q->next = 0;
+    }
+    return order_take(l->queues, l->count, clock_wall_ns(), packets);
+}
+
+/* Until one of the interfaces that have nothing in their queue has something, or it is time for what waits in the others'. */
+static void wait_for_packets(const struct live *l, int wait_ms)
+{
+    struct pollfd fds[CAPTURE_SOURCES_MAX];
+    nfds_t waiting = 0;
+    for (size_t n = 0; n < l->count; n++) {
+        bool has = l->queues != NULL && l->queues[n].next < l->queues[n].count;
+        if (!l->interfaces[n].down && !has)
+            fds[waiting++] = (struct pollfd){.fd = l->interfaces[n].fd, .events = POLLIN};
+    }
+    int64_t earliest_ns = l->queues != NULL ? order_earliest(l->queues, l->count) : INT64_MAX;
+    if (earliest_ns != INT64_MAX) {
+        int64_t left_ms = (earliest_ns + HANDED_OVER_NS - clock_wall_ns()) / NS_PER_MS + 1;
+        wait_ms = left_ms < 0 ? 0 : left_ms < wait_ms ? (int)left_ms : wait_ms;
+    }
+    poll(fds, waiting, wait_ms);
 }
 
 static enum result live_next(struct capture *capture, int wait_ms, struct packet *packets, size_t *ret_count)
 {
     struct live *l = (struct live *)capture;
-    l->packets = packets;
-    l->packet_count = 0;
     begin(l);
-    ask_all(l);
-    if (l->packet_count == 0 && wait_ms > 0) {
-        struct pollfd fds[CAPTURE_SOURCES_MAX];
-        nfds_t waiting = 0;
-        for (size_t n = 0; n < l->count; n++) {
-            if (!l->interfaces[n].down)
-                fds[waiting++] = (struct pollfd){.fd = l->interfaces[n].fd, .events = POLLIN};
-        }
-        if (poll(fds, waiting, wait_ms) > 0)
-            ask_all(l);
+    *ret_count = ask_all(l, packets);
+    if (*ret_count == 0 && wait_ms > 0) {
+        wait_for_packets(l, wait_ms);
+        *ret_count = ask_all(l, packets);
     }
-    *ret_count = l->packet_count;
-    return l->packet_count > 0 ? RESULT_OK : RESULT_AGAIN;
+    return *ret_count > 0 ? RESULT_OK : RESULT_AGAIN;
 }
 
 static size_t live_source_count(const struct capture *capture)
@@ -162,6 +195,7 @@ static void live_close(struct capture *capture)
             pcap_close(l->interfaces[n].pcap);
         free(l->interfaces[n].name);
     }
+    free(l->queues);
     free(l->copies);
     free(l);
 }
@@ -190,7 +224,7 @@ static enum result activate(const struct live *l, struct interface *i, struct er
     pcap_set_snaplen(i->pcap, (int)l->options.snaplen);
     pcap_set_promisc(i->pcap, 1);
     pcap_set_immediate_mode(i->pcap, 0); /* off: TPACKET_V3, a wake-up for a block of packets and not for each */
-    pcap_set_timeout(i->pcap, BLOCK_WAIT_MS);
+    pcap_set_timeout(i->pcap, l->options.name_count > 1 ? BLOCK_WAIT_SEVERAL_MS : BLOCK_WAIT_MS);
     pcap_set_buffer_size(i->pcap, (int)(l->options.buffer_size > INT32_MAX ? INT32_MAX : l->options.buffer_size));
     pcap_set_tstamp_precision(i->pcap, PCAP_TSTAMP_PRECISION_NANO);
     int status = pcap_activate(i->pcap);
@@ -233,10 +267,13 @@ enum result capture_open_live(const struct capture_options *options, struct capt
     if (options->name_count == 0 || options->name_count > CAPTURE_SOURCES_MAX)
         return error_set(err, RESULT_REJECT, "between 1 and %u interfaces can be captured from", CAPTURE_SOURCES_MAX);
     struct live *l = calloc(1, sizeof(*l));
-    if (l != NULL)
-        l->copies = malloc((size_t)CAPTURE_BATCH * options->snaplen);
-    if (l == NULL || l->copies == NULL) {
-        free(l);
+    if (l == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    l->copies = malloc(options->name_count * CAPTURE_BATCH * options->snaplen);
+    if (options->name_count > 1)
+        l->queues = calloc(options->name_count, sizeof(*l->queues));
+    if (l->copies == NULL || (options->name_count > 1 && l->queues == NULL)) {
+        live_close(&l->capture);
         return error_set(err, RESULT_FATAL, "out of memory");
     }
     l->capture.ops = &live_ops;

@@ -3,6 +3,7 @@
 """Frames of known flows, sent at an interface just as they are.
 
   frames.py flood IFACE NET FRAMES FLOWS    UDP to and from 10.NET.0.1; FRAMES 0: until SIGTERM
+  frames.py tap IFACE IFACE                 50 TCP connections and 50 UDP questions: clients on one, servers on the other
   frames.py mix IFACE                       some hundred conversations of every kind, interleaved
   frames.py sent FILE                       is what `pavo-sensor --print --json` wrote to FILE just what mix sends?
   frames.py same FILE FILE                  do two such files say the same?
@@ -337,6 +338,16 @@ def flood(net, frames, flows):
         yield once[number % flows][number // flows % 2]
 
 
+def tap():
+    """The frames of one conversation after the other, each with the number of its direction."""
+    for number in range(50):
+        a, b = (ipaddress.IPv4Address(f"10.{side}.0.{number}") for side in (1, 2))
+        for talk in talk_tcp, lambda *ends: talk_udp(*ends, rounds=1):
+            c = Conversation()
+            talk(c, a, b, 20000 + number, 53, lambda packet, side: (side, plain(packet)))
+            yield from c.frames
+
+
 # ---------------------------------------------------------------- what was metered of the mix
 
 KEY = "src", "src_port", "dst", "dst_port", "protocol"
@@ -380,18 +391,24 @@ def compare_files(left, right):
 
 # ---------------------------------------------------------------- the program
 
-def send(interface, frames, pause):
-    """Every frame that the kernel takes counts; SIGTERM ends it after the one in hand."""
+def open_sender(interface):
     sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # protocol 0: receives nothing
     sender.bind((interface, 0))
+    return sender
+
+
+def send(interfaces, frames, pause):
+    """`frames` are with the number of their interface. Every one that the kernel takes counts; SIGTERM ends it after the
+    one in hand."""
+    senders = [open_sender(interface) for interface in interfaces]
     ended = []
     signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     sent, start = 0, time.monotonic()
     print("sending", flush=True)
-    for frame in frames:
+    for number, frame in frames:
         while True:
             try:
-                sender.send(frame)
+                senders[number].send(frame)
                 break
             except OSError as error:
                 if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
@@ -411,16 +428,19 @@ def main():
         command = commands.add_parser(name)
         command.add_argument("interface")
         command.add_argument("--pause", type=float, default=0, help="seconds after each frame")
+    commands.add_parser("tap").add_argument("interfaces", nargs=2)
     for name in "net", "frames", "flows":
         commands.choices["flood"].add_argument(name, type=int)
     for name in "sent", "same":
         commands.add_parser(name).add_argument("file", nargs=1 if name == "sent" else 2)
     arguments = parser.parse_args()
     if arguments.command == "flood":
-        frames = flood(arguments.net, arguments.frames, arguments.flows)
-        send(arguments.interface, list(frames) if arguments.frames else frames, arguments.pause)
+        frames = ((0, frame) for frame in flood(arguments.net, arguments.frames, arguments.flows))
+        send([arguments.interface], list(frames) if arguments.frames else frames, arguments.pause)
+    elif arguments.command == "tap":
+        send(arguments.interfaces, list(tap()), 0.004)
     elif arguments.command == "mix":
-        send(arguments.interface, interleaved(mix()), arguments.pause)
+        send([arguments.interface], [(0, frame) for frame in interleaved(mix())], arguments.pause)
     else:
         wrong = list((compare_sent if arguments.command == "sent" else compare_files)(*arguments.file))
         print("\n".join(wrong[:8] + [f"{len(wrong)} differences"]))
