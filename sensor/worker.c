@@ -36,6 +36,7 @@ struct worker {
     int64_t delay_ns;              /* follow: packets are read so late; negative: not known */
     bool waited;                   /* follow: nothing came before what comes now */
     struct worker_snapshot counts; /* the thread's own */
+    uint64_t left[CAPTURE_SOURCES_MAX]; /* what came before the end and could not be metered in time */
     pthread_mutex_t lock;          /* of what follows */
     struct worker_snapshot published;
     bool got;                      /* since it was published */
@@ -84,8 +85,10 @@ static void publish(struct worker *w)
     w->counts.records_lost = batcher_lost(w->batcher);
     w->counts.taken_ns = clock_wall_ns();
     w->counts.source_count = capture_source_count(w->options.capture);
-    for (size_t i = 0; i < w->counts.source_count; i++)
+    for (size_t i = 0; i < w->counts.source_count; i++) {
         capture_source_get(w->options.capture, i, &w->counts.sources[i].source);
+        w->counts.sources[i].source.kernel_dropped += w->left[i];
+    }
     pthread_mutex_lock(&w->lock);
     int64_t lag_before = w->got ? 0 : w->published.lag_ns;
     w->published = w->counts;
@@ -153,6 +156,20 @@ static size_t from_before(struct ending *ending, struct packet *packets, size_t 
     return kept;
 }
 
+/* The time to meter the last packets may be up: then those that still wait are lost in the kernel's buffer, and counted so. */
+static void count_left(struct worker *w, struct ending *ending)
+{
+    struct packet packets[CAPTURE_BATCH];
+    while (ending->monotonic_ns != 0 && ending->nothing < capture_source_count(w->options.capture)) {
+        size_t count = 0;
+        if (capture_next(w->options.capture, 0, packets, &count) == RESULT_END)
+            break;
+        count = from_before(ending, packets, count);
+        for (size_t i = 0; i < count; i++)
+            w->left[packets[i].interface]++;
+    }
+}
+
 static void *run(void *argument)
 {
     struct worker *w = argument;
@@ -184,6 +201,7 @@ static void *run(void *argument)
             published_at = now;
         }
     }
+    count_left(w, &ending);
     meter_flush(w->meter);
     batcher_flush(w->batcher);
     publish(w);

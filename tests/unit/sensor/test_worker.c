@@ -24,6 +24,7 @@ struct scripted {
     atomic_size_t old_count, given;
     atomic_uint asked;
     atomic_bool open;     /* until then there is nothing to give */
+    atomic_bool slow;     /* while one waits for them, packets come one by one, 20 ms each */
     atomic_bool fresh;    /* behind the old ones: packets without end, each of its moment */
     atomic_uint counted;  /* how often its counts were asked for: at each snapshot */
     atomic_llong counted_ns;
@@ -32,10 +33,13 @@ struct scripted {
 static enum result scripted_next(struct capture *capture, int wait_ms, struct packet *packets, size_t *ret_count)
 {
     struct scripted *s = (struct scripted *)capture;
-    (void)wait_ms;
+    bool slow = atomic_load(&s->slow) && wait_ms > 0;
+    size_t most = slow ? 1 : CAPTURE_BATCH;
     atomic_fetch_add(&s->asked, 1);
     *ret_count = 0;
-    while (atomic_load(&s->open) && *ret_count < CAPTURE_BATCH) {
+    if (slow)
+        usleep(20000);
+    while (atomic_load(&s->open) && *ret_count < most) {
         if (s->given < s->old_count) {
             packets[(*ret_count)++] = s->old[s->given++];
         } else if (atomic_load(&s->fresh)) {
@@ -147,6 +151,22 @@ static void test_stop_meters_what_came_before(void **state)
     worker_destroy(&worker);
 }
 
+/* There is no time for all of them: the others are not forgotten, and the end is not put off. */
+static void test_stop_counts_what_it_leaves(void **state)
+{
+    (void)state;
+    static struct scripted s;
+    struct worker *worker = begin(&s, NS_PER_MS);
+    atomic_store(&s.slow, true);
+    atomic_store(&s.fresh, true);
+    atomic_store(&s.open, true);
+    worker_stop(worker);
+    const struct source_counts *last = &finish(worker)->sources[0];
+    assert_true(last->received < OLD_PACKETS);
+    assert_int_equal(last->received + last->source.kernel_dropped, OLD_PACKETS);
+    worker_destroy(&worker);
+}
+
 static void test_stop_without_traffic(void **state)
 {
     (void)state;
@@ -224,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop_meters_what_came_before),
+        cmocka_unit_test(test_stop_counts_what_it_leaves),
         cmocka_unit_test(test_stop_without_traffic),
         cmocka_unit_test(test_lag_is_kept_until_it_is_told),
         cmocka_unit_test(test_followed_files_that_go_quiet),
