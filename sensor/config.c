@@ -40,7 +40,7 @@ static struct options options_of(struct config *c, struct option_spec specs[stat
         {"read", 'r', OPTION_LIST, &c->files, "FILE|DIR|-", "read capture files (pcap, pcapng, gzipped too), all files of a folder, pipes, or standard input", NULL, 0, 0},
         {"snaplen", 0, OPTION_NUMBER, &c->snaplen, "BYTES", "bytes kept of each packet (default 256)", NULL, 64, CAPTURE_SNAPLEN_MAX},
         {"buffer-size", 0, OPTION_SIZE, &c->buffer_size, "SIZE", "kernel buffer of each interface and thread (default 16M)", NULL, 1 << 20, INT32_MAX},
-        {"threads", 0, OPTION_NUMBER, &c->threads, "N", "capture threads; the kernel divides the flows among them, by addresses (default 1)", NULL, 1, THREADS_MAX},
+        {"threads", 0, OPTION_NUMBER, &c->threads, "N", "with -i: capture threads; the kernel divides the flows among them, by addresses (default 1)", NULL, 1, THREADS_MAX},
         {"outer", 0, OPTION_FLAG, &c->outer, NULL, "meter the outer packets of tunnels, not the inner ones", NULL, 0, 0},
         {"progress", 0, OPTION_FLAG, &c->progress, NULL, "say which file is being read, and how much of it has been", NULL, 0, 0},
         {"follow", 'f', OPTION_FLAG, &c->follow, NULL, "with -r: read on as the newest file grows and new ones come into the folder", NULL, 0, 0},
@@ -109,6 +109,8 @@ enum result config_parse(int argc, char **argv, struct config *config, struct er
         config->filter = join(argv + first, argc - first);
     if ((config->interfaces.count == 0) == (config->files.count == 0))
         return error_set(err, RESULT_REJECT, "give either interfaces (-i) or files (-r); `pavo-sensor --help` shows examples");
+    if (config->files.count > 0 && config->threads > 1)
+        return error_set(err, RESULT_REJECT, "--threads is for interfaces (-i): files are read by one thread");
     if (config->key == NULL && !config->dry_run && !config->print)
         return error_set(err, RESULT_REJECT, "no --key: make one with `pavo keys enrol sensor NAME`, or use --print or --dry-run");
     if (config->tcp_timeout == 0)
