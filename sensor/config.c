@@ -46,6 +46,8 @@ static struct options options_of(struct config *c, struct option_spec specs[stat
         {"follow", 'f', OPTION_FLAG, &c->follow, NULL, "with -r: read on as the newest file grows and new ones come into the folder", NULL, 0, 0},
         {"idle-timeout", 0, OPTION_DURATION, &c->idle_timeout, "TIME", "a flow without packets for so long is over (default 60s)", "Flows", NS_PER_MS, 86400 * NS_PER_S},
         {"tcp-timeout", 0, OPTION_DURATION, &c->tcp_timeout, "TIME", "the same for open TCP connections (default 5 x idle-timeout)", NULL, 0, 86400 * NS_PER_S},
+        {"udp-timeout", 0, OPTION_DURATION, &c->udp_timeout, "TIME", "the same for UDP (default idle-timeout)", NULL, 0, 86400 * NS_PER_S},
+        {"icmp-timeout", 0, OPTION_DURATION, &c->icmp_timeout, "TIME", "the same for ICMP and ICMPv6 (default idle-timeout)", NULL, 0, 86400 * NS_PER_S},
         {"unanswered-timeout", 0, OPTION_DURATION, &c->unanswered_timeout, "TIME", "the same while only one side has spoken (default 30s, at most idle-timeout)", NULL, 0, 86400 * NS_PER_S},
         {"linger", 0, OPTION_DURATION, &c->linger, "TIME", "a TCP connection that ended waits so long for stragglers (default 5s, at most idle-timeout)", NULL, 0, 86400 * NS_PER_S},
         {"status-interval", 0, OPTION_DURATION, &c->status_interval, "TIME", "flows that go on are reported so often (default 60s)", NULL, NS_PER_MS, METER_REPORT_MAX_NS},
@@ -115,6 +117,10 @@ enum result config_parse(int argc, char **argv, struct config *config, struct er
         return error_set(err, RESULT_REJECT, "no --key: make one with `pavo keys enrol sensor NAME`, or use --print or --dry-run");
     if (config->tcp_timeout == 0)
         config->tcp_timeout = 5 * config->idle_timeout;
+    if (config->udp_timeout == 0)
+        config->udp_timeout = config->idle_timeout;
+    if (config->icmp_timeout == 0)
+        config->icmp_timeout = config->idle_timeout;
     if (config->unanswered_timeout == 0)
         config->unanswered_timeout = at_most(30 * NS_PER_S, config->idle_timeout);
     config->linger = at_most(config->linger, config->idle_timeout);

@@ -174,6 +174,8 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
     struct meter_options *m = &options.meter;
     m->idle_ns = c->idle_timeout;
     m->established_ns = c->tcp_timeout;
+    m->udp_ns = c->udp_timeout;
+    m->icmp_ns = c->icmp_timeout;
     m->unanswered_ns = c->unanswered_timeout;
     m->linger_ns = c->linger;
     m->status_ns = c->status_interval;

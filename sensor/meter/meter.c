@@ -2,6 +2,7 @@
 /* The meter: the flow table and the life of a flow. */
 #include "sensor/meter/meter.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -34,6 +35,7 @@ struct meter {
     uint32_t extensions_used;
     uint32_t extensions_free;      /* linked by mpls_label */
     int64_t patience_min;          /* no flow ends by silence before this */
+    int64_t first_look;            /* a new flow is looked at after this, whatever it has become by then */
     int64_t now;                   /* newest time seen or told */
     uint64_t next_flow;
     struct evidence_key evidence_key;
@@ -53,6 +55,8 @@ struct meter_options meter_options_default(void)
 {
     return (struct meter_options){
         .idle_ns = 60 * NS_PER_S,
+        .udp_ns = 60 * NS_PER_S,
+        .icmp_ns = 60 * NS_PER_S,
         .established_ns = 300 * NS_PER_S,
         .unanswered_ns = 30 * NS_PER_S,
         .linger_ns = 5 * NS_PER_S,
@@ -65,9 +69,9 @@ struct meter_options meter_options_default(void)
 
 static bool options_valid(const struct meter_options *o)
 {
-    return o->idle_ns > 0 && o->established_ns > 0 && o->unanswered_ns > 0 && o->linger_ns >= 0 && o->status_ns > 0 &&
-           o->status_ns <= METER_REPORT_MAX_NS && o->flows_max >= METER_FLOWS_MIN && o->flows_max <= METER_FLOWS_MAX &&
-           o->flow_step > 0 && o->sink.emit != NULL;
+    return o->idle_ns > 0 && o->established_ns > 0 && o->udp_ns > 0 && o->icmp_ns > 0 && o->unanswered_ns > 0 &&
+           o->linger_ns >= 0 && o->status_ns > 0 && o->status_ns <= METER_REPORT_MAX_NS && o->flows_max >= METER_FLOWS_MIN &&
+           o->flows_max <= METER_FLOWS_MAX && o->flow_step > 0 && o->sink.emit != NULL;
 }
 
 enum result meter_new(const struct meter_options *options, struct meter **ret_meter, struct error *err)
@@ -79,12 +83,14 @@ enum result meter_new(const struct meter_options *options, struct meter **ret_me
         return error_set(err, RESULT_FATAL, "meter: out of memory");
     size_t flows = options->flows_max;
     m->options = *options;
-    m->patience_min = options->linger_ns;
-    const int64_t patiences[] = {options->idle_ns, options->established_ns, options->unanswered_ns};
+    m->first_look = options->status_ns;
+    const int64_t patiences[] = {options->idle_ns, options->established_ns, options->udp_ns, options->icmp_ns,
+                                 options->unanswered_ns};
     for (unsigned i = 0; i < sizeof(patiences) / sizeof(*patiences); i++) {
-        if (patiences[i] < m->patience_min)
-            m->patience_min = patiences[i];
+        if (patiences[i] < m->first_look)
+            m->first_look = patiences[i];
     }
+    m->patience_min = options->linger_ns < m->first_look ? options->linger_ns : m->first_look;
     m->free = m->extensions_free = ENTRY_NONE;
     m->now = INT64_MIN;
     m->next_flow = options->first_flow;
@@ -149,11 +155,6 @@ static inline void lookup_make(const struct meter *m, const struct decoded *d, s
     l->hash = table_hash(&m->table, &l->key);
 }
 
-static inline bool entry_is_tcp(const struct entry *e)
-{
-    return e->head.key.transport >> 56 == 6;
-}
-
 static inline bool entry_has_news(const struct entry *e)
 {
     return e->head.flags & ENTRY_NEWS;
@@ -166,10 +167,19 @@ static int64_t patience(const struct meter *m, const struct entry *e)
         return m->options.linger_ns;
     if (!(e->head.flags & ENTRY_ANSWERED))
         return m->options.unanswered_ns;
-    if (entry_is_tcp(e) && e->head.endpoint[SIDE_SRC] == ENDPOINT_ESTABLISHED &&
-        e->head.endpoint[SIDE_DST] == ENDPOINT_ESTABLISHED)
-        return m->options.established_ns;
-    return m->options.idle_ns;
+    switch (e->head.key.transport >> 56) {
+    case IPPROTO_TCP:
+        if (e->head.endpoint[SIDE_SRC] == ENDPOINT_ESTABLISHED && e->head.endpoint[SIDE_DST] == ENDPOINT_ESTABLISHED)
+            return m->options.established_ns;
+        return m->options.idle_ns;
+    case IPPROTO_UDP:
+        return m->options.udp_ns;
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+        return m->options.icmp_ns;
+    default:
+        return m->options.idle_ns;
+    }
 }
 
 static enum wheel_number entry_wheel(const struct entry *e)
@@ -380,8 +390,7 @@ static uint32_t start(struct meter *m, const struct decoded *d, const struct loo
     m->counts.flows_active++;
     while (table_insert(&m->table, l->hash, index) != RESULT_OK)
         evict(m); /* hundreds of hashes side by side: one of them, in the end, goes */
-    int64_t first_look = m->options.unanswered_ns < m->options.status_ns ? m->options.unanswered_ns : m->options.status_ns;
-    wheel_put(&m->wheels, WHEEL_UNANSWERED, index, d->time_ns + first_look);
+    wheel_put(&m->wheels, WHEEL_UNANSWERED, index, d->time_ns + m->first_look);
     return index;
 }
 

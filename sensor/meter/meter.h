@@ -35,8 +35,10 @@ struct meter_sink {
 
 struct meter_options {
     int64_t idle_ns;        /* a flow without packets for so long is over */
-    int64_t established_ns; /* the same, for TCP connections that are open */
-    int64_t unanswered_ns;  /* the same, while only one side has spoken */
+    int64_t established_ns; /* the same, for TCP connections that are open, */
+    int64_t udp_ns;         /* for UDP, */
+    int64_t icmp_ns;        /* for ICMP and ICMPv6, */
+    int64_t unanswered_ns;  /* and for any while only one side has spoken */
     int64_t linger_ns;      /* and after FIN both ways, or RST */
     int64_t status_ns;      /* a flow that goes on is reported so often; at most METER_REPORT_MAX_NS */
     uint32_t flows_max;

@@ -358,6 +358,33 @@ static void echo(struct bench *b, unsigned type, unsigned identifier, unsigned s
     meter_frame(b->meter, &f, b->now);
 }
 
+/* The last datagram, the last echo: each protocol's own patience, and nobody's before it was answered. */
+static void test_protocols_have_time_outs_of_their_own(void **state)
+{
+    (void)state;
+    struct meter_options options = meter_options_default();
+    options.udp_ns = 20 * SECOND;
+    options.icmp_ns = 40 * SECOND;
+    struct bench b = {.now = START};
+    b.meter = records_meter(&b.records, &options);
+    datagram(&b, CLIENT, 5000, SERVER, 53, 10);
+    datagram(&b, SERVER, 53, CLIENT, 5000, 10);
+    datagram(&b, CLIENT, 5001, SERVER, 53, 10);
+    echo(&b, 8, 7, 1);
+    echo(&b, 0, 7, 1);
+    static const struct {
+        unsigned second, ended, protocol;
+    } steps[] = {{19, 0, 0}, {21, 1, IPPROTO_UDP}, {29, 1, IPPROTO_UDP}, {31, 2, IPPROTO_UDP}, {39, 2, IPPROTO_UDP}, {41, 3, IPPROTO_ICMP}};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        meter_advance(b.meter, START + steps[i].second * SECOND);
+        assert_int_equal(b.records.count, steps[i].ended);
+        if (steps[i].ended > 0)
+            assert_int_equal(b.records.flows[steps[i].ended - 1].protocol, steps[i].protocol);
+    }
+    meter_destroy(&b.meter);
+    records_free(&b.records);
+}
+
 static void test_echo_is_paired_by_identifier(void **state)
 {
     struct bench *b = *state;
@@ -633,6 +660,7 @@ int main(void)
         TEST(open_connection_may_be_silent_longer),
         TEST(full_table_gives_up_the_oldest_unanswered),
         TEST(table_full_of_answered_flows_still_takes_new_ones),
+        TEST(protocols_have_time_outs_of_their_own),
         TEST(echo_is_paired_by_identifier),
         TEST(questions_both_ways_are_two_flows),
         TEST(reply_seen_first_is_still_the_responders),
