@@ -48,7 +48,7 @@ static struct options options_of(struct config *c, struct option_spec specs[stat
         {"tcp-timeout", 0, OPTION_DURATION, &c->tcp_timeout, "TIME", "the same for open TCP connections (default 5 x idle-timeout)", NULL, 0, 86400 * NS_PER_S},
         {"udp-timeout", 0, OPTION_DURATION, &c->udp_timeout, "TIME", "the same for UDP (default idle-timeout)", NULL, 0, 86400 * NS_PER_S},
         {"icmp-timeout", 0, OPTION_DURATION, &c->icmp_timeout, "TIME", "the same for ICMP and ICMPv6 (default idle-timeout)", NULL, 0, 86400 * NS_PER_S},
-        {"unanswered-timeout", 0, OPTION_DURATION, &c->unanswered_timeout, "TIME", "the same while only one side has spoken (default 30s, at most idle-timeout)", NULL, 0, 86400 * NS_PER_S},
+        {"unanswered-timeout", 0, OPTION_DURATION, &c->unanswered_timeout, "TIME", "the same while only one side has spoken, or TCP's client only its SYN (default 30s, at most idle-timeout)", NULL, 0, 86400 * NS_PER_S},
         {"linger", 0, OPTION_DURATION, &c->linger, "TIME", "a TCP connection that ended waits so long for stragglers (default 5s, at most idle-timeout)", NULL, 0, 86400 * NS_PER_S},
         {"status-interval", 0, OPTION_DURATION, &c->status_interval, "TIME", "flows that go on are reported so often (default 60s)", NULL, NS_PER_MS, METER_REPORT_MAX_NS},
         {"flows-max", 0, OPTION_NUMBER, &c->flows_max, "N", "flows tracked at once, 300 bytes each, over all threads (default 1048576)", NULL, METER_FLOWS_MIN, METER_FLOWS_MAX},

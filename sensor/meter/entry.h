@@ -36,7 +36,7 @@ enum endpoint {
 
 enum entry_flag {
     ENTRY_SRC_IS_HIGH = 1, /* the initiator is the key's greater end */
-    ENTRY_ANSWERED = 2,    /* both sides have spoken */
+    ENTRY_ANSWERED = 2,    /* both sides have spoken; TCP: the initiator more than its SYN */
     ENTRY_REPORT = 4,      /* report before counting more: a counter is nearly full */
     ENTRY_CLOSED = 8,      /* FIN both ways, or RST */
     ENTRY_NEWS = 16,       /* packets came that are in no record yet; said here to spare a look at both sides */
@@ -73,6 +73,8 @@ enum side_history {
     HISTORY_W = 128,
     HISTORY_Q = 256,
     HISTORY_I = 512,
+    HISTORY_DATA = 1024, /* no letter: payload, also in a SYN or FIN */
+    HISTORY_BEYOND_SYN = HISTORY_A | HISTORY_D | HISTORY_F | HISTORY_R | HISTORY_I,
 };
 
 /* One direction. The first line of members is of the report, the second of the flow. */
@@ -93,7 +95,11 @@ struct side {
     uint16_t window, mss;
     uint16_t hole_length; /* one gap in the sequence space, from hole_start on */
     uint16_t mac_high;
-    uint32_t next_sequence, hole_start;
+    union {
+        uint32_t next_sequence; /* TCP */
+        uint32_t last_bytes;    /* others: of the packet before */
+    };
+    uint32_t hole_start;
     uint32_t isn;
 };
 
@@ -101,6 +107,19 @@ struct entry {
     struct entry_head head;
     struct side side[2]; /* enum side_number */
 } __attribute__((aligned(64)));
+
+#define DUPLICATE_GAP_NS 1000000 /* what a tap shows twice, it shows twice within this */
+
+/* Of a side that has sent packets in this report. */
+static inline int64_t side_last_time(const struct entry *e, const struct side *s)
+{
+    return e->head.first_time + (int64_t)s->last * 1000;
+}
+
+static inline bool side_just_sent(const struct entry *e, const struct side *s, int64_t time_ns)
+{
+    return s->packets > 0 && time_ns - side_last_time(e, s) <= DUPLICATE_GAP_NS;
+}
 
 /* Packed, since each byte here is a megabyte in a full table. */
 struct cold {

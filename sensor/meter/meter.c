@@ -425,8 +425,8 @@ static void describe_sender(struct meter *m, uint32_t index, const struct decode
             s->bits |= SIDE_TIMESTAMP;
         }
     }
-    if (m->entries[index].side[!from].bits & SIDE_SEEN)
-        m->entries[index].head.flags |= ENTRY_ANSWERED;
+    if (!d->tcp_header && (m->entries[index].side[!from].bits & SIDE_SEEN))
+        m->entries[index].head.flags |= ENTRY_ANSWERED; /* TCP: see tcp_packet */
 }
 
 /* The first payload of a direction: see meter/evidence.h. */
@@ -494,8 +494,12 @@ static inline void count(struct meter *m, uint32_t index, const struct decoded *
             wheel_take(&m->wheels, index);
             wheel_put(&m->wheels, entry_wheel(e), index, d->time_ns + m->options.linger_ns);
         }
-    } else if (d->has_ip_id && d->ip_id != 0 && d->ip_id == s->last_ip_id && !d->fragment && ++s->duplicates == UINT8_MAX)
-        e->head.flags |= ENTRY_REPORT;
+    } else if (d->protocol != IPPROTO_TCP) {
+        bool same = d->has_ip_id && d->ip_id != 0 && d->ip_id == s->last_ip_id && d->bytes == s->last_bytes && !d->fragment;
+        if (__builtin_expect(same, 0) && side_just_sent(e, s, d->time_ns))
+            s->duplicates += s->duplicates < UINT8_MAX;
+        s->last_bytes = d->bytes;
+    }
     if (!(s->bits & SIDE_SEEN))
         describe_sender(m, index, d, from);
     if (d->payload > 0 && !(s->bits & SIDE_DIGEST_OVER))
@@ -622,7 +626,7 @@ static void end_all(struct meter *m)
             if (end_if_silent(m, index, m->now))
                 continue;
             report_if_due(m, index, m->now);
-            end(m, index, FLOW_END_FORCED);
+            end(m, index, m->entries[index].head.flags & ENTRY_CLOSED ? FLOW_END_DETECTED : FLOW_END_FORCED);
         }
     }
 }

@@ -38,7 +38,7 @@ struct meter_options {
     int64_t established_ns; /* the same, for TCP connections that are open, */
     int64_t udp_ns;         /* for UDP, */
     int64_t icmp_ns;        /* for ICMP and ICMPv6, */
-    int64_t unanswered_ns;  /* and for any while only one side has spoken */
+    int64_t unanswered_ns;  /* and for any while only one side has spoken, or TCP's initiator only its SYN */
     int64_t linger_ns;      /* and after FIN both ways, or RST */
     int64_t status_ns;      /* a flow that goes on is reported so often; at most METER_REPORT_MAX_NS */
     uint32_t flows_max;
@@ -63,7 +63,7 @@ void meter_add(struct meter *meter, const struct decoded *packets, size_t count)
 /* It is `now`: flows whose time is up are reported. Needed when no packets come. */
 void meter_advance(struct meter *meter, int64_t now);
 
-/* Ends every flow with FLOW_END_FORCED. */
+/* Ends every flow: with FLOW_END_FORCED, or as it ended if it lingers. */
 void meter_flush(struct meter *meter);
 
 struct meter_counts {

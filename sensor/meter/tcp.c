@@ -18,8 +18,15 @@ bool tcp_starts_anew(const struct entry *e, const struct decoded *d, enum side_n
     if (d->tcp_flags & TCP_ACK)
         return false; /* an answer; if another than before, of the same attempt */
     /* Both sides may open at once (RFC 9293, 3.5): a second SYN from the side that has not spoken. */
-    bool simultaneous = !(me->bits & SIDE_SEEN) && e->head.endpoint[!from] == ENDPOINT_SYN_SENT && (peer->bits & SIDE_ISN);
-    return !simultaneous;
+    bool simultaneous = e->head.endpoint[!from] == ENDPOINT_SYN_SENT && (peer->bits & SIDE_ISN);
+    bool overtaken = e->head.endpoint[!from] == ENDPOINT_SYN_ACK_SENT; /* by its own answer */
+    return (me->bits & SIDE_SEEN) || !(simultaneous || overtaken);
+}
+
+/* How much of the sequence space a segment takes. */
+static uint32_t sequence_length(const struct decoded *d)
+{
+    return d->payload + ((d->tcp_flags & TCP_SYN) != 0) + ((d->tcp_flags & TCP_FIN) != 0);
 }
 
 static void say(struct cold *cold, struct side *side, enum side_number from, unsigned bit, char letter)
@@ -59,30 +66,36 @@ static void tell_history(struct cold *cold, struct side *side, const struct deco
         say(cold, side, from, HISTORY_Q, 'q');
         break;
     }
-    if (d->window == 0 && (flags & TCP_RST) == 0)
-        say(cold, side, from, HISTORY_W, 'w');
 }
 
+/* As Zeek does; the end of a connection is told by the first FINs and RSTs. */
 static void move_endpoints(struct entry *e, const struct decoded *d, enum side_number from)
 {
     uint8_t *me = &e->head.endpoint[from], *peer = &e->head.endpoint[!from];
+    if (*me == ENDPOINT_CLOSED && *peer == ENDPOINT_CLOSED)
+        return; /* many hosts send a RST after FIN both ways: it ended well all the same */
     if (d->tcp_flags & TCP_RST) {
         *me = ENDPOINT_RESET;
     } else if (d->tcp_flags & TCP_SYN) {
         if (*me != ENDPOINT_INACTIVE && *me != ENDPOINT_SYN_SENT)
             return;
-        if ((d->tcp_flags & TCP_ACK) == 0) {
-            *me = ENDPOINT_SYN_SENT;
-        } else if (*peer == ENDPOINT_SYN_SENT) {
+        bool answer = d->tcp_flags & TCP_ACK;
+        if (*peer == (answer ? ENDPOINT_SYN_SENT : ENDPOINT_SYN_ACK_SENT)) /* the SYN may come after its answer */
             *me = *peer = ENDPOINT_ESTABLISHED;
-        } else {
-            *me = ENDPOINT_SYN_ACK_SENT;
-        }
+        else
+            *me = answer ? ENDPOINT_SYN_ACK_SENT : ENDPOINT_SYN_SENT;
     } else if (*me == ENDPOINT_INACTIVE || *me == ENDPOINT_PARTIAL) {
-        *me = ENDPOINT_PARTIAL;
+        if ((d->tcp_flags & TCP_ACK) && *peer == ENDPOINT_SYN_ACK_SENT) /* the SYN alone was missed */
+            *me = *peer = ENDPOINT_ESTABLISHED;
+        else
+            *me = ENDPOINT_PARTIAL;
     }
-    if ((d->tcp_flags & TCP_FIN) && *me != ENDPOINT_RESET)
+    if ((d->tcp_flags & TCP_FIN) && *me != ENDPOINT_RESET) {
+        bool first = *me != ENDPOINT_CLOSED;
         *me = ENDPOINT_CLOSED;
+        if (first && *peer == ENDPOINT_RESET && (e->side[!from].history & HISTORY_F))
+            *peer = ENDPOINT_CLOSED; /* FIN, RST, and the other's FIN */
+    }
     if (*me == ENDPOINT_RESET || (*me == ENDPOINT_CLOSED && *peer == ENDPOINT_CLOSED))
         e->head.flags |= ENTRY_CLOSED;
 }
@@ -98,16 +111,18 @@ static void time_handshake(struct entry *e, struct cold *cold, const struct deco
 {
     const struct side *src = &e->side[SIDE_SRC], *dst = &e->side[SIDE_DST];
     if (from == SIDE_DST) {
+        uint32_t after_syn = src->isn + 1; /* data in the SYN (TCP Fast Open) may be acknowledged with it, or not */
         if ((d->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && !(dst->bits & SIDE_SEEN) &&
-            (src->bits & SIDE_ISN) && d->acknowledgement == src->isn + 1) {
+            (src->bits & SIDE_ISN) && d->acknowledgement - after_syn <= src->next_sequence - after_syn) {
             cold->server_rtt = round_trip(e->head.last_time, d->time_ns);
             cold->evidence |= FLOW_HAS_SERVER_RTT;
         }
     } else if ((cold->evidence & (FLOW_HAS_SERVER_RTT | FLOW_HAS_CLIENT_RTT)) == FLOW_HAS_SERVER_RTT &&
-               (dst->bits & SIDE_ISN) && d->acknowledgement == dst->isn + 1 &&
+               (dst->bits & SIDE_ISN) && d->acknowledgement == dst->isn + 1 && dst->packets > 0 &&
                !(src->history & (HISTORY_A | HISTORY_D | HISTORY_F | HISTORY_R)) &&
                !(dst->history & (HISTORY_A | HISTORY_D | HISTORY_F | HISTORY_R))) {
-        cold->client_rtt = round_trip(e->head.last_time, d->time_ns);
+        /* Since the last SYN-ACK, not the last packet: a SYN sent again may have come in between. */
+        cold->client_rtt = round_trip(side_last_time(e, dst), d->time_ns);
         cold->evidence |= FLOW_HAS_CLIENT_RTT;
     }
 }
@@ -143,7 +158,7 @@ static void place_earlier(struct entry *e, struct cold *cold, struct side *side,
 static void place_sequence(struct entry *e, struct cold *cold, struct side *side, const struct decoded *d,
                            enum side_number from)
 {
-    uint32_t length = d->payload + ((d->tcp_flags & TCP_SYN) != 0) + ((d->tcp_flags & TCP_FIN) != 0);
+    uint32_t length = sequence_length(d);
     if (!(side->bits & SIDE_SEQUENCE)) {
         side->next_sequence = d->sequence + length;
         side->bits |= SIDE_SEQUENCE;
@@ -161,12 +176,22 @@ static void place_sequence(struct entry *e, struct cold *cold, struct side *side
     }
 }
 
-/* The same packet again, at a tap that sees it twice: a host would have given it another IP identification. */
-static bool is_duplicate(const struct side *side, const struct decoded *d)
+/* The same packet again, at a tap that sees it twice: a host would have given it another IP identification. Where there
+ * is none, a host would have waited before it sent data again; of segments without data nothing tells. */
+static bool is_duplicate(const struct entry *e, const struct side *side, const struct decoded *d)
 {
-    uint32_t length = d->payload + ((d->tcp_flags & TCP_SYN) != 0) + ((d->tcp_flags & TCP_FIN) != 0);
-    return d->has_ip_id && d->ip_id != 0 && d->ip_id == side->last_ip_id && (side->bits & SIDE_SEQUENCE) && !d->fragment &&
-           d->sequence + length == side->next_sequence;
+    uint32_t length = sequence_length(d);
+    if (d->sequence + length != side->next_sequence || !(side->bits & SIDE_SEQUENCE) || d->fragment)
+        return false;
+    bool same = d->has_ip_id && d->ip_id != 0 ? d->ip_id == side->last_ip_id : length > 0;
+    return same && side_just_sent(e, side, d->time_ns);
+}
+
+/* Boring after a RST, and when the peer will send no more: Zeek's rule. */
+static bool is_zero_window(const struct entry *e, const struct decoded *d, enum side_number from)
+{
+    return d->window == 0 && (d->tcp_flags & TCP_RST) == 0 && e->head.endpoint[from] != ENDPOINT_RESET &&
+           e->head.endpoint[!from] != ENDPOINT_CLOSED;
 }
 
 void tcp_packet(struct entry *e, struct cold *cold, const struct decoded *d, enum side_number from)
@@ -179,16 +204,23 @@ void tcp_packet(struct entry *e, struct cold *cold, const struct decoded *d, enu
         time_handshake(e, cold, d, from);
         move_endpoints(e, d, from);
         tell_history(cold, side, d, from);
-        if (d->window == 0 && (d->tcp_flags & TCP_RST) == 0 && ++side->zero_windows == UINT8_MAX)
-            e->head.flags |= ENTRY_REPORT;
+        if (d->payload > 0)
+            side->history |= HISTORY_DATA;
+        if (is_zero_window(e, d, from)) {
+            say(cold, side, from, HISTORY_W, 'w');
+            if (++side->zero_windows == UINT8_MAX)
+                e->head.flags |= ENTRY_REPORT;
+        }
+        /* A SYN-ACK is no conversation yet: whoever forges its sources gets one from every server. */
+        if ((e->side[SIDE_SRC].history & HISTORY_BEYOND_SYN) && (e->side[!from].bits & SIDE_SEEN))
+            e->head.flags |= ENTRY_ANSWERED;
         if ((d->tcp_flags & TCP_SYN) && !(side->bits & SIDE_ISN)) {
             side->isn = d->sequence;
             side->bits |= SIDE_ISN;
         }
     }
-    if (is_duplicate(side, d)) {
-        if (++side->duplicates == UINT8_MAX)
-            e->head.flags |= ENTRY_REPORT;
+    if (is_duplicate(e, side, d)) {
+        side->duplicates += side->duplicates < UINT8_MAX;
     } else if ((d->tcp_flags & TCP_RST) == 0) { /* the number in a RST is often made up */
         place_sequence(e, cold, side, d, from);
     }
@@ -199,7 +231,7 @@ enum flow_state tcp_state(const struct entry *e)
     enum endpoint src = e->head.endpoint[SIDE_SRC], dst = e->head.endpoint[SIDE_DST];
     bool src_inactive = src == ENDPOINT_INACTIVE || src == ENDPOINT_PARTIAL;
     bool dst_inactive = dst == ENDPOINT_INACTIVE || dst == ENDPOINT_PARTIAL;
-    bool data = (e->side[SIDE_SRC].history | e->side[SIDE_DST].history) & HISTORY_D;
+    bool data = (e->side[SIDE_SRC].history | e->side[SIDE_DST].history) & HISTORY_DATA;
     if (dst == ENDPOINT_RESET) {
         if (src == ENDPOINT_SYN_SENT || src == ENDPOINT_SYN_ACK_SENT || (src == ENDPOINT_RESET && !data))
             return FLOW_STATE_REJ;
