@@ -5,7 +5,9 @@
   zeek_compare.py PAVO-SENSOR              a test: what differs has an explanation below, and what has one differs
   zeek_compare.py PAVO-SENSOR --markdown   the table of docs/correctness.md
 
-Compared by the ends (protocols without ports: by addresses): packets and IP bytes each way, and how many connections they were cut into.
+Compared by the ends (protocols without ports: by addresses): packets and IP bytes each way, and how many connections they were cut into;
+and the state of TCP connections, where both have one between these ends. Histories are counted only: Zeek repeats letters
+and has more of them.
 """
 
 import collections
@@ -26,6 +28,7 @@ CUT = "cut"          # the same packets in another number of connections
 ZEEK = "only Zeek"   # ends that only Zeek has
 PAVO = "only Pavo"   # ends that only Pavo has
 SUMS = "sums"        # packets or bytes of the same ends
+STATE = "state"      # conn_state of one TCP connection
 
 OUTER = {ZEEK}, "Zeek logs the tunnel as a connection of its own; Pavo keeps its ends with the inner flow"
 FILTER = {ZEEK, PAVO, SUMS}, "Zeek ran with a packet filter"
@@ -38,7 +41,7 @@ EXPLAINED = {
     ("cisco-fabric-path.pcap", ""):
         ({SUMS}, "Cisco FabricPath (type 0x8903) is not decoded: half of the packets are `ignored_ethertype`"),
     ("globus-url-copy.pcap", ""):
-        ({SUMS}, "the script told Zeek to stop following the bulk transfer"),
+        ({SUMS, STATE}, "the script told Zeek to stop following the bulk transfer"),
     ("ntp/misordered-ntp.pcap", ""):
         ({SUMS}, "the answer comes first; Zeek turns the connection round and counts both packets on one side"),
     ("pppoe-over-qinq.pcap", ""):
@@ -88,6 +91,7 @@ class Ends:
     def __init__(self):
         self.connections = set()
         self.sums = collections.Counter()
+        self.state = self.history = None  # of the last one
 
     def add(self, connection, address, packets, octets):
         self.connections.add(connection)
@@ -141,6 +145,7 @@ def of_zeek(rows):
         else:
             protocol = PROTOCOLS.get(row["proto"], ICMPV6 if ":" in a else ICMP)
         ends = found[key(protocol, a, int(row["id.orig_p"]), b, int(row["id.resp_p"]))]
+        ends.state, ends.history = row.get("conn_state"), row.get("history")
         ends.add(i, a, number(row["orig_pkts"]), number(row["orig_ip_bytes"]))
         ends.add(i, b, number(row["resp_pkts"]), number(row["resp_ip_bytes"]))
     return found
@@ -153,14 +158,22 @@ def of_pavo(records):
             continue  # ARP
         a, b = record["src"], record["dst"]
         ends = found[key(record["protocol"], a, record.get("src_port", 0), b, record.get("dst_port", 0))]
+        ends.state, ends.history = record["state"], record.get("history", "")
         ends.add(record["flow"], a, record["src_packets"], record["src_bytes"])
         ends.add(record["flow"], b, record["dst_packets"], record["dst_bytes"])
     return found
 
 
+def single_tcp(zeek, pavo):
+    """Pairs of the same TCP connection."""
+    return [(zeek[both], pavo[both]) for both in set(zeek) & set(pavo)
+            if both[0] == PROTOCOLS["tcp"] and len(zeek[both].connections) == len(pavo[both].connections) == 1
+            and zeek[both].state]
+
+
 def compare(zeek, pavo):
     """The kinds of difference there are."""
-    kinds = set()
+    kinds = {STATE for one, other in single_tcp(zeek, pavo) if one.state != other.state}
     if set(zeek) - set(pavo):
         kinds.add(ZEEK)
     if set(pavo) - set(zeek):
@@ -191,10 +204,11 @@ def main():
     logs = list(read_logs(root))
     traces = sorted({log.trace for log in logs})
     metered = dict(zip(traces, corpus.meter_all(sensor, [os.path.join(root, "pcap/zeek", trace) for trace in traces])))
-    failures, used, same, lines = [], set(), 0, []
+    failures, used, same, lines, single = [], set(), 0, [], []
     for log in logs:
         zeek, pavo = of_zeek(log.connections), of_pavo(metered[log.trace].records)
         kinds, why = compare(zeek, pavo), explanation(log)
+        single += single_tcp(zeek, pavo)
         allowed, sentence = EXPLAINED.get(why, (set(), ""))
         if not kinds <= allowed:
             failures.append(f"{log.trace}, {log.baseline}/{log.file}: not explained: {', '.join(sorted(kinds - allowed))}")
@@ -204,13 +218,16 @@ def main():
         else:
             same += 1
     failures += [f"{' '.join(why)}: explained, but nothing differs" for why in EXPLAINED if why not in used]
+    states = sum(one.state == other.state for one, other in single)
+    histories = sum(one.history == other.history for one, other in single)
+    tcp = f"Of {len(single)} TCP connections one to one {states} agree in state, {histories} in history to the letter."
     if markdown:
-        print(f"{len(logs)} logs, {len(traces)} captures. {same} logs agree in every connection, packet and byte.\n")
+        print(f"{len(logs)} logs, {len(traces)} captures. {same} logs agree in every connection, packet, byte and state. {tcp}\n")
         print("| capture | Zeek's test | connections, Zeek | Pavo | why |\n|---|---|---:|---:|---|")
         print("\n".join(lines))
     else:
         print("\n".join(failures))
-        print(f"{len(logs)} logs: {same} agree, {len(logs) - same} differ, {len(failures)} not explained")
+        print(f"{len(logs)} logs: {same} agree, {len(logs) - same} differ, {len(failures)} not explained. {tcp}")
     sys.exit(bool(failures) or not logs)
 
 
