@@ -53,6 +53,7 @@ static void test_silent_flow_is_reported_then_ended(void **state)
     assert_int_equal(b->records.flows[1].end_reason, FLOW_END_IDLE);
     assert_int_equal(b->records.flows[1].src_packets + b->records.flows[1].dst_packets, 0);
     assert_int_equal(b->records.flows[1].state, FLOW_STATE_SF);
+    assert_int_equal(b->records.flows[1].first_time, START + 20 * SECOND);
     assert_int_equal(b->records.flows[1].last_time, START + 20 * SECOND);
 }
 
@@ -66,6 +67,34 @@ static void test_unanswered_flow_ends_sooner(void **state)
     assert_int_equal(b->records.count, 2);
     assert_int_equal(b->records.flows[0].end_reason, FLOW_END_IDLE);
     assert_int_equal(b->records.flows[0].state, FLOW_STATE_S0);
+}
+
+/* To the nanosecond: a packet when the time-out is up is another flow's. */
+static void test_time_out_that_is_just_up(void **state)
+{
+    struct bench *b = *state;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    b->now += 30 * SECOND;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    assert_int_equal(b->records.count, 1);
+    assert_int_equal(b->records.flows[0].end_reason, FLOW_END_IDLE);
+    meter_advance(b->meter, START + 60 * SECOND);
+    meter_flush(b->meter);
+    assert_int_equal(b->records.count, 2);
+    assert_int_equal(b->records.flows[1].end_reason, FLOW_END_IDLE);
+}
+
+static void test_report_that_is_due_as_the_flow_ends(void **state)
+{
+    struct bench *b = *state;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    datagram(b, SERVER, 53, CLIENT, 5000, 10);
+    meter_advance(b->meter, START + 61 * SECOND);
+    assert_int_equal(b->records.count, 2);
+    assert_int_equal(b->records.flows[0].end_reason, FLOW_END_ACTIVE);
+    assert_int_equal(b->records.flows[0].src_packets, 1);
+    assert_int_equal(b->records.flows[1].end_reason, FLOW_END_IDLE);
+    assert_int_equal(b->records.flows[1].src_packets, 0);
 }
 
 static void test_full_table_gives_up_the_oldest_unanswered(void **state)
@@ -266,16 +295,22 @@ static void test_host_that_pings_itself(void **state)
     assert_int_equal(flow->dst_packets, 1);
 }
 
-static void test_icmp_error_is_attached_and_counted(void **state)
+/* The server's, about the client's datagram to port 161. */
+static void port_unreachable(struct bench *b)
 {
-    struct bench *b = *state;
     struct frame f = {0};
-    datagram(b, CLIENT, 5000, SERVER, 161, 10);
     put_ipv4(&f, SERVER, CLIENT, IPPROTO_ICMP, 0, 0);
     put_icmp(&f, 3, 3, 0, 0, 0);
     put_ipv4(&f, CLIENT, SERVER, IPPROTO_UDP, 0, 0);
     put_udp(&f, 5000, 161, 10);
     meter_frame(b->meter, &f, b->now);
+}
+
+static void test_icmp_error_is_attached_and_counted(void **state)
+{
+    struct bench *b = *state;
+    datagram(b, CLIENT, 5000, SERVER, 161, 10);
+    port_unreachable(b);
     meter_flush(b->meter);
     assert_int_equal(b->records.count, 2);
     const struct flow *udp = &b->records.flows[b->records.flows[0].protocol == IPPROTO_UDP ? 0 : 1];
@@ -286,6 +321,38 @@ static void test_icmp_error_is_attached_and_counted(void **state)
     assert_int_equal(error->protocol, IPPROTO_ICMP);
     assert_int_equal(error->icmp_type_code, 0x0303);
     assert_int_equal(error->src_packets, 1);
+}
+
+static void test_icmp_errors_are_of_the_report(void **state)
+{
+    struct bench *b = *state;
+    datagram(b, CLIENT, 5000, SERVER, 161, 10);
+    datagram(b, SERVER, 161, CLIENT, 5000, 10);
+    port_unreachable(b);
+    b->now += 50 * SECOND;
+    datagram(b, CLIENT, 5000, SERVER, 161, 10);
+    b->now += 50 * SECOND;
+    datagram(b, CLIENT, 5000, SERVER, 161, 10);
+    meter_flush(b->meter);
+    unsigned reports = 0;
+    for (size_t i = 0; i < b->records.count; i++) {
+        const struct flow *f = &b->records.flows[i];
+        if (f->protocol == IPPROTO_UDP)
+            assert_int_equal(f->icmp_errors, reports++ == 0);
+    }
+    assert_int_equal(reports, 2);
+}
+
+static void test_icmp_errors_are_reported_before_they_overflow(void **state)
+{
+    struct bench *b = *state;
+    datagram(b, CLIENT, 5000, SERVER, 161, 10);
+    for (unsigned i = 0; i < UINT16_MAX; i++)
+        port_unreachable(b);
+    datagram(b, CLIENT, 5000, SERVER, 161, 10);
+    assert_int_equal(b->records.count, 1);
+    assert_int_equal(b->records.flows[0].icmp_errors, UINT16_MAX);
+    assert_int_equal(b->records.flows[0].end_reason, FLOW_END_ACTIVE);
 }
 
 static void fragment(struct bench *b, unsigned id, unsigned part)
@@ -450,6 +517,8 @@ int main(void)
         TEST(reports_are_deltas_of_one_flow),
         TEST(silent_flow_is_reported_then_ended),
         TEST(unanswered_flow_ends_sooner),
+        TEST(time_out_that_is_just_up),
+        TEST(report_that_is_due_as_the_flow_ends),
         TEST(full_table_gives_up_the_oldest_unanswered),
         TEST(table_full_of_answered_flows_still_takes_new_ones),
         TEST(datagram_seen_twice),
@@ -460,6 +529,8 @@ int main(void)
         TEST(reply_seen_first_is_still_the_responders),
         TEST(host_that_pings_itself),
         TEST(icmp_error_is_attached_and_counted),
+        TEST(icmp_errors_are_of_the_report),
+        TEST(icmp_errors_are_reported_before_they_overflow),
         TEST(fragments_follow_their_first),
         TEST(fragment_without_first_counts_by_address),
         TEST(fragments_waiting_are_bounded),

@@ -53,10 +53,9 @@ static void test_gap_filled_in_part_is_smaller(void **state)
     handshake(b, 1000, 5000);
     segment(b, true, ACK, 1201, 5001, 100); /* 1001 to 1200 are missing */
     segment(b, true, ACK, 1001, 5001, 100);
-    segment(b, true, ACK, 1001, 5001, 100);
     segment(b, true, ACK, 1101, 5001, 100);
     const struct flow *f = only_record(b);
-    assert_int_equal(f->src_retransmits, 1);
+    assert_int_equal(f->src_retransmits, 0);
     assert_int_equal(f->src_out_of_order, 2);
 }
 
