@@ -64,7 +64,7 @@ struct capture_source {
     uint64_t kernel_dropped;    /* the kernel's buffer was full; files: pcapng's isb_osdrop */
     uint64_t interface_dropped; /* the interface or its driver had no room; files: isb_ifdrop */
     int64_t dropped_from_ns, dropped_to_ns; /* files: between these; 0: since this was last asked */
-    bool broken;                /* files: reading ended early, with a sentence */
+    bool broken;                /* reading ended early, with a sentence: a broken file, an interface that is gone */
 };
 size_t capture_source_count(const struct capture *capture);
 void capture_source_get(struct capture *capture, size_t number, struct capture_source *ret_source);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Captures from interfaces, through libpcap. */
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +20,12 @@ enum { BLOCK_WAIT_MS = 100, BLOCK_WAIT_SEVERAL_MS = 10 };
 
 struct interface {
     char *name;
-    pcap_t *pcap; /* NULL: gone for good */
+    pcap_t *pcap;
     int fd;
+    unsigned index; /* the kernel's; 0: of none that has one ("any") */
     uint16_t link_type;
     bool down;
+    bool gone; /* for good: what has its name now is another one */
     int64_t retry_at; /* monotonic; while down */
     struct pcap_stat last; /* what libpcap counts has 32 bits, and wraps */
     uint64_t kernel_dropped, interface_dropped;
@@ -47,7 +50,7 @@ static void say(const struct live *l, enum capture_say kind, const char *name, c
 {
     char sentence[512];
     snprintf(sentence, sizeof(sentence), "%.64s: %.400s", name, text);
-    if (l->options.say != NULL)
+    if (l->options.say != NULL && l->options.thread == 0) /* the others have the same to say */
         l->options.say(l->options.context, kind, sentence);
 }
 
@@ -88,10 +91,23 @@ static void take(u_char *user, const struct pcap_pkthdr *header, const u_char *d
 /* The interface is down or gone. Down: the socket stays, and packets come again when it is up. */
 static void lose(struct live *l, struct interface *i)
 {
-    if (!i->down)
+    if (if_nametoindex(i->name) != i->index) {
+        i->gone = true;
+        say(l, CAPTURE_SAY_WARNING, i->name, "is gone: nothing is captured from it any more");
+    } else if (!i->down) {
         say(l, CAPTURE_SAY_WARNING, i->name, pcap_geterr(i->pcap));
+    }
     i->down = true;
     i->retry_at = clock_monotonic_ns() + RETRY_NS;
+}
+
+static bool all_gone(const struct live *l)
+{
+    for (size_t n = 0; n < l->count; n++) {
+        if (!l->interfaces[n].gone)
+            return false;
+    }
+    return true;
 }
 
 /* Up to CAPTURE_BATCH packets of an interface, without waiting. Returns whether there may be more. */
@@ -101,7 +117,7 @@ static bool ask(struct live *l, size_t number, struct packet *packets)
     l->source = (uint16_t)number;
     l->packets = packets;
     l->packet_count = 0;
-    if (i->down && clock_monotonic_ns() < i->retry_at)
+    if (i->gone || (i->down && clock_monotonic_ns() < i->retry_at))
         return false;
     int got = pcap_dispatch(i->pcap, CAPTURE_BATCH, take, (u_char *)l);
     if (got < 0) {
@@ -160,7 +176,9 @@ static enum result live_next(struct capture *capture, int wait_ms, struct packet
         wait_for_packets(l, wait_ms);
         *ret_count = ask_all(l, packets);
     }
-    return *ret_count > 0 ? RESULT_OK : RESULT_AGAIN;
+    if (*ret_count > 0)
+        return RESULT_OK;
+    return all_gone(l) ? RESULT_END : RESULT_AGAIN;
 }
 
 static size_t live_source_count(const struct capture *capture)
@@ -183,6 +201,7 @@ static void live_source_get(struct capture *capture, size_t number, struct captu
         .name = i->name,
         .kernel_dropped = i->kernel_dropped,
         .interface_dropped = i->interface_dropped,
+        .broken = i->gone,
     };
     link_type_name(i->link_type, ret_source->link_type, sizeof(ret_source->link_type));
 }
@@ -245,6 +264,7 @@ static enum result open_interface(const struct live *l, struct interface *i, siz
     if (result != RESULT_OK)
         return result;
     char reason[PCAP_ERRBUF_SIZE] = "";
+    i->index = if_nametoindex(i->name);
     i->link_type = link_type_of_dlt(pcap_datalink(i->pcap));
     if (l->options.filter != NULL) {
         struct bpf_program program;

@@ -74,7 +74,7 @@ struct meter_counts {
     uint64_t flows_active;
     uint64_t flows_evicted;    /* ended with FLOW_END_RESOURCES */
     uint64_t records_made;
-    uint64_t clock_steps;      /* packet time went back by more than the idle time-out: all flows were ended */
+    uint64_t clock_steps;      /* packet time went back by more than 60 s: all flows were ended */
     uint64_t fragments_waiting;
 };
 void meter_counts_get(const struct meter *meter, struct meter_counts *ret_counts);
