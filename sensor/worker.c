@@ -190,7 +190,7 @@ static void *run(void *argument)
             if (count > 0 && wall - w->reached_ns > w->counts.lag_ns)
                 w->counts.lag_ns = wall - w->reached_ns;
         }
-        if (w->options.follow)
+        if (w->options.follow && (count > 0 || result == RESULT_AGAIN)) /* what a filter left out is no silence */
             follow_time(w, packets, count);
         int64_t now = clock_monotonic_ns();
         batcher_tick(w->batcher, now);

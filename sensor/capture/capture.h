@@ -52,8 +52,8 @@ MUST_CHECK enum result capture_open_live(const struct capture_options *options, 
                                          struct error *err);
 void capture_close(struct capture **capture);
 
-/* Up to CAPTURE_BATCH packets. RESULT_AGAIN: none within `wait_ms` (live, follow). RESULT_END: all files are read, or every
- * interface is gone. */
+/* Up to CAPTURE_BATCH packets; none, when a filter left none of very many. RESULT_AGAIN: none within `wait_ms` (live,
+ * pipes, follow). RESULT_END: all files are read, or every interface is gone. */
 MUST_CHECK enum result capture_next(struct capture *capture, int wait_ms, struct packet packets[static CAPTURE_BATCH],
                                     size_t *ret_count);
 

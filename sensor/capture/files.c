@@ -14,6 +14,7 @@
 
 #define LOOK_NS NS_PER_S /* so often: for new files, */
 #define EMPTY_NS (10 * NS_PER_S) /* a file without packets, not the newest, that was not written to for so long is over */
+#define FILTERED_MAX 65536u /* packets that a call looks at, though a filter leaves them all out: its caller may have to stop */
 #define TELL_NS NS_PER_S /* and how far reading has come */
 
 struct file {
@@ -331,13 +332,13 @@ static size_t keep_passing(struct files *f, const struct file *file, struct pack
 static enum result files_next(struct capture *capture, int wait_ms, struct packet *packets, size_t *ret_count)
 {
     struct files *f = (struct files *)capture;
-    size_t count = 0, at = 0;
+    size_t count = 0, seen = 0, at = 0;
     const struct packet *packet;
     if (f->options.follow)
         look_for_files(f);
     if (f->options.progress)
         tell_progress(f);
-    while (count < CAPTURE_BATCH) {
+    while (count < CAPTURE_BATCH && seen < FILTERED_MAX) {
         enum result result = oldest(f, count == 0, &at, &packet);
         if (result == RESULT_AGAIN && count == 0)
             return wait_for_more(&f->open[at], wait_ms, ret_count);
@@ -347,6 +348,7 @@ static enum result files_next(struct capture *capture, int wait_ms, struct packe
             break;
         struct file *file = &f->open[at];
         size_t taken = reader_take(file->reader, alone_until(f, at), packets + count, CAPTURE_BATCH - count);
+        seen += taken;
         count += keep_passing(f, file, packets + count, taken);
     }
     *ret_count = count;

@@ -656,6 +656,23 @@ static void test_filter_expression(void **state)
     assert_non_null(strstr(err.text, "udp prot 80"));
 }
 
+/* A sensor that reads for an hour what its filter leaves out can be told to stop meanwhile. */
+static void test_filter_that_leaves_nothing_comes_back(void **state)
+{
+    struct place *place = *state;
+    struct packet packets[CAPTURE_BATCH];
+    size_t count, calls = 0;
+    write_file(place, "a", 200000, 0, 1, 53);
+    const char *names[] = {path_of(place, "a")};
+    struct capture *capture = open_files(place, "udp port 80", 1, names);
+    while (capture_next(capture, 0, packets, &count) == RESULT_OK) {
+        assert_int_equal(count, 0);
+        calls++;
+    }
+    assert_in_range(calls, 2, 10);
+    capture_close(&capture);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -668,7 +685,7 @@ int main(void)
         TEST(following_many_files_without_packets), TEST(following_a_pipe), TEST(named_pipe_that_nobody_writes_to_yet),
         TEST(quiet_pipe_is_asked_again), TEST(pipes_are_merged), TEST(gzip_in_files_and_pipes),
         TEST(gzip_of_several_members_and_cut_short), TEST(interfaces_of_a_file_are_sources), TEST(more_files_than_sources),
-        TEST(filter_that_makes_no_sense_on_a_link_type),
+        TEST(filter_that_makes_no_sense_on_a_link_type), TEST(filter_that_leaves_nothing_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ struct scripted {
     atomic_bool open;     /* until then there is nothing to give */
     atomic_bool slow;     /* while one waits for them, packets come one by one, 20 ms each */
     atomic_bool fresh;    /* behind the old ones: packets without end, each of its moment */
+    atomic_bool filtered; /* a filter leaves out what else there is */
     atomic_uint counted;  /* how often its counts were asked for: at each snapshot */
     atomic_llong counted_ns;
 };
@@ -51,7 +52,7 @@ static enum result scripted_next(struct capture *capture, int wait_ms, struct pa
     }
     if (*ret_count == 0)
         usleep(1000);
-    return *ret_count > 0 ? RESULT_OK : RESULT_AGAIN;
+    return *ret_count > 0 || atomic_load(&s->filtered) ? RESULT_OK : RESULT_AGAIN;
 }
 
 static size_t scripted_count(const struct capture *capture)
@@ -212,6 +213,24 @@ static void test_followed_files_that_go_quiet(void **state)
 }
 
 /* Old captures have their own time. */
+static void test_followed_files_of_which_nothing_is_kept_are_not_quiet(void **state)
+{
+    (void)state;
+    static struct scripted s;
+    struct worker *worker = begin_as(&s, 2 * NS_PER_S, false, NS_PER_MS);
+    atomic_store(&s.filtered, true);
+    atomic_store(&s.open, true);
+    wait_for(&s.counted, 6);
+    assert_int_equal(snapshot(worker)->meter.packets, OLD_PACKETS);
+    assert_int_equal(snapshot(worker)->meter.flows_active, 1);
+    atomic_store(&s.filtered, false);
+    while (snapshot(worker)->meter.records_made == 0)
+        usleep(1000);
+    worker_stop(worker);
+    finish(worker);
+    worker_destroy(&worker);
+}
+
 static void test_old_files_that_are_followed_wait(void **state)
 {
     (void)state;
@@ -248,6 +267,7 @@ int main(void)
         cmocka_unit_test(test_stop_without_traffic),
         cmocka_unit_test(test_lag_is_kept_until_it_is_told),
         cmocka_unit_test(test_followed_files_that_go_quiet),
+        cmocka_unit_test(test_followed_files_of_which_nothing_is_kept_are_not_quiet),
         cmocka_unit_test(test_old_files_that_are_followed_wait),
         cmocka_unit_test(test_snapshot_is_no_younger_than_its_counts),
     };
