@@ -352,8 +352,8 @@ def tap():
 
 KEY = "src", "src_port", "dst", "dst_port", "protocol"
 SUMS = "src_packets", "src_bytes", "dst_packets", "dst_bytes"
-# Which flow of that sensor's it is; and the times: each socket may have been told another.
-NOT_COMPARED = {"epoch", "flow", "first_time", "last_time", "client_rtt", "server_rtt", "src_gap_mean", "dst_gap_mean",
+# Which flow of that sensor's it is, and at which end of the wire; and the times: each socket may have been told another.
+NOT_COMPARED = {"epoch", "flow", "interface_name", "first_time", "last_time", "client_rtt", "server_rtt", "src_gap_mean", "dst_gap_mean",
                 "src_gap_deviation", "dst_gap_deviation"}
 
 
