@@ -9,32 +9,9 @@
 #include <netinet/in.h>
 
 #include "sensor/meter/fragments.h"
-#include "tests/unit/sensor/records.h"
+#include "tests/unit/sensor/meter_bench.h"
 
 enum { HOST_A = 0x0a000001, HOST_B = 0xc0000201, MORE = 0x2000 };
-
-struct bench {
-    struct records records;
-    struct meter *meter;
-    int64_t now;
-};
-
-static int setup(void **state)
-{
-    static struct bench bench;
-    bench = (struct bench){.now = START};
-    bench.meter = records_meter(&bench.records, NULL);
-    *state = &bench;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-    meter_destroy(&b->meter);
-    records_free(&b->records);
-    return 0;
-}
 
 /* A ping of 32 bytes above ICMP's header in two fragments: part 0 has the header. */
 static void ping_fragment(struct bench *b, bool reply, unsigned part)

@@ -9,32 +9,9 @@
 #include <netinet/in.h>
 
 #include "tests/unit/sensor/decoding.h"
-#include "tests/unit/sensor/records.h"
+#include "tests/unit/sensor/meter_bench.h"
 
 enum { HOST_A = 0x0a000001, HOST_B = 0xc0000201, ROUTER = 0xc6336401, ALL_SYSTEMS = 0xe0000001 };
-
-struct bench {
-    struct records records;
-    struct meter *meter;
-    int64_t now;
-};
-
-static int setup(void **state)
-{
-    static struct bench bench;
-    bench = (struct bench){.now = START};
-    bench.meter = records_meter(&bench.records, NULL);
-    *state = &bench;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-    meter_destroy(&b->meter);
-    records_free(&b->records);
-    return 0;
-}
 
 /* A message without identifier; to ff02::dst, if to a group. */
 static void message6(struct bench *b, unsigned type, uint32_t src, bool group, uint32_t dst)
