@@ -11,35 +11,12 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 
-#include "tests/unit/sensor/records.h"
+#include "tests/unit/sensor/meter_bench.h"
 
 #define MILLISECOND (SECOND / 1000)
 
 enum { CLIENT = 0x0a000001, SERVER = 0xc0000201, CLIENT_PORT = 40000, SERVER_PORT = 80 };
 enum { SYN = TCP_SYN, ACK = TCP_ACK, FIN = TCP_FIN, RST = TCP_RST };
-
-struct bench {
-    struct records records;
-    struct meter *meter;
-    int64_t now;
-};
-
-static inline int setup(void **state)
-{
-    static struct bench bench;
-    bench = (struct bench){.now = START};
-    bench.meter = records_meter(&bench.records, NULL);
-    *state = &bench;
-    return 0;
-}
-
-static inline int teardown(void **state)
-{
-    struct bench *b = *state;
-    meter_destroy(&b->meter);
-    records_free(&b->records);
-    return 0;
-}
 
 /* A TCP segment where more matters than segment() says. */
 struct segment {
