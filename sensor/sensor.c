@@ -24,6 +24,8 @@
 #define STATUS_NS (5 * NS_PER_S)
 #define DRAIN_NS (10 * NS_PER_S)       /* a sensor told to stop waits so long for acknowledgements */
 #define DRAIN_STEP_NS (500 * NS_PER_MS)
+#define WATCH_NS (200 * NS_PER_MS)
+#define SIGNAL_FINISHED SIGUSR1        /* from a worker to the main thread, which is waiting for signals */
 #define LAG_WARNING_NS (2 * NS_PER_S)  /* a sensor that far behind says so */
 #define WARNING_NS (60 * NS_PER_S)     /* but not more often */
 
@@ -153,6 +155,11 @@ static enum result open_capture(const struct sensor *s, size_t thread, uint32_t 
     return live ? capture_open_live(&options, ret_capture, err) : capture_open_files(&options, ret_capture, err);
 }
 
+static void wake_main_thread(void)
+{
+    (void)kill(getpid(), SIGNAL_FINISHED);
+}
+
 static struct worker_options worker_options_of(struct sensor *s, size_t thread, struct capture *capture)
 {
     const struct config *c = s->config;
@@ -170,6 +177,7 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
             .submit = c->print ? print_batch : c->dry_run ? forget_batch : submit_to_shipper,
             .context = &s->outlets[thread],
         },
+        .finished = wake_main_thread,
     };
     struct meter_options *m = &options.meter;
     m->idle_ns = c->idle_timeout;
@@ -296,11 +304,12 @@ static bool all_finished(const struct sensor *s)
     return true;
 }
 
-/* Waits up to `ns` for a signal that ends the program. */
+/* Waits up to `ns` for a signal, and returns whether it is one that ends the program: a finished worker sends another. */
 static bool stop_asked(const sigset_t *signals, int64_t ns)
 {
     struct timespec wait = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
-    return sigtimedwait(signals, NULL, &wait) > 0;
+    int got = sigtimedwait(signals, NULL, &wait);
+    return got > 0 && got != SIGNAL_FINISHED;
 }
 
 /* Until the files are read, or somebody says stop. */
@@ -308,7 +317,7 @@ static void watch(struct sensor *s, const sigset_t *signals)
 {
     s->status_at = clock_monotonic_ns();
     while (!all_finished(s) && !s->output_failed) {
-        if (stop_asked(signals, s->config->interfaces.count > 0 ? 200 * NS_PER_MS : 20 * NS_PER_MS)) {
+        if (stop_asked(signals, WATCH_NS)) {
             s->stopping = true;
             break;
         }
@@ -411,6 +420,7 @@ int sensor_run(const struct config *config)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGNAL_FINISHED);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, ships(config) ? SIG_IGN : SIG_DFL); /* `--print | head` ends quietly */
 

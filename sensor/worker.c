@@ -206,6 +206,8 @@ static void *run(void *argument)
     batcher_flush(w->batcher);
     publish(w);
     atomic_store(&w->finished, true);
+    if (w->options.finished != NULL)
+        w->options.finished();
     return NULL;
 }
 

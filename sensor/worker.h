@@ -24,6 +24,7 @@ struct worker_options {
     struct decode_options decode;
     struct meter_options meter;      /* its sink is set by the worker */
     struct batcher_options batcher;
+    void (*finished)(void);          /* called on the worker's thread as its last act; NULL: nobody waits */
 };
 
 /* What became of the packets of one source. */

@@ -268,8 +268,9 @@ static void end_waiting(struct meter *m, uint32_t index, enum flow_end_reason re
 }
 
 /* Entries come up in the order of their slot, and each is elsewhere in memory: those a few places behind `index` are
- * fetched while it is dealt with. Ending one also needs its bucket, which only its key tells. */
-static void fetch_followers(const struct meter *m, uint32_t index)
+ * fetched while it is dealt with. Ending one also needs its bucket, which only its key tells. Inlined for good: to the
+ * compiler a function that only fetches does nothing, and calls of it are left out. */
+__attribute__((always_inline)) static inline void fetch_followers(const struct meter *m, uint32_t index)
 {
     uint32_t follower = index;
     for (unsigned place = 1; place <= FETCH_ENTRY; place++) {
@@ -279,6 +280,7 @@ static void fetch_followers(const struct meter *m, uint32_t index)
         if (place == FETCH_BUCKET)
             __builtin_prefetch(table_bucket(&m->table, table_hash(&m->table, &m->entries[follower].head.key)), 1);
     }
+    wheel_fetch(&m->wheels, follower);
     const char *entry = (const char *)&m->entries[follower], *cold = (const char *)&m->colds[follower];
     __builtin_prefetch(entry, 1);
     __builtin_prefetch(entry + 64);
@@ -682,6 +684,8 @@ static void add_whole(struct meter *m, const struct decoded *packets, size_t cou
         if (l->likely != ENTRY_NONE) {
             const struct entry *e = &m->entries[l->likely];
             __builtin_prefetch(&e->side[l->src_is_high != (bool)(e->head.flags & ENTRY_SRC_IS_HIGH)], 1);
+            if (packets[i].tcp_header) /* most write a letter of history */
+                __builtin_prefetch(&m->colds[l->likely].history, 1);
         }
     }
     for (size_t i = 0; i < count; i++) {

@@ -4,22 +4,20 @@
 
 #include "sensor/meter/table.h"
 
-enum { SLOT_NODES = WHEEL_COUNT * WHEEL_SLOTS };
-
 enum result wheels_init(struct wheels *w, uint32_t entries)
 {
     *w = (struct wheels){.entries = entries};
-    w->links = table_memory((SLOT_NODES + w->entries) * sizeof(*w->links));
+    w->links = table_memory((WHEEL_NODES + w->entries) * sizeof(*w->links));
     if (w->links == NULL)
         return RESULT_FATAL;
-    for (uint32_t node = 0; node < SLOT_NODES; node++)
+    for (uint32_t node = 0; node < WHEEL_NODES; node++)
         w->links[node] = (struct wheel_link){node, node};
     return RESULT_OK;
 }
 
 void wheels_fini(struct wheels *w)
 {
-    table_memory_free(w->links, (SLOT_NODES + w->entries) * sizeof(*w->links));
+    table_memory_free(w->links, (WHEEL_NODES + w->entries) * sizeof(*w->links));
     w->links = NULL;
 }
 
@@ -32,7 +30,7 @@ void wheel_put(struct wheels *w, enum wheel_number wheel, uint32_t entry, int64_
         tick = w->tick + WHEEL_SLOTS - 1;
     if (tick < w->lowest[wheel])
         w->lowest[wheel] = tick;
-    uint32_t slot = wheel_slot_node(wheel, tick), node = SLOT_NODES + entry, last = w->links[slot].previous;
+    uint32_t slot = wheel_slot_node(wheel, tick), node = WHEEL_NODES + entry, last = w->links[slot].previous;
     w->links[node] = (struct wheel_link){.previous = last, .next = slot};
     w->links[last].next = node;
     w->links[slot].previous = node;
@@ -40,7 +38,7 @@ void wheel_put(struct wheels *w, enum wheel_number wheel, uint32_t entry, int64_
 
 void wheel_take(struct wheels *w, uint32_t entry)
 {
-    struct wheel_link link = w->links[SLOT_NODES + entry];
+    struct wheel_link link = w->links[WHEEL_NODES + entry];
     w->links[link.previous].next = link.next;
     w->links[link.next].previous = link.previous;
 }
@@ -48,19 +46,13 @@ void wheel_take(struct wheels *w, uint32_t entry)
 uint32_t wheel_first(const struct wheels *w, enum wheel_number wheel, uint64_t tick)
 {
     uint32_t slot = wheel_slot_node(wheel, tick), next = w->links[slot].next;
-    return next == slot ? ENTRY_NONE : next - SLOT_NODES;
+    return next == slot ? ENTRY_NONE : next - WHEEL_NODES;
 }
 
 uint32_t wheel_last(const struct wheels *w, enum wheel_number wheel, uint64_t tick)
 {
     uint32_t slot = wheel_slot_node(wheel, tick), previous = w->links[slot].previous;
-    return previous == slot ? ENTRY_NONE : previous - SLOT_NODES;
-}
-
-uint32_t wheel_after(const struct wheels *w, uint32_t entry)
-{
-    uint32_t next = w->links[SLOT_NODES + entry].next;
-    return next < SLOT_NODES ? ENTRY_NONE : next - SLOT_NODES;
+    return previous == slot ? ENTRY_NONE : previous - WHEEL_NODES;
 }
 
 uint32_t wheel_oldest(struct wheels *w, enum wheel_number wheel)

@@ -12,10 +12,13 @@
 #include <stdint.h>
 
 #include "common/result.h"
+#include "sensor/meter/entry.h"
 
 enum { WHEEL_SLOTS = 1024, WHEEL_TICK_BITS = 27 }; /* 134 ms a slot, 137 s a turn */
 
 enum wheel_number { WHEEL_UNANSWERED, WHEEL_ANSWERED, WHEEL_COUNT };
+
+enum { WHEEL_NODES = WHEEL_COUNT * WHEEL_SLOTS }; /* the slots' own links */
 
 struct wheel_link {
     uint32_t previous, next;
@@ -51,7 +54,17 @@ uint32_t wheel_first(const struct wheels *w, enum wheel_number wheel, uint64_t t
 uint32_t wheel_last(const struct wheels *w, enum wheel_number wheel, uint64_t tick);
 
 /* The entry behind `entry` in its slot, or ENTRY_NONE. */
-uint32_t wheel_after(const struct wheels *w, uint32_t entry);
+static inline uint32_t wheel_after(const struct wheels *w, uint32_t entry)
+{
+    uint32_t next = w->links[WHEEL_NODES + entry].next;
+    return next < WHEEL_NODES ? ENTRY_NONE : next - WHEEL_NODES;
+}
+
+/* Fetches what wheel_after needs to know what is behind `entry`. */
+static inline void wheel_fetch(const struct wheels *w, uint32_t entry)
+{
+    __builtin_prefetch(&w->links[WHEEL_NODES + entry], 1);
+}
 
 /* The entry that has waited longest in this wheel, or ENTRY_NONE when it is empty. */
 uint32_t wheel_oldest(struct wheels *w, enum wheel_number wheel);

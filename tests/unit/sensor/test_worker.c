@@ -81,6 +81,13 @@ static void forget(void *context, struct flow_batch **batch)
     (void)batch;
 }
 
+static atomic_bool told; /* that the worker has finished */
+
+static void tell(void)
+{
+    atomic_store(&told, true);
+}
+
 static struct worker *begin_as(struct scripted *s, int64_t age_ns, bool live, int64_t unanswered_ns)
 {
     static const struct capture_ops ops = {scripted_next, scripted_count, scripted_get, scripted_close};
@@ -101,7 +108,9 @@ static struct worker *begin_as(struct scripted *s, int64_t age_ns, bool live, in
         .follow = !live,
         .meter = meter_options_default(),
         .batcher = {.rows = BATCH_ROWS_DEFAULT, .age_ns = NS_PER_S, .submit = forget},
+        .finished = tell,
     };
+    atomic_store(&told, false);
     options.meter.unanswered_ns = unanswered_ns;
     struct worker *worker;
     assert_int_equal(worker_start(&options, &worker, NULL), RESULT_OK);
@@ -129,8 +138,9 @@ static struct worker_snapshot *snapshot(struct worker *worker)
 
 static struct worker_snapshot *finish(struct worker *worker)
 {
-    while (!worker_finished(worker))
+    while (!atomic_load(&told))
         usleep(1000);
+    assert_true(worker_finished(worker));
     return snapshot(worker);
 }
 
