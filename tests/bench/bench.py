@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one door to all benchmarks: Pavo beside the meters that Debian has, in the same run, on the same input.
 
-  tests/bench/run [--json | --markdown] [--runs N] [--scale X] [NAME...]
+  tests/bench/run [--json | --markdown] [--runs N] [--scale X] [--input KIND]... [NAME...]
 
 Every program is pinned to one core and takes its input from memory; what is told is the median of N runs, taken in
 turns. A ratio is this line's value over that of the subject it names.
@@ -89,13 +89,13 @@ def meter_one(run, kind):
 
 def bench_meter(run):
     """Packets a second from a file in the page cache, one core: decoded, metered, records made."""
-    for kind in INPUTS:
+    for kind in run.arguments.input or INPUTS:
         meter_one(run, kind)
 
 
 def bench_memory(run):
     """Packets a second of decode and meter alone, packets already in memory, one core; in four steps."""
-    for kind in INPUTS:
+    for kind in run.arguments.input or INPUTS:
         run.say(f"memory/{kind}")
         capture, _ = run.capture(kind)
         first = None
@@ -186,8 +186,11 @@ def main():
     form.add_argument("--markdown", action="store_true")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--input", action="append", choices=INPUTS, help="of meter and memory, this input alone")
     parser.add_argument("name", nargs="*", metavar="NAME")
     arguments = parser.parse_args()
+    if arguments.markdown and arguments.input:
+        parser.error("--markdown renews whole tables: not with --input")
     for name in arguments.name:
         if name not in BENCHES:
             parser.error(f"no benchmark {name}; there are: {', '.join(BENCHES)}")

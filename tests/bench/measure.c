@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,16 +46,28 @@ static double seconds(struct timeval tv)
     return (double)tv.tv_sec + (double)tv.tv_usec / 1e6;
 }
 
+static bool processors_parse(const char *list, cpu_set_t *ret_processors)
+{
+    CPU_ZERO(ret_processors);
+    for (const char *next = list;;) {
+        char *end;
+        unsigned long number = strtoul(next, &end, 10);
+        if (end == next || (*end != ',' && *end != '\0') || number >= CPU_SETSIZE)
+            return false;
+        CPU_SET(number, ret_processors);
+        if (*end == '\0')
+            return true;
+        next = end + 1;
+    }
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 4) {
+    cpu_set_t processors;
+    if (argc < 4 || !processors_parse(argv[2], &processors)) {
         fprintf(stderr, "usage: measure RESULT PROCESSOR[,PROCESSOR] COMMAND [ARGUMENT...]\n");
         return 2;
     }
-    cpu_set_t processors;
-    CPU_ZERO(&processors);
-    for (char *next = argv[2]; *next; next += *next == ',')
-        CPU_SET((unsigned)strtoul(next, &next, 10) % CPU_SETSIZE, &processors);
     if (sched_setaffinity(0, sizeof processors, &processors) < 0)
         return die(argv[2]);
 
