@@ -70,14 +70,22 @@ static inline void write_file(const struct place *place, const char *name, unsig
     pcap_close(dead);
 }
 
-static inline struct capture *open_files(struct place *place, const char *filter, size_t count, const char *const *names)
+static inline struct capture *open_as(struct place *place, struct capture_options options, size_t count, const char *const *names)
 {
     struct capture *capture;
     struct error err;
-    struct capture_options options = {.names = names, .name_count = count, .filter = filter, .say = say, .context = place};
+    options.names = names;
+    options.name_count = count;
+    options.say = say;
+    options.context = place;
     if (capture_open_files(&options, &capture, &err) != RESULT_OK)
         fail_msg("%s", err.text);
     return capture;
+}
+
+static inline struct capture *open_files(struct place *place, const char *filter, size_t count, const char *const *names)
+{
+    return open_as(place, (struct capture_options){.filter = filter}, count, names);
 }
 
 /* Reads all; checks that time never goes back. */

@@ -12,6 +12,11 @@
 #include "common/clock.h"
 #include "tests/unit/sensor/places.h"
 
+static struct capture *follow(struct place *place, size_t count, const char *const *names)
+{
+    return open_as(place, (struct capture_options){.follow = true}, count, names);
+}
+
 /* A folder that tcpdump -G or -C writes to: files grow, and others follow them. */
 static void test_following_a_folder(void **state)
 {
@@ -29,9 +34,7 @@ static void test_following_a_folder(void **state)
     assert_int_equal(length, 24 + 10 * (16 + 428));
     assert_int_equal(truncate(path_of(place, "b"), 24 + 4 * (16 + 428) + 100), 0);
     const char *names[] = {place->folder};
-    struct capture *capture;
-    struct capture_options options = {.names = names, .name_count = 1, .follow = true, .say = say, .context = place};
-    assert_int_equal(capture_open_files(&options, &capture, NULL), RESULT_OK);
+    struct capture *capture = follow(place, 1, names);
     while (capture_next(capture, 1, packets, &count) == RESULT_OK)
         total += count;
     assert_int_equal(total, 14);
@@ -53,16 +56,6 @@ static void test_following_a_folder(void **state)
     assert_int_equal(place->said_count, 0);
     assert_int_equal(capture_source_count(capture), 3);
     capture_close(&capture);
-}
-
-static struct capture *follow(struct place *place, size_t count, const char *const *names)
-{
-    struct capture *capture;
-    struct error err;
-    struct capture_options options = {.names = names, .name_count = count, .follow = true, .say = say, .context = place};
-    if (capture_open_files(&options, &capture, &err) != RESULT_OK)
-        fail_msg("%s", err.text);
-    return capture;
 }
 
 static void write_nothing(const struct place *place, const char *name)
@@ -90,15 +83,22 @@ static void test_following_files_that_are_empty_at_first(void **state)
     capture_close(&capture);
 }
 
-/* tcpdump -C -W: the first file is written again when the last is full. */
-static void test_following_a_ring_of_files(void **state)
+/* Two files, both read. */
+static struct capture *follow_ring(struct place *place)
 {
-    struct place *place = *state;
     write_file(place, "r0", 10, 0, 1, 53);
     write_file(place, "r1", 10, 100, 1, 53);
     const char *names[] = {place->folder};
     struct capture *capture = follow(place, 1, names);
     assert_int_equal(take(capture, 20), 20);
+    return capture;
+}
+
+/* tcpdump -C -W: the first file is written again when the last is full. */
+static void test_following_a_ring_of_files(void **state)
+{
+    struct place *place = *state;
+    struct capture *capture = follow_ring(place);
     write_file(place, "r0", 4, 200, 1, 53); /* the same file, shorter */
     assert_int_equal(take(capture, 4), 4);
     write_file(place, "next", 30, 300, 1, 53);
@@ -112,11 +112,7 @@ static void test_following_a_ring_of_files(void **state)
 static void test_following_a_ring_that_is_as_long_as_before(void **state)
 {
     struct place *place = *state;
-    write_file(place, "r0", 10, 0, 1, 53);
-    write_file(place, "r1", 10, 100, 1, 53);
-    const char *names[] = {place->folder};
-    struct capture *capture = follow(place, 1, names);
-    assert_int_equal(take(capture, 20), 20);
+    struct capture *capture = follow_ring(place);
     write_file(place, "r0", 10, 200, 1, 53);
     assert_int_equal(take(capture, 10), 10);
     write_file(place, "r1", 12, 300, 1, 53);
