@@ -97,7 +97,9 @@ enum result address_port_parse(const char *text, struct address *ret_address, ui
 struct address address_prefix_mask(unsigned length)
 {
     return (struct address){
-        .hi = length == 0 ? 0 : length >= 64 ? UINT64_MAX : UINT64_MAX << (64 - length),
+        .hi = length == 0    ? 0
+              : length >= 64 ? UINT64_MAX
+                             : UINT64_MAX << (64 - length),
         .lo = length <= 64 ? 0 : UINT64_MAX << (128 - length),
     };
 }

@@ -198,7 +198,8 @@ const char *flow_direction_name(unsigned direction)
 
 const char *flow_tunnel_name(unsigned tunnel)
 {
-    static const char *const names[FLOW_TUNNEL_COUNT] = {"", "ipip", "gre", "erspan", "vxlan", "geneve", "gtpu", "teredo"};
+    static const char *const names[FLOW_TUNNEL_COUNT] = {"",      "ipip",   "gre",  "erspan",
+                                                         "vxlan", "geneve", "gtpu", "teredo"};
     return tunnel < FLOW_TUNNEL_COUNT ? names[tunnel] : "?";
 }
 
@@ -233,9 +234,9 @@ const char *flow_history_text(uint64_t history, char text[static FLOW_HISTORY_MA
 static const struct {
     const char *name;
     uint8_t number;
-} protocols[] = {{"tcp", 6},    {"udp", 17},   {"icmp", 1},   {"icmp6", 58}, {"arp", 0},   {"sctp", 132}, {"dccp", 33},
-                 {"gre", 47},   {"esp", 50},   {"ah", 51},    {"igmp", 2},   {"ipip", 4},  {"ipv6", 41},  {"rsvp", 46},
-                 {"eigrp", 88}, {"ospf", 89},  {"pim", 103},  {"vrrp", 112}, {"l2tp", 115}, {"udplite", 136}};
+} protocols[] = {{"tcp", 6},    {"udp", 17},  {"icmp", 1},  {"icmp6", 58}, {"arp", 0},    {"sctp", 132},   {"dccp", 33},
+                 {"gre", 47},   {"esp", 50},  {"ah", 51},   {"igmp", 2},   {"ipip", 4},   {"ipv6", 41},    {"rsvp", 46},
+                 {"eigrp", 88}, {"ospf", 89}, {"pim", 103}, {"vrrp", 112}, {"l2tp", 115}, {"udplite", 136}};
 
 const char *protocol_name(unsigned protocol, char text[static PROTOCOL_TEXT_MAX])
 {

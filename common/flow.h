@@ -16,19 +16,19 @@
 #include "common/result.h"
 
 /* C type of a field in the row, and of the column's values (few types, so that columns travel without copying). */
-#define FLOW_ROW_U8 uint8_t
-#define FLOW_ROW_U16 uint16_t
-#define FLOW_ROW_U32 uint32_t
-#define FLOW_ROW_U64 uint64_t
-#define FLOW_ROW_F32 uint32_t
-#define FLOW_ROW_F64 uint64_t
-#define FLOW_ROW_TIME int64_t
-#define FLOW_COLUMN_U8 uint32_t
-#define FLOW_COLUMN_U16 uint32_t
-#define FLOW_COLUMN_U32 uint32_t
-#define FLOW_COLUMN_U64 uint64_t
-#define FLOW_COLUMN_F32 uint32_t
-#define FLOW_COLUMN_F64 uint64_t
+#define FLOW_ROW_U8      uint8_t
+#define FLOW_ROW_U16     uint16_t
+#define FLOW_ROW_U32     uint32_t
+#define FLOW_ROW_U64     uint64_t
+#define FLOW_ROW_F32     uint32_t
+#define FLOW_ROW_F64     uint64_t
+#define FLOW_ROW_TIME    int64_t
+#define FLOW_COLUMN_U8   uint32_t
+#define FLOW_COLUMN_U16  uint32_t
+#define FLOW_COLUMN_U32  uint32_t
+#define FLOW_COLUMN_U64  uint64_t
+#define FLOW_COLUMN_F32  uint32_t
+#define FLOW_COLUMN_F64  uint64_t
 #define FLOW_COLUMN_TIME int64_t
 
 struct flow {
@@ -45,7 +45,15 @@ enum flow_field {
         FLOW_FIELD_COUNT
 };
 
-enum flow_kind { FLOW_KIND_U8, FLOW_KIND_U16, FLOW_KIND_U32, FLOW_KIND_U64, FLOW_KIND_F32, FLOW_KIND_F64, FLOW_KIND_TIME };
+enum flow_kind {
+    FLOW_KIND_U8,
+    FLOW_KIND_U16,
+    FLOW_KIND_U32,
+    FLOW_KIND_U64,
+    FLOW_KIND_F32,
+    FLOW_KIND_F64,
+    FLOW_KIND_TIME
+};
 
 struct flow_field_info {
     const char *name;
@@ -75,7 +83,7 @@ struct observer {
 bool sensor_name_valid(const char *name);
 
 /* Limits of one batch; a batch beyond them is rejected wherever it comes from. */
-#define FLOW_BATCH_ROWS_MAX 65536u
+#define FLOW_BATCH_ROWS_MAX      65536u
 #define FLOW_BATCH_OBSERVERS_MAX 1024u
 
 struct flow_batch {
@@ -100,7 +108,8 @@ void flow_batch_clear(struct flow_batch *batch);
 MUST_CHECK enum result flow_batch_add(struct flow_batch *batch, const struct flow *flow);
 
 /* The index of an observer, added if new. RESULT_FULL at FLOW_BATCH_OBSERVERS_MAX. */
-MUST_CHECK enum result flow_batch_observer(struct flow_batch *batch, const struct observer *observer, uint16_t *ret_index);
+MUST_CHECK enum result flow_batch_observer(struct flow_batch *batch, const struct observer *observer,
+                                           uint16_t *ret_index);
 
 /* Row `row` (< rows) as a struct. */
 void flow_batch_get(const struct flow_batch *batch, uint32_t row, struct flow *ret_flow);
@@ -123,12 +132,12 @@ static inline struct address flow_dst(const struct flow *f)
     return (struct address){f->dst_hi, f->dst_lo};
 }
 
-const char *flow_state_name(unsigned state);           /* "SF"; "?" when unknown */
-const char *flow_state_doc(unsigned state);            /* "normal establishment and end" */
-int flow_state_by_name(const char *name);              /* -1 when unknown; case does not matter */
-const char *flow_end_reason_name(unsigned reason);     /* "idle", "active" ... */
-const char *flow_direction_name(unsigned direction);   /* "handshake" ... */
-const char *flow_tunnel_name(unsigned tunnel);         /* "vxlan" ...; "" for none */
+const char *flow_state_name(unsigned state);         /* "SF"; "?" when unknown */
+const char *flow_state_doc(unsigned state);          /* "normal establishment and end" */
+int flow_state_by_name(const char *name);            /* -1 when unknown; case does not matter */
+const char *flow_end_reason_name(unsigned reason);   /* "idle", "active" ... */
+const char *flow_direction_name(unsigned direction); /* "handshake" ... */
+const char *flow_tunnel_name(unsigned tunnel);       /* "vxlan" ...; "" for none */
 
 /* History letters as Zeek's (s h a d f r c t w i q, upper case: src), `^` direction flipped; packed 5 bits
  * each from the low end, code 0 ends. At most FLOW_HISTORY_MAX letters. */

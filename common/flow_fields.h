@@ -101,19 +101,19 @@ enum flow_state {
 enum flow_end_reason {
     FLOW_END_NONE = 0,
     FLOW_END_IDLE = 1,
-    FLOW_END_ACTIVE = 2, /* status interval: the flow goes on */
-    FLOW_END_DETECTED = 3, /* FIN or RST */
-    FLOW_END_FORCED = 4, /* end of file, sensor stopped */
+    FLOW_END_ACTIVE = 2,    /* status interval: the flow goes on */
+    FLOW_END_DETECTED = 3,  /* FIN or RST */
+    FLOW_END_FORCED = 4,    /* end of file, sensor stopped */
     FLOW_END_RESOURCES = 5, /* flow table full */
     FLOW_END_COUNT
 };
 
 /* How src and dst were told apart; docs/flows.md gives the rules. */
 enum flow_direction {
-    FLOW_DIRECTION_FIRST = 0, /* src sent the first packet seen, and nothing better is known */
+    FLOW_DIRECTION_FIRST = 0,     /* src sent the first packet seen, and nothing better is known */
     FLOW_DIRECTION_HANDSHAKE = 1, /* src sent SYN, or dst SYN-ACK */
-    FLOW_DIRECTION_PORT = 2, /* joined midway: the lower, registered port is the responder's */
-    FLOW_DIRECTION_REQUEST = 3, /* ICMP: src sent the request */
+    FLOW_DIRECTION_PORT = 2,      /* joined midway: the lower, registered port is the responder's */
+    FLOW_DIRECTION_REQUEST = 3,   /* ICMP: src sent the request */
     FLOW_DIRECTION_COUNT
 };
 
@@ -155,10 +155,10 @@ enum link_evidence {
     LINK_SRC_IP_ID = 1u << 6,
     LINK_DST_IP_ID = 1u << 7,
     LINK_ICMP_SEQUENCE = 1u << 8,
-    LINK_PEER = 1u << 9, /* the untranslated end has the same address and port */
-    LINK_TUPLE = 1u << 10, /* both ends have */
+    LINK_PEER = 1u << 9,     /* the untranslated end has the same address and port */
+    LINK_TUPLE = 1u << 10,   /* both ends have */
     LINK_PAYLOAD = 1u << 11, /* the same payload bytes each way */
-    LINK_TIME = 1u << 12, /* first packets within the boundary's tolerance */
+    LINK_TIME = 1u << 12,    /* first packets within the boundary's tolerance */
 };
 
 #endif

@@ -77,8 +77,9 @@ static void put_time(struct writer *w, const char *name, int64_t ns)
 static void put_mac(struct writer *w, const char *name, uint64_t mac)
 {
     char text[18];
-    snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", (unsigned)(mac >> 40 & 255), (unsigned)(mac >> 32 & 255),
-             (unsigned)(mac >> 24 & 255), (unsigned)(mac >> 16 & 255), (unsigned)(mac >> 8 & 255), (unsigned)(mac & 255));
+    snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", (unsigned)(mac >> 40 & 255),
+             (unsigned)(mac >> 32 & 255), (unsigned)(mac >> 24 & 255), (unsigned)(mac >> 16 & 255),
+             (unsigned)(mac >> 8 & 255), (unsigned)(mac & 255));
     put_text(w, name, text);
 }
 

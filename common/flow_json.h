@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A flow record as one JSON object: what `pavo find --json`, `pavo watch --json` and `pavo-sensor --print --json` write.
+/* A flow record as one JSON object: what `pavo find --json`, `pavo watch --json` and `pavo-sensor --print --json`
+ * write.
  *
  * Names are those of common/flow_fields.h, with these differences for people's and programs' sake:
  *   src, dst, tunnel_src, tunnel_dst   addresses as text in place of the _hi and _lo halves
@@ -22,7 +23,8 @@
 /* A buffer of this size always suffices. */
 #define FLOW_JSON_MAX 4096
 
-/* One object, NUL-terminated, no newline. `observer` NULL leaves sensor and epoch out. RESULT_FULL: `size` does not do. */
+/* One object, NUL-terminated, no newline. `observer` NULL leaves sensor and epoch out. RESULT_FULL: `size` does not do.
+ */
 MUST_CHECK enum result flow_json(const struct flow *flow, const struct observer *observer, char *text, size_t size);
 
 #endif

@@ -33,7 +33,7 @@ enum result flow_columns_view_init(struct flow_columns_view *view, const struct 
         m->name = (type *)batch->name;                                                                                 \
         m->n_##name = batch->rows;                                                                                     \
     }
-#define BORROW_U8(name) BORROW(name, uint32_t)
+#define BORROW_U8(name)  BORROW(name, uint32_t)
 #define BORROW_U16(name) BORROW(name, uint32_t)
 #define BORROW_U32(name) BORROW(name, uint32_t)
 #define BORROW_F32(name) BORROW(name, uint32_t)
@@ -97,12 +97,12 @@ static enum result check_message(const Pavo__FlowColumns *m, struct error *err)
             return error_set(err, RESULT_REJECT, "observer %zu has no valid sensor name", i);
     }
     enum result r = RESULT_OK;
-#define RANGE_U8(name) check_range(#name, m->name, m->n_##name, UINT8_MAX, err)
-#define RANGE_U16(name) check_range(#name, m->name, m->n_##name, UINT16_MAX, err)
-#define RANGE_U32(name) RESULT_OK
-#define RANGE_U64(name) RESULT_OK
-#define RANGE_F32(name) RESULT_OK
-#define RANGE_F64(name) RESULT_OK
+#define RANGE_U8(name)   check_range(#name, m->name, m->n_##name, UINT8_MAX, err)
+#define RANGE_U16(name)  check_range(#name, m->name, m->n_##name, UINT16_MAX, err)
+#define RANGE_U32(name)  RESULT_OK
+#define RANGE_U64(name)  RESULT_OK
+#define RANGE_F32(name)  RESULT_OK
+#define RANGE_F64(name)  RESULT_OK
 #define RANGE_TIME(name) RESULT_OK
 #define X(number, name, kind, doc)                                                                                     \
     if (r == RESULT_OK)                                                                                                \
@@ -145,7 +145,7 @@ enum result flow_batch_from_message(const Pavo__FlowColumns *m, struct flow_batc
 #define COPY(name)                                                                                                     \
     if (m->n_##name != 0)                                                                                              \
         memcpy(batch->name, m->name, sizeof(*batch->name) * m->rows);
-#define COPY_U8(name) COPY(name)
+#define COPY_U8(name)  COPY(name)
 #define COPY_U16(name) COPY(name)
 #define COPY_U32(name) COPY(name)
 #define COPY_F32(name) COPY(name)

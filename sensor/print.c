@@ -64,7 +64,8 @@ void print_flow(FILE *out, const struct flow *flow, const struct observer *obser
         fputs("\"}\n", out);
         return;
     }
-    char time[TIME_TEXT_MAX], number[PROTOCOL_TEXT_MAX], src[ADDRESS_TEXT_MAX], dst[ADDRESS_TEXT_MAX], history[FLOW_HISTORY_MAX + 1];
+    char time[TIME_TEXT_MAX], number[PROTOCOL_TEXT_MAX], src[ADDRESS_TEXT_MAX], dst[ADDRESS_TEXT_MAX],
+        history[FLOW_HISTORY_MAX + 1];
     const char *direction = flow->dst_packets == 0 ? "->" : flow->src_packets == 0 ? "<-" : "<->";
     fprintf(out, "%-26s %-5s %27s %-3s %-27s %8" PRIu64 " %12" PRIu64 " %-6s %-5s %s\n",
             time_text(flow->first_time, false, time), protocol_name(flow->protocol, number),

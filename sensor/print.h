@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records on standard output, for people (as Argus's `ra` does) and programs (one JSON object a line). Names are of files
- * and interfaces, with any bytes in them: what is no UTF-8, or would break a line or a terminal, becomes a question mark. */
+/* Records on standard output, for people (as Argus's `ra` does) and programs (one JSON object a line). Names are of
+ * files and interfaces, with any bytes in them: what is no UTF-8, or would break a line or a terminal, becomes a
+ * question mark. */
 #ifndef PAVO_SENSOR_PRINT_H
 #define PAVO_SENSOR_PRINT_H
 

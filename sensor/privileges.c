@@ -28,8 +28,9 @@ enum result privileges_drop(const char *user, bool read_files, struct error *err
     uint64_t keep = read_files ? UINT64_C(1) << CAP_DAC_READ_SEARCH : 0;
     if (geteuid() != 0) {
         /* Given capabilities alone (setcap, or systemd): they were for opening the capture. */
-        return set_capabilities(0) == 0 ? RESULT_OK
-                                        : error_set(err, RESULT_FATAL, "cannot give up capabilities: %s", strerror(errno));
+        return set_capabilities(0) == 0
+                   ? RESULT_OK
+                   : error_set(err, RESULT_FATAL, "cannot give up capabilities: %s", strerror(errno));
     }
     errno = 0;
     const struct passwd *entry = getpwnam(user);

@@ -21,13 +21,13 @@
 #include "sensor/status.h"
 #include "sensor/worker.h"
 
-#define STATUS_NS (5 * NS_PER_S)
-#define DRAIN_NS (10 * NS_PER_S)       /* a sensor told to stop waits so long for acknowledgements */
-#define DRAIN_STEP_NS (500 * NS_PER_MS)
-#define WATCH_NS (200 * NS_PER_MS)
-#define SIGNAL_FINISHED SIGUSR1        /* from a worker to the main thread, which is waiting for signals */
-#define LAG_WARNING_NS (2 * NS_PER_S)  /* a sensor that far behind says so */
-#define WARNING_NS (60 * NS_PER_S)     /* but not more often */
+#define STATUS_NS       (5 * NS_PER_S)
+#define DRAIN_NS        (10 * NS_PER_S) /* a sensor told to stop waits so long for acknowledgements */
+#define DRAIN_STEP_NS   (500 * NS_PER_MS)
+#define WATCH_NS        (200 * NS_PER_MS)
+#define SIGNAL_FINISHED SIGUSR1         /* from a worker to the main thread, which is waiting for signals */
+#define LAG_WARNING_NS  (2 * NS_PER_S)  /* a sensor that far behind says so */
+#define WARNING_NS      (60 * NS_PER_S) /* but not more often */
 
 struct sensor;
 
@@ -42,16 +42,16 @@ struct sensor {
     struct keys keys;
     bool has_keys;
     struct observer observer;
-    struct shipper *shipper; /* NULL: --print, --dry-run */
+    struct shipper *shipper;    /* NULL: --print, --dry-run */
     pthread_mutex_t submitting; /* held while a batch goes to the shipper: a status counts it before or after */
     struct worker **workers;
     size_t worker_count;
     struct outlet outlets[THREADS_MAX]; /* the workers' */
-    struct totals before; /* when status was last shipped */
-    int64_t status_at;    /* monotonic */
-    struct totals told;   /* when the log last told of losses */
+    struct totals before;               /* when status was last shipped */
+    int64_t status_at;                  /* monotonic */
+    struct totals told;                 /* when the log last told of losses */
     struct log_gate loss_gate, lag_gate;
-    bool stopping; /* a signal came */
+    bool stopping;             /* a signal came */
     atomic_bool output_failed; /* standard output takes no more */
 };
 
@@ -126,7 +126,8 @@ static enum result read_keys(struct sensor *s, struct error *err)
     if (result != RESULT_OK)
         return result;
     if (s->keys.role != KEY_ROLE_SENSOR)
-        return error_set(err, RESULT_REJECT, "%s is the key of a %s, not of a sensor: `pavo keys enrol sensor NAME` makes one",
+        return error_set(err, RESULT_REJECT,
+                         "%s is the key of a %s, not of a sensor: `pavo keys enrol sensor NAME` makes one",
                          s->config->key, key_role_name(s->keys.role));
     s->has_keys = true;
     memcpy(s->observer.sensor, s->keys.name, sizeof(s->observer.sensor));
@@ -170,13 +171,16 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
         .follow = c->follow,
         .decode = {.outer = c->outer},
         .meter = meter_options_default(),
-        .batcher = {
-            .observer = s->observer,
-            .rows = (uint32_t)c->batch_rows,
-            .age_ns = c->batch_age,
-            .submit = c->print ? print_batch : c->dry_run ? forget_batch : submit_to_shipper,
-            .context = &s->outlets[thread],
-        },
+        .batcher =
+            {
+                .observer = s->observer,
+                .rows = (uint32_t)c->batch_rows,
+                .age_ns = c->batch_age,
+                .submit = c->print     ? print_batch
+                          : c->dry_run ? forget_batch
+                                       : submit_to_shipper,
+                .context = &s->outlets[thread],
+            },
         .finished = wake_main_thread,
     };
     struct meter_options *m = &options.meter;
@@ -187,7 +191,8 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
     m->unanswered_ns = c->unanswered_timeout;
     m->linger_ns = c->linger;
     m->status_ns = c->status_interval;
-    m->flows_max = (uint32_t)(c->flows_max / s->worker_count > METER_FLOWS_MIN ? c->flows_max / s->worker_count : METER_FLOWS_MIN);
+    m->flows_max =
+        (uint32_t)(c->flows_max / s->worker_count > METER_FLOWS_MIN ? c->flows_max / s->worker_count : METER_FLOWS_MIN);
     m->first_flow = 1 + thread;
     m->flow_step = s->worker_count;
     m->digest_key = s->has_keys && s->keys.has_digest ? s->keys.digest : NULL;
@@ -272,7 +277,8 @@ static void log_trouble(struct sensor *s, const struct totals *now, bool last)
         s->told = *now;
     }
     if (now->sum.lag_ns > LAG_WARNING_NS && log_gate_pass(&s->lag_gate, at, WARNING_NS, &suppressed))
-        log_warning("up to %.1f s behind the interfaces: packets wait in the kernel's buffer", (double)now->sum.lag_ns / 1e9);
+        log_warning("up to %.1f s behind the interfaces: packets wait in the kernel's buffer",
+                    (double)now->sum.lag_ns / 1e9);
 }
 
 static void tell_status(struct sensor *s, bool last)
@@ -304,7 +310,8 @@ static bool all_finished(const struct sensor *s)
     return true;
 }
 
-/* Waits up to `ns` for a signal, and returns whether it is one that ends the program: a finished worker sends another. */
+/* Waits up to `ns` for a signal, and returns whether it is one that ends the program: a finished worker sends another.
+ */
 static bool stop_asked(const sigset_t *signals, int64_t ns)
 {
     struct timespec wait = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
@@ -366,8 +373,8 @@ static int finish_shipping(struct sensor *s, const sigset_t *signals)
         drained = drain(s, signals);
     uint64_t left = shipper_stop(&s->shipper);
     if (left > 0 || !drained) {
-        log_error("%" PRIu64 " records were not acknowledged by the aggregator at %s and are lost with this process", left,
-                  s->config->aggregator);
+        log_error("%" PRIu64 " records were not acknowledged by the aggregator at %s and are lost with this process",
+                  left, s->config->aggregator);
         return SENSOR_EXIT_UNSHIPPED;
     }
     return SENSOR_EXIT_OK;
@@ -377,7 +384,8 @@ static int finish(struct sensor *s, const sigset_t *signals)
 {
     static struct totals totals;
     if (!stop_workers(s)) {
-        log_error("flows could not be handed over within %d s and are lost with this process", (int)(DRAIN_NS / NS_PER_S));
+        log_error("flows could not be handed over within %d s and are lost with this process",
+                  (int)(DRAIN_NS / NS_PER_S));
         _exit(SENSOR_EXIT_UNSHIPPED); /* a thread that waits cannot be joined */
     }
     int code = s->shipper != NULL ? finish_shipping(s, signals) : SENSOR_EXIT_OK;

@@ -9,7 +9,7 @@
 /* Exit codes, as the guide documents them. */
 enum sensor_exit {
     SENSOR_EXIT_OK = 0,
-    SENSOR_EXIT_FAILED = 1,   /* could not run, or a capture file was broken */
+    SENSOR_EXIT_FAILED = 1, /* could not run, or a capture file was broken */
     SENSOR_EXIT_USAGE = 2,
     SENSOR_EXIT_UNSHIPPED = 4 /* ended with records the aggregator has not acknowledged */
 };

@@ -10,8 +10,9 @@
 #include "sensor/worker.h"
 
 struct totals {
-    struct worker_snapshot sum; /* counters added up; lag_ns is the worst worker's, taken_ns and through_ns the earliest */
-    uint64_t cpu_ns;            /* of the process */
+    struct worker_snapshot
+        sum;         /* counters added up; lag_ns is the worst worker's, taken_ns and through_ns the earliest */
+    uint64_t cpu_ns; /* of the process */
     uint64_t rss_bytes, rss_peak_bytes;
     uint64_t started_ns;
     uint64_t wall_ns; /* since then */

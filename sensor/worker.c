@@ -18,12 +18,13 @@ enum { WAIT_MS = 100 };
 #define THROUGH_MARGIN_NS NS_PER_S
 /* Told to stop: the kernel holds packets back until a block of them is full or 100 ms old. */
 #define LAST_BLOCK_NS (250 * NS_PER_MS)
-#define LAST_MAX_NS (5 * NS_PER_S)
+#define LAST_MAX_NS   (5 * NS_PER_S)
 
-/* Files that grow are read some time after their packets came: as long as who writes them keeps packets back. That is learned
- * from what comes after a wait, and a silence is only believed after it; of files this old it is not believed at all. */
-#define FOLLOW_MARGIN_NS NS_PER_S
-#define FOLLOW_RECENT_NS (60 * NS_PER_S)
+/* Files that grow are read some time after their packets came: as long as who writes them keeps packets back. That is
+ * learned from what comes after a wait, and a silence is only believed after it; of files this old it is not believed
+ * at all. */
+#define FOLLOW_MARGIN_NS    NS_PER_S
+#define FOLLOW_RECENT_NS    (60 * NS_PER_S)
 #define FOLLOW_DELAY_MAX_NS (600 * NS_PER_S)
 
 struct worker {
@@ -32,14 +33,14 @@ struct worker {
     struct batcher *batcher;
     pthread_t thread;
     atomic_bool stop, finished;
-    int64_t reached_ns;            /* the meter's time before the packets now in hand */
-    int64_t delay_ns;              /* follow: packets are read so late; negative: not known */
-    bool waited;                   /* follow: nothing came before what comes now */
-    struct worker_snapshot counts; /* the thread's own */
+    int64_t reached_ns;                 /* the meter's time before the packets now in hand */
+    int64_t delay_ns;                   /* follow: packets are read so late; negative: not known */
+    bool waited;                        /* follow: nothing came before what comes now */
+    struct worker_snapshot counts;      /* the thread's own */
     uint64_t left[CAPTURE_SOURCES_MAX]; /* what came before the end and could not be metered in time */
-    pthread_mutex_t lock;          /* of what follows */
+    pthread_mutex_t lock;               /* of what follows */
     struct worker_snapshot published;
-    bool got;                      /* since it was published */
+    bool got; /* since it was published */
 };
 
 /* A batch was handed on, and with it everything reported up to reached_ns. */
@@ -127,7 +128,7 @@ static void follow_time(struct worker *w, const struct packet *packets, size_t c
 /* Files end where they are when it is time to stop. A live capture ends with the last packet from before. */
 struct ending {
     int64_t wall_ns, monotonic_ns; /* when it began; 0: not yet */
-    size_t nothing;                /* calls in a row without a packet from before, at each of which another source was first */
+    size_t nothing; /* calls in a row without a packet from before, at each of which another source was first */
 };
 
 static bool should_stop(struct worker *w, struct ending *ending)
@@ -139,7 +140,8 @@ static bool should_stop(struct worker *w, struct ending *ending)
     if (ending->monotonic_ns == 0)
         *ending = (struct ending){.wall_ns = clock_wall_ns(), .monotonic_ns = clock_monotonic_ns()};
     int64_t since = clock_monotonic_ns() - ending->monotonic_ns;
-    return since > LAST_MAX_NS || (since > LAST_BLOCK_NS && ending->nothing >= capture_source_count(w->options.capture));
+    return since > LAST_MAX_NS ||
+           (since > LAST_BLOCK_NS && ending->nothing >= capture_source_count(w->options.capture));
 }
 
 /* Leaves the packets from before the end began. */
@@ -156,7 +158,8 @@ static size_t from_before(struct ending *ending, struct packet *packets, size_t 
     return kept;
 }
 
-/* The time to meter the last packets may be up: then those that still wait are lost in the kernel's buffer, and counted so. */
+/* The time to meter the last packets may be up: then those that still wait are lost in the kernel's buffer, and counted
+ * so. */
 static void count_left(struct worker *w, struct ending *ending)
 {
     struct packet packets[CAPTURE_BATCH];

@@ -22,9 +22,9 @@ struct worker_options {
     bool live;               /* time-outs go on by the wall clock when no packets come */
     bool follow;             /* so they do, as far behind as what is read: worker.c has the rule */
     struct decode_options decode;
-    struct meter_options meter;      /* its sink is set by the worker */
+    struct meter_options meter; /* its sink is set by the worker */
     struct batcher_options batcher;
-    void (*finished)(void);          /* called on the worker's thread as its last act; NULL: nobody waits */
+    void (*finished)(void); /* called on the worker's thread as its last act; NULL: nobody waits */
 };
 
 /* What became of the packets of one source. */
@@ -39,19 +39,20 @@ struct worker_snapshot {
     struct meter_counts meter;
     uint64_t records_waiting; /* in the batcher */
     uint64_t records_lost;
-    int64_t lag_ns;           /* live: how old a batch's newest packet was when it was handled; the most since the snapshot
-                                 that was got before */
-    int64_t through_ns;       /* every flow that began before this is in a batch handed on; 0: not known */
-    int64_t taken_ns;         /* wall clock: what the kernel dropped before this is counted */
-    uint64_t cpu_ns;          /* of the thread */
+    int64_t lag_ns;     /* live: how old a batch's newest packet was when it was handled; the most since the snapshot
+                           that was got before */
+    int64_t through_ns; /* every flow that began before this is in a batch handed on; 0: not known */
+    int64_t taken_ns;   /* wall clock: what the kernel dropped before this is counted */
+    uint64_t cpu_ns;    /* of the thread */
     size_t source_count;
     struct source_counts sources[CAPTURE_SOURCES_MAX];
 };
 
-MUST_CHECK enum result worker_start(const struct worker_options *options, struct worker **ret_worker, struct error *err);
+MUST_CHECK enum result worker_start(const struct worker_options *options, struct worker **ret_worker,
+                                    struct error *err);
 
-/* Ends the capture soon, a live one when what came before is read; the worker then ends all flows and hands over its last
- * batch. Any thread. */
+/* Ends the capture soon, a live one when what came before is read; the worker then ends all flows and hands over its
+ * last batch. Any thread. */
 void worker_stop(struct worker *worker);
 
 bool worker_finished(struct worker *worker);

@@ -94,7 +94,8 @@ static void sensor_row(struct table *table, const Pavo__SensorReport *r, int64_t
     table_row(table, cells);
 }
 
-static const char *const interface_columns[] = {"SENSOR", "INTERFACE", "LINK", ">SEEN", ">METERED", ">BYTES", ">DROPPED", NULL};
+static const char *const interface_columns[] = {"SENSOR",   "INTERFACE", "LINK",     ">SEEN",
+                                                ">METERED", ">BYTES",    ">DROPPED", NULL};
 
 /* Where there is but one, the sensor's row says it all. */
 static size_t interface_rows(struct table *table, const Pavo__SensorReport *r)
@@ -343,8 +344,10 @@ int cli_sensors(struct cli *cli, int argc, char **argv)
         .usage = "[OPTION]...",
         .about =
             "Prints what each sensor saw, metered and dropped, and by which reason; the flow records it made, and of "
-            "those the ones committed in the store, declared lost and still held; how far it fell behind at most before it last said so; and its "
-            "clock against the aggregator's. A sensor with several interfaces has a row for each. The sums must agree (packets offered = metered + dropped; records made "
+            "those the ones committed in the store, declared lost and still held; how far it fell behind at most "
+            "before it last said so; and its "
+            "clock against the aggregator's. A sensor with several interfaces has a row for each. The sums must agree "
+            "(packets offered = metered + dropped; records made "
             "= acknowledged + lost + held): where they do not, a line says so. Then the boundaries and the intake. "
             "--json has every number. Exit status 4: records were lost, a sum is broken, or the intake is paused.",
         .examples = "pavo sensors\n"

@@ -13,8 +13,8 @@
 #include "aggregator/cli/show.h"
 #include "common/clock.h"
 
-#define SLOW_NS (1 * NS_PER_S) /* from here on a person at a terminal is told that we wait */
-#define STEP_MS 200
+#define SLOW_NS    (1 * NS_PER_S) /* from here on a person at a terminal is told that we wait */
+#define STEP_MS    200
 #define CONNECT_NS (5 * NS_PER_S) /* no connection by then: nobody is there; an answer may take longer */
 
 static const char *config_directory(char path[static KEY_PATH_MAX])

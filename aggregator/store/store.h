@@ -172,7 +172,7 @@ struct store_life {
     uint64_t status_position;
     int64_t status_received_ns; /* 0: none yet */
     int64_t last_received_ns;
-    uint8_t *status;      /* the last SensorStatus, packed; owned by the copy */
+    uint8_t *status; /* the last SensorStatus, packed; owned by the copy */
     size_t status_length;
 };
 /* Owned array of copies; store_lives_free. */

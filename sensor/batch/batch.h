@@ -22,7 +22,8 @@ struct batcher_options {
     void *context;
 };
 
-MUST_CHECK enum result batcher_new(const struct batcher_options *options, struct batcher **ret_batcher, struct error *err);
+MUST_CHECK enum result batcher_new(const struct batcher_options *options, struct batcher **ret_batcher,
+                                   struct error *err);
 
 /* What is still collected is forgotten: batcher_flush first. */
 void batcher_destroy(struct batcher **batcher);

@@ -19,8 +19,8 @@ struct capture {
     const struct capture_ops *ops;
 };
 
-/* A pcap-filter expression, compiled for each link type that turns up. One that makes no sense on a link type ("vlan" on
- * raw IP) lets nothing of it pass. */
+/* A pcap-filter expression, compiled for each link type that turns up. One that makes no sense on a link type ("vlan"
+ * on raw IP) lets nothing of it pass. */
 struct filters {
     const char *expression; /* borrowed; NULL: everything passes */
     struct {
@@ -33,7 +33,8 @@ struct filters {
     uint16_t refused;
 };
 
-/* RESULT_REJECT: it makes no sense on any link type the sensor reads; the sentence is what libpcap says for Ethernet. */
+/* RESULT_REJECT: it makes no sense on any link type the sensor reads; the sentence is what libpcap says for Ethernet.
+ */
 MUST_CHECK enum result filters_check(const char *expression, struct error *err);
 bool filters_pass(struct filters *filters, const struct packet *packet);
 void filters_fini(struct filters *filters);

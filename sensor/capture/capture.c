@@ -6,7 +6,8 @@
 
 #include "sensor/capture/backend.h"
 
-enum result capture_next(struct capture *capture, int wait_ms, struct packet packets[static CAPTURE_BATCH], size_t *ret_count)
+enum result capture_next(struct capture *capture, int wait_ms, struct packet packets[static CAPTURE_BATCH],
+                         size_t *ret_count)
 {
     return capture->ops->next(capture, wait_ms, packets, ret_count);
 }
@@ -61,14 +62,16 @@ void link_type_name(uint16_t link_type, char *name, size_t size)
         snprintf(name, size, "LINKTYPE_%u", link_type);
 }
 
-static enum result compile(const char *expression, uint16_t link_type, struct bpf_program *ret_program, struct error *err)
+static enum result compile(const char *expression, uint16_t link_type, struct bpf_program *ret_program,
+                           struct error *err)
 {
     pcap_t *dead = pcap_open_dead(link_type_dlt(link_type), CAPTURE_SNAPLEN_MAX);
     if (dead == NULL)
         return error_set(err, RESULT_FATAL, "out of memory");
     enum result result = RESULT_OK;
     if (pcap_compile(dead, ret_program, expression, 1, PCAP_NETMASK_UNKNOWN) != 0)
-        result = error_set(err, RESULT_REJECT, "capture filter \"%s\": %s (see pcap-filter(7))", expression, pcap_geterr(dead));
+        result = error_set(err, RESULT_REJECT, "capture filter \"%s\": %s (see pcap-filter(7))", expression,
+                           pcap_geterr(dead));
     pcap_close(dead);
     return result;
 }
@@ -97,13 +100,15 @@ bool filters_pass(struct filters *filters, const struct packet *packet)
         if (i == sizeof(filters->compiled) / sizeof(*filters->compiled))
             return false;
         filters->compiled[i].link_type = packet->link_type;
-        filters->compiled[i].refused = compile(filters->expression, packet->link_type, &filters->compiled[i].program, NULL) != RESULT_OK;
+        filters->compiled[i].refused =
+            compile(filters->expression, packet->link_type, &filters->compiled[i].program, NULL) != RESULT_OK;
         filters->has_refused = filters->compiled[i].refused;
         filters->refused = packet->link_type;
         filters->count++;
     }
     struct pcap_pkthdr header = {.caplen = packet->captured, .len = packet->length};
-    return !filters->compiled[i].refused && pcap_offline_filter(&filters->compiled[i].program, &header, packet->data) != 0;
+    return !filters->compiled[i].refused &&
+           pcap_offline_filter(&filters->compiled[i].program, &header, packet->data) != 0;
 }
 
 void filters_fini(struct filters *filters)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packets divided by addresses: a program for the kernel's packet filter machine (Linux' classic BPF: a register A, an
- * index X, a few words of memory, jumps only onwards). Apart from live.c: pcap.h and linux/filter.h define the same names. */
+ * index X, a few words of memory, jumps only onwards). Apart from live.c: pcap.h and linux/filter.h define the same
+ * names. */
 #include "sensor/capture/fanout.h"
 
 #include <errno.h>
@@ -40,9 +41,29 @@ enum { KEEP, IP_AT, SUM }; /* SUM: of seven, to 8 */
 /* Where jumps go. */
 enum label {
     NEXT, /* the step below */
-    SENT, SENT_ETHERNET, RECEIVED, PROTOCOL,
-    TAG1, UNTAG1, TAG2, UNTAG2, TAG3, UNTAG3, TAG4, UNTAG4, UNTAGGED,
-    PPPOE, IPV4, QUOTED_IPV4, ADDRESSES_IPV4, IPV6, IPV6_INFORMS, QUOTED_IPV6, ADDRESSES_IPV6, MIX, FIRST_SOCKET,
+    SENT,
+    SENT_ETHERNET,
+    RECEIVED,
+    PROTOCOL,
+    TAG1,
+    UNTAG1,
+    TAG2,
+    UNTAG2,
+    TAG3,
+    UNTAG3,
+    TAG4,
+    UNTAG4,
+    UNTAGGED,
+    PPPOE,
+    IPV4,
+    QUOTED_IPV4,
+    ADDRESSES_IPV4,
+    IPV6,
+    IPV6_INFORMS,
+    QUOTED_IPV6,
+    ADDRESSES_IPV6,
+    MIX,
+    FIRST_SOCKET,
     LABEL_COUNT,
 };
 
@@ -57,23 +78,40 @@ struct step {
 #define KERNEL(what)         BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_##what)
 #define IF(test, k, yes, no) BPF_JMP | BPF_J##test | BPF_K, k, yes, no
 #define GO(to)               BPF_JMP | BPF_JA, 0, to
-#define ADD_TO_X(bytes)      {NEXT, BPF_MISC | BPF_TXA, 0}, {NEXT, BPF_ALU | BPF_ADD | BPF_K, bytes}, {NEXT, BPF_MISC | BPF_TAX, 0}
-#define KEEP_A(word)         {NEXT, BPF_ST, word}
-#define A_FROM(word)         {NEXT, BPF_LD | BPF_MEM, word}
-#define X_FROM(word)         {NEXT, BPF_LDX | BPF_MEM, word}
-#define ADD(word)            X_FROM(word), {NEXT, BPF_ALU | BPF_ADD | BPF_X, 0}
+#define ADD_TO_X(bytes)                                                                                                \
+    {NEXT, BPF_MISC | BPF_TXA, 0}, {NEXT, BPF_ALU | BPF_ADD | BPF_K, bytes},                                           \
+    {                                                                                                                  \
+        NEXT, BPF_MISC | BPF_TAX, 0                                                                                    \
+    }
+#define KEEP_A(word)                                                                                                   \
+    {                                                                                                                  \
+        NEXT, BPF_ST, word                                                                                             \
+    }
+#define A_FROM(word)                                                                                                   \
+    {                                                                                                                  \
+        NEXT, BPF_LD | BPF_MEM, word                                                                                   \
+    }
+#define X_FROM(word)                                                                                                   \
+    {                                                                                                                  \
+        NEXT, BPF_LDX | BPF_MEM, word                                                                                  \
+    }
+#define ADD(word)                                                                                                      \
+    X_FROM(word),                                                                                                      \
+    {                                                                                                                  \
+        NEXT, BPF_ALU | BPF_ADD | BPF_X, 0                                                                             \
+    }
 
 /* At `tag` A has what kind of header stands at X. Is it a VLAN tag, both move on behind it. */
-#define PASS_TAG(tag, untag)                                                                                                \
-    {tag, IF(EQ, ETH_P_8021Q, untag, NEXT)}, {NEXT, IF(EQ, ETH_P_8021AD, untag, NEXT)},                                     \
-    {NEXT, IF(EQ, ETH_P_QINQ1, untag, UNTAGGED)},                                                                           \
-    {untag, LOAD(H, TAG_KIND)}, KEEP_A(KEEP), ADD_TO_X(TAG_BYTES), A_FROM(KEEP)
+#define PASS_TAG(tag, untag)                                                                                           \
+    {tag, IF(EQ, ETH_P_8021Q, untag, NEXT)}, {NEXT, IF(EQ, ETH_P_8021AD, untag, NEXT)},                                \
+        {NEXT, IF(EQ, ETH_P_QINQ1, untag, UNTAGGED)}, {untag, LOAD(H, TAG_KIND)}, KEEP_A(KEEP), ADD_TO_X(TAG_BYTES),   \
+        A_FROM(KEEP)
 
 /* A load beyond the packet's end ends the program with 0, the first socket. */
 static const struct step steps[] = {
     /* The kernel shows a packet that came in from its network header on, one that goes out from its link header on; the
-     * outermost tag may be taken off already. SKF_NET_OFF would do for both, but not in memory that is only attached, and
-     * where tags of a packet going out stand depends on the card. So only for links without Ethernet headers. */
+     * outermost tag may be taken off already. SKF_NET_OFF would do for both, but not in memory that is only attached,
+     * and where tags of a packet going out stand depends on the card. So only for links without Ethernet headers. */
     {NEXT, KERNEL(PKTTYPE)},
     {NEXT, IF(EQ, PACKET_OUTGOING, SENT, RECEIVED)},
     {SENT, KERNEL(HATYPE)},
@@ -153,7 +191,13 @@ static const struct step steps[] = {
     {NEXT, LOAD(W, IPV6_ADDRESSES + 24)},
     KEEP_A(SUM + 6),
     {NEXT, LOAD(W, IPV6_ADDRESSES + 28)},
-    ADD(SUM), ADD(SUM + 1), ADD(SUM + 2), ADD(SUM + 3), ADD(SUM + 4), ADD(SUM + 5), ADD(SUM + 6),
+    ADD(SUM),
+    ADD(SUM + 1),
+    ADD(SUM + 2),
+    ADD(SUM + 3),
+    ADD(SUM + 4),
+    ADD(SUM + 5),
+    ADD(SUM + 6),
 
     /* Of the sum, which is the same both ways, the kernel takes the remainder by the number of sockets: every bit must
      * have its part in the lowest. */
@@ -185,7 +229,8 @@ static void program_make(struct sock_filter program[static STEP_COUNT])
 
 static enum result refused(struct error *err)
 {
-    return error_set(err, RESULT_REJECT, "the kernel does not share it among threads (%s); use --threads 1", strerror(errno));
+    return error_set(err, RESULT_REJECT, "the kernel does not share it among threads (%s); use --threads 1",
+                     strerror(errno));
 }
 
 enum result fanout_join(int fd, uint32_t *group, struct error *err)

@@ -13,8 +13,10 @@
 #include "sensor/capture/reader.h"
 
 #define LOOK_NS NS_PER_S /* so often: for new files, */
-#define EMPTY_NS (10 * NS_PER_S) /* a file without packets, not the newest, that was not written to for so long is over */
-#define FILTERED_MAX 65536u /* packets that a call looks at, though a filter leaves them all out: its caller may have to stop */
+#define EMPTY_NS                                                                                                       \
+    (10 * NS_PER_S) /* a file without packets, not the newest, that was not written to for so long is over */
+#define FILTERED_MAX                                                                                                   \
+    65536u /* packets that a call looks at, though a filter leaves them all out: its caller may have to stop */
 #define TELL_NS NS_PER_S /* and how far reading has come */
 
 struct file {
@@ -152,13 +154,14 @@ static void note_broken(struct files *f, struct file *file, const char *reason)
     say(f, CAPTURE_SAY_WARNING, reason);
 }
 
-/* Following, a file may still be written to if it is its name's newest, or was made just now and has nothing in it yet. */
+/* Following, a file may still be written to if it is its name's newest, or was made just now and has nothing in it yet.
+ */
 static bool is_growing(const struct files *f, const struct file *file)
 {
     if (!f->options.follow || !reader_is_regular(file->reader) || found_is_replaced(f->found, &file->found))
         return false;
-    return found_is_newest(f->found, &file->found) || (reader_format(file->reader)->packets == 0 &&
-                                                       clock_wall_ns() - reader_written_ns(file->reader) < EMPTY_NS);
+    return found_is_newest(f->found, &file->found) ||
+           (reader_format(file->reader)->packets == 0 && clock_wall_ns() - reader_written_ns(file->reader) < EMPTY_NS);
 }
 
 static void begin_file(struct files *f)

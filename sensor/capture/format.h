@@ -3,7 +3,8 @@
  *
  * pcap in both byte orders, with micro- and nanoseconds, and pcapng with any number of sections and interfaces, each
  * with its own link type and time resolution (libpcap refuses files whose interfaces differ in link type). Pure: no
- * I/O. All bytes are foreign and are read through common/cursor.h. docs/decisions has what libpcap's own reader costs. */
+ * I/O. All bytes are foreign and are read through common/cursor.h. docs/decisions has what libpcap's own reader costs.
+ */
 #ifndef PAVO_SENSOR_CAPTURE_FORMAT_H
 #define PAVO_SENSOR_CAPTURE_FORMAT_H
 
@@ -14,12 +15,12 @@
 #include "common/result.h"
 #include "sensor/capture/packet.h"
 
-#define FORMAT_RECORD_MAX (16u << 20)   /* bytes of one record or block; more is taken for a broken file */
-#define FORMAT_INTERFACES_MAX 1024u     /* of one pcapng section */
+#define FORMAT_RECORD_MAX     (16u << 20) /* bytes of one record or block; more is taken for a broken file */
+#define FORMAT_INTERFACES_MAX 1024u       /* of one pcapng section */
 
 enum format_kind { FORMAT_UNKNOWN, FORMAT_PCAP, FORMAT_PCAPNG };
 
-#define FORMAT_NAME_MAX 32u             /* of an interface's name that is kept, with the NUL */
+#define FORMAT_NAME_MAX 32u /* of an interface's name that is kept, with the NUL */
 
 /* What was lost before the file was written, says the file. */
 struct format_drops {
@@ -38,13 +39,13 @@ struct format_interface {
 
 struct format {
     enum format_kind kind;
-    bool swapped;          /* big-endian */
-    bool nanoseconds;      /* pcap */
-    uint8_t record_header; /* pcap: 16, or 24 in "modified" files */
-    uint16_t link_type;    /* of the file, or of the packet before */
-    uint64_t packets;      /* handed out so far */
+    bool swapped;                        /* big-endian */
+    bool nanoseconds;                    /* pcap */
+    uint8_t record_header;               /* pcap: 16, or 24 in "modified" files */
+    uint16_t link_type;                  /* of the file, or of the packet before */
+    uint64_t packets;                    /* handed out so far */
     int64_t first_time_ns, last_time_ns; /* of these, in the file's order */
-    struct format_drops drops_before; /* in sections that are over, of all their interfaces */
+    struct format_drops drops_before;    /* in sections that are over, of all their interfaces */
     struct format_interface *interfaces; /* owned; pcapng */
     uint32_t interface_count;
 };

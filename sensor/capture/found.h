@@ -19,7 +19,8 @@ struct found_file {
     char *path;         /* owned by who has the file */
     size_t name;        /* number of the name it was found by */
     uint64_t serial;    /* 1, 2, 3 ... as they were found, by time */
-    int64_t first_time; /* of its first packet. Broken, or a pipe: INT64_MIN; follow, and none yet: when it was last written to */
+    int64_t first_time; /* of its first packet. Broken, or a pipe: INT64_MIN; follow, and none yet: when it was last
+                           written to */
 };
 
 MUST_CHECK enum result found_new(const char *const *names, size_t count, bool follow, struct found **ret_found,

@@ -11,12 +11,12 @@
 #include "sensor/capture/fanout.h"
 #include "sensor/capture/order.h"
 
-/* The kernel hands over a block of packets when it is full, or so old. One of several interfaces has others wait for it, with
- * their packets in the kernel's buffer. */
+/* The kernel hands over a block of packets when it is full, or so old. One of several interfaces has others wait for
+ * it, with their packets in the kernel's buffer. */
 enum { BLOCK_WAIT_MS = 100, BLOCK_WAIT_SEVERAL_MS = 10 };
 /* What came so long ago has been handed over, also by a kernel whose clock ticks a hundred times a second. */
 #define HANDED_OVER_NS ((BLOCK_WAIT_SEVERAL_MS + 30) * NS_PER_MS)
-#define RETRY_NS NS_PER_S /* an interface that went down is asked again so often */
+#define RETRY_NS       NS_PER_S /* an interface that went down is asked again so often */
 
 struct interface {
     char *name;
@@ -25,8 +25,8 @@ struct interface {
     unsigned index; /* the kernel's; 0: of none that has one ("any") */
     uint16_t link_type;
     bool down;
-    bool gone; /* for good: what has its name now is another one */
-    int64_t retry_at; /* monotonic; while down */
+    bool gone;             /* for good: what has its name now is another one */
+    int64_t retry_at;      /* monotonic; while down */
     struct pcap_stat last; /* what libpcap counts has 32 bits, and wraps */
     uint64_t kernel_dropped, interface_dropped;
 };
@@ -37,7 +37,7 @@ struct live {
     struct interface interfaces[CAPTURE_SOURCES_MAX];
     size_t count;
     bool begun;
-    int64_t begin_ns; /* what is older goes by */
+    int64_t begin_ns;           /* what is older goes by */
     struct order_queue *queues; /* of each interface, if there are several */
     uint8_t *copies; /* CAPTURE_BATCH * snaplen for each: a packet in the ring is ours only within libpcap's callback */
     /* While we are in the callback: */
@@ -149,7 +149,8 @@ static size_t ask_all(struct live *l, struct packet *packets)
     return order_take(l->queues, l->count, clock_wall_ns(), packets);
 }
 
-/* Until one of the interfaces that have nothing in their queue has something, or it is time for what waits in the others'. */
+/* Until one of the interfaces that have nothing in their queue has something, or it is time for what waits in the
+ * others'. */
 static void wait_for_packets(const struct live *l, int wait_ms)
 {
     struct pollfd fds[CAPTURE_SOURCES_MAX];
@@ -248,13 +249,15 @@ static enum result activate(const struct live *l, struct interface *i, struct er
     pcap_set_tstamp_precision(i->pcap, PCAP_TSTAMP_PRECISION_NANO);
     int status = pcap_activate(i->pcap);
     if (status < 0) {
-        const char *way_out = status == PCAP_ERROR_PERM_DENIED       ? "; run as root or give it CAP_NET_RAW"
+        const char *way_out = status == PCAP_ERROR_PERM_DENIED      ? "; run as root or give it CAP_NET_RAW"
                               : status == PCAP_ERROR_NO_SUCH_DEVICE ? "; `ip link` lists the interfaces there are"
-                                                                     : "";
-        return error_set(err, RESULT_REJECT, "%s: %s (%s)%s", i->name, pcap_statustostr(status), pcap_geterr(i->pcap), way_out);
+                                                                    : "";
+        return error_set(err, RESULT_REJECT, "%s: %s (%s)%s", i->name, pcap_statustostr(status), pcap_geterr(i->pcap),
+                         way_out);
     }
     if (status > 0)
-        say(l, CAPTURE_SAY_WARNING, i->name, pcap_geterr(i->pcap)[0] != '\0' ? pcap_geterr(i->pcap) : pcap_statustostr(status));
+        say(l, CAPTURE_SAY_WARNING, i->name,
+            pcap_geterr(i->pcap)[0] != '\0' ? pcap_geterr(i->pcap) : pcap_statustostr(status));
     return RESULT_OK;
 }
 
@@ -269,8 +272,8 @@ static enum result open_interface(const struct live *l, struct interface *i, siz
     if (l->options.filter != NULL) {
         struct bpf_program program;
         if (pcap_compile(i->pcap, &program, l->options.filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
-            return error_set(err, RESULT_REJECT, "capture filter \"%s\" on %s: %s (see pcap-filter(7))", l->options.filter,
-                             i->name, pcap_geterr(i->pcap));
+            return error_set(err, RESULT_REJECT, "capture filter \"%s\" on %s: %s (see pcap-filter(7))",
+                             l->options.filter, i->name, pcap_geterr(i->pcap));
         int set = pcap_setfilter(i->pcap, &program);
         pcap_freecode(&program);
         if (set != 0)

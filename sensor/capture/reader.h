@@ -38,7 +38,8 @@ const struct format *reader_format(const struct reader *reader);
  * `may_read` false keeps all packets looked at so far where they are, and gives RESULT_AGAIN when the file would have
  * to be read on. RESULT_END: the file is finished. RESULT_REJECT: it is broken here, and says so with its name and
  * the packet's number; what came before was good. */
-MUST_CHECK enum result reader_peek(struct reader *reader, bool may_read, const struct packet **ret_packet, struct error *err);
+MUST_CHECK enum result reader_peek(struct reader *reader, bool may_read, const struct packet **ret_packet,
+                                   struct error *err);
 void reader_pass(struct reader *reader);
 
 /* Packets at one go, up to `most`: the one that was peeked at, and those after it that are read already and older than

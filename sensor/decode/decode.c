@@ -24,7 +24,8 @@ const char *decode_outcome_doc(enum decode_outcome outcome)
     return (unsigned)outcome < DECODE_OUTCOME_COUNT ? docs[outcome] : "?";
 }
 
-enum decode_outcome decode(const struct decode_options *options, const struct packet *packet, struct decoded *ret_decoded)
+enum decode_outcome decode(const struct decode_options *options, const struct packet *packet,
+                           struct decoded *ret_decoded)
 {
     /* All but the last two members, which have flags of their own. */
     memset(ret_decoded, 0, offsetof(struct decoded, outer));

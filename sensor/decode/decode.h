@@ -14,9 +14,9 @@
 #include "common/address.h"
 #include "sensor/capture/packet.h"
 
-#define DECODE_TUNNELS_MAX 4u    /* tunnels within tunnels that are opened */
-#define DECODE_VLANS_MAX 4u      /* tags passed over; the first two are kept */
-#define DECODE_LABELS_MAX 8u     /* MPLS labels passed over, in all stacks of a packet; the first is kept */
+#define DECODE_TUNNELS_MAX    4u /* tunnels within tunnels that are opened */
+#define DECODE_VLANS_MAX      4u /* tags passed over; the first two are kept */
+#define DECODE_LABELS_MAX     8u /* MPLS labels passed over, in all stacks of a packet; the first is kept */
 #define DECODE_EXTENSIONS_MAX 8u /* IPv6 extension headers */
 
 /* What became of a packet. Every packet has exactly one of these, and each is a counter of the interface it came from:
@@ -24,7 +24,7 @@
 #define DECODE_OUTCOMES(X)                                                                                             \
     X(METERED, "metered", "counted in a flow")                                                                         \
     X(TRUNCATED, "truncated", "the snap length cut the packet before its addresses")                                   \
-    X(IGNORED_ETHERTYPE, "ignored_ethertype", "no IP, no ARP: spanning tree, LLDP, PPPoE discovery ...")                \
+    X(IGNORED_ETHERTYPE, "ignored_ethertype", "no IP, no ARP: spanning tree, LLDP, PPPoE discovery ...")               \
     X(UNSUPPORTED_LINK, "unsupported_link", "a link type this sensor cannot read")                                     \
     X(MALFORMED_LINK, "malformed_link", "the link header ends early or contradicts itself")                            \
     X(MALFORMED_IPV4, "malformed_ipv4", "IPv4 header of wrong version or shorter than 20 bytes")                       \
@@ -50,8 +50,8 @@ const char *decode_outcome_doc(enum decode_outcome outcome);
 
 /* How the ends of the packet's flow are told apart from other flows between the same addresses. */
 enum decoded_kind {
-    DECODED_OTHER,      /* addresses and protocol alone */
-    DECODED_PORTS,      /* UDP, UDP-Lite, SCTP, DCCP */
+    DECODED_OTHER, /* addresses and protocol alone */
+    DECODED_PORTS, /* UDP, UDP-Lite, SCTP, DCCP */
     DECODED_TCP,
     DECODED_ECHO,       /* ICMP with an identifier: echo, timestamp, information, mask */
     DECODED_ICMP_PAIR,  /* ICMP requests and replies without identifier: by the request's type */
@@ -106,12 +106,12 @@ struct decoded {
     uint32_t bytes;   /* of the IP packet (or ARP message), by its header */
     uint32_t payload; /* of these, above the transport header; link padding and trailer are not counted */
     int64_t time_ns;
-    const uint8_t *content;     /* payload bytes: borrowed */
-    uint16_t content_captured;  /* how many of them are there, at most 64 */
-    uint16_t content_length;    /* how many the whole datagram or segment has, at most 64 */
-    uint32_t sequence;          /* TCP, valid with tcp_header */
-    uint32_t acknowledgement;   /* TCP */
-    uint16_t window;            /* TCP */
+    const uint8_t *content;    /* payload bytes: borrowed */
+    uint16_t content_captured; /* how many of them are there, at most 64 */
+    uint16_t content_length;   /* how many the whole datagram or segment has, at most 64 */
+    uint32_t sequence;         /* TCP, valid with tcp_header */
+    uint32_t acknowledgement;  /* TCP */
+    uint16_t window;           /* TCP */
     uint8_t tcp_flags;
     uint8_t tcp_options_length; /* captured bytes at tcp_options */
     const uint8_t *tcp_options; /* borrowed */
@@ -126,8 +126,8 @@ struct decoded {
     uint16_t fragment_offset; /* bytes; later fragments have no transport fields */
     bool fragment;            /* part of a fragmented packet */
     bool has_ip_id;
-    bool tcp_header;  /* sequence, flags and window are there */
-    bool answers;     /* ICMP: this type is a reply, src is the responder */
+    bool tcp_header;   /* sequence, flags and window are there */
+    bool answers;      /* ICMP: this type is a reply, src is the responder */
     bool encapsulated; /* `outer` is set */
     bool quotes;       /* `quoted` is set */
     struct encapsulation outer;
@@ -139,6 +139,7 @@ struct decode_options {
 };
 
 /* Fills *ret_decoded when DECODE_METERED is returned; else its contents mean nothing. */
-enum decode_outcome decode(const struct decode_options *options, const struct packet *packet, struct decoded *ret_decoded);
+enum decode_outcome decode(const struct decode_options *options, const struct packet *packet,
+                           struct decoded *ret_decoded);
 
 #endif

@@ -90,7 +90,8 @@ static uint32_t echo_discriminator(unsigned protocol, unsigned type, enum role r
     return asking_type(protocol, type, role) << 16 | identifier;
 }
 
-/* The header of a quoted packet up to its transport's; false when that is not there: a later fragment, or cut before. */
+/* The header of a quoted packet up to its transport's; false when that is not there: a later fragment, or cut before.
+ */
 static bool walk_quoted_ip(struct walk *w, struct quoted *q)
 {
     struct cursor *c = &w->c;

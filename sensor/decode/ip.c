@@ -6,7 +6,7 @@
 
 enum { IPV4_BYTES = 20, IPV6_BYTES = 40, ARP_BYTES = 28, DATAGRAM_MAX = 65535 };
 enum { PROTOCOL_HIP = 139, PROTOCOL_SHIM6 = 140 }; /* RFC 7401, 5533 */
-enum { JUMBO_MAX = 1 << 24 }; /* no card makes longer ones; the meter's counters rely on it */
+enum { JUMBO_MAX = 1 << 24 };                      /* no card makes longer ones; the meter's counters rely on it */
 
 /* A later fragment has no transport header: the meter finds its flow by the first fragment. */
 static enum decode_outcome walk_fragment(struct walk *w, unsigned protocol)
@@ -135,7 +135,8 @@ enum decode_outcome walk_ipv6(struct walk *w)
         return DECODE_MALFORMED_IPV6;
     size_t length = get_be16(ip + 4);
     unsigned protocol = ip[6];
-    /* A jumbogram (RFC 2675), or a segment for offload that is larger than the field: the frame's length is all there is. */
+    /* A jumbogram (RFC 2675), or a segment for offload that is larger than the field: the frame's length is all there
+     * is. */
     if (length == 0 && (protocol == IPPROTO_HOPOPTS || walk_left(w) > DATAGRAM_MAX))
         length = walk_left(w);
     if (length > JUMBO_MAX || walk_overflows(w, length))

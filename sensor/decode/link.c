@@ -89,7 +89,8 @@ static enum decode_outcome walk_below_labels(struct walk *w)
 
 static enum decode_outcome walk_mpls(struct walk *w)
 {
-    /* A pseudowire's Ethernet may have labels again: all stacks together are bounded, or they would nest without end. */
+    /* A pseudowire's Ethernet may have labels again: all stacks together are bounded, or they would nest without end.
+     */
     while (w->labels++ < DECODE_LABELS_MAX) {
         const uint8_t *entry = cursor_take(&w->c, 4);
         if (entry == NULL)

@@ -4,7 +4,15 @@
 
 #include "sensor/decode/walk.h"
 
-enum { TCP_BYTES = 20, UDP_BYTES = 8, SCTP_BYTES = 12, DCCP_BYTES = 12, ESP_BYTES = 8, AH_BYTES = 12, CONTENT_MAX = 64 };
+enum {
+    TCP_BYTES = 20,
+    UDP_BYTES = 8,
+    SCTP_BYTES = 12,
+    DCCP_BYTES = 12,
+    ESP_BYTES = 8,
+    AH_BYTES = 12,
+    CONTENT_MAX = 64
+};
 
 /* The payload begins here; `length` is what its datagram says it has, which may be more than this fragment. */
 void walk_content(struct walk *w, size_t length)
@@ -93,8 +101,8 @@ static enum decode_outcome walk_sctp(struct walk *w, bool more)
     return walk_cut(w, DECODED_PORTS, SCTP_BYTES);
 }
 
-/* The headers of DCCP and AH say how long they are, in words: with DCCP's options and AH's check value. What was captured
- * of them may end before. */
+/* The headers of DCCP and AH say how long they are, in words: with DCCP's options and AH's check value. What was
+ * captured of them may end before. */
 static enum decode_outcome walk_sized(struct walk *w, bool more, size_t least, size_t length_at, unsigned words_more,
                                       size_t *ret_header)
 {

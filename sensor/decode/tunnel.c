@@ -10,8 +10,8 @@ enum { ERSPAN_SESSION = 0x3ff, ERSPAN_TRUNCATED = 0x400, ERSPAN_FRAME_IP = 2 };
 
 /* Decodes the inner packet, which ends after `length` bytes at the latest, with `step`, of which `type` is an argument,
  * in place of the outer one. When that fails, all is as before: the packet counts as the outer one. */
-static bool walk_inside_limited(struct walk *w, struct cursor inner, size_t length, enum flow_tunnel tunnel, uint32_t id,
-                                enum decode_outcome (*step)(struct walk *w, unsigned type), unsigned type)
+static bool walk_inside_limited(struct walk *w, struct cursor inner, size_t length, enum flow_tunnel tunnel,
+                                uint32_t id, enum decode_outcome (*step)(struct walk *w, unsigned type), unsigned type)
 {
     struct decoded d;
     memset(&d, 0, offsetof(struct decoded, outer));
@@ -187,8 +187,8 @@ static bool walk_gtpu(struct walk *w)
            walk_inside_limited(w, c, length - options, FLOW_TUNNEL_GTPU, get_be32(header + 4), step_ip, 0);
 }
 
-/* An IPv6 packet that fills the datagram, or a bubble, which may have trailers (RFC 6081). Nothing else tells Teredo from
- * whatever else a client's port 3544 is sent. */
+/* An IPv6 packet that fills the datagram, or a bubble, which may have trailers (RFC 6081). Nothing else tells Teredo
+ * from whatever else a client's port 3544 is sent. */
 static bool is_teredo(struct cursor c, size_t left)
 {
     const uint8_t *ip = cursor_take(&c, 40);

@@ -10,14 +10,14 @@
 
 struct walk {
     struct cursor c;
-    size_t unseen;    /* bytes of the packet behind the captured ones */
+    size_t unseen; /* bytes of the packet behind the captured ones */
     struct decoded *d;
-    uint8_t tunnels;  /* opened so far */
+    uint8_t tunnels; /* opened so far */
     uint8_t vlans;
     uint8_t labels;
-    bool outer;       /* open none */
-    bool bounded;     /* the packet around it tells how long it can be */
-    bool cut;         /* what is inside says it was cut: its own length is the right one */
+    bool outer;   /* open none */
+    bool bounded; /* the packet around it tells how long it can be */
+    bool cut;     /* what is inside says it was cut: its own length is the right one */
 };
 
 /* The captured bytes ended within a header: cut by the snap length, or too short when it was sent. */
@@ -43,15 +43,15 @@ static inline void walk_limit(struct walk *w, size_t length)
     }
 }
 
-/* The outermost IP header is believed when it says more than the frame has: something cut the frame. One inside a tunnel
- * is not: the packet that carries it has a length of its own. */
+/* The outermost IP header is believed when it says more than the frame has: something cut the frame. One inside a
+ * tunnel is not: the packet that carries it has a length of its own. */
 static inline bool walk_overflows(const struct walk *w, size_t length)
 {
     return __builtin_expect(w->bounded, 0) && length > walk_left(w);
 }
 
-/* Protocol 0 in a header is no protocol, but "hop-by-hop options follow"; in records it is ARP's. A packet of which nothing
- * else is known (0 in IPv4, or cut in those options) has the reserved number. */
+/* Protocol 0 in a header is no protocol, but "hop-by-hop options follow"; in records it is ARP's. A packet of which
+ * nothing else is known (0 in IPv4, or cut in those options) has the reserved number. */
 static inline uint8_t walk_protocol(unsigned protocol)
 {
     return (uint8_t)(protocol == IPPROTO_HOPOPTS ? IPPROTO_RAW : protocol);
@@ -101,8 +101,8 @@ enum decode_outcome walk_ipv4(struct walk *w);
 enum decode_outcome walk_ipv6(struct walk *w);
 enum decode_outcome walk_arp(struct walk *w);
 
-/* Passes over extension headers, from the one that *ret_protocol names. METERED: w stands at the transport header, which it
- * names then; a header that was not captured leaves w->c.failed set, with what is known so far. */
+/* Passes over extension headers, from the one that *ret_protocol names. METERED: w stands at the transport header,
+ * which it names then; a header that was not captured leaves w->c.failed set, with what is known so far. */
 enum decode_outcome walk_extensions(struct walk *w, unsigned *ret_protocol, bool *ret_more);
 
 /* transport.c; `more` says that later fragments follow. */
@@ -113,7 +113,8 @@ void walk_content(struct walk *w, size_t length);
 enum decode_outcome walk_icmp(struct walk *w, bool more);
 enum decode_outcome walk_icmpv6(struct walk *w, bool more);
 
-/* tunnel.c: true when the inner packet was decoded into w->d; false and w->d unchanged when it was not, or is no tunnel. */
+/* tunnel.c: true when the inner packet was decoded into w->d; false and w->d unchanged when it was not, or is no
+ * tunnel. */
 bool walk_ip_tunnel(struct walk *w, unsigned protocol);
 bool walk_udp_tunnel(struct walk *w);
 

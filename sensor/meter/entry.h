@@ -53,8 +53,8 @@ struct entry_head {
 };
 
 enum side_bit {
-    SIDE_SEEN = 1,      /* has sent a packet; what describes the first is set */
-    SIDE_SEQUENCE = 2,  /* next_sequence is set */
+    SIDE_SEEN = 1,     /* has sent a packet; what describes the first is set */
+    SIDE_SEQUENCE = 2, /* next_sequence is set */
     SIDE_ISN = 4,
     SIDE_TIMESTAMP = 8,
     SIDE_DIGEST = 16,
@@ -81,8 +81,8 @@ enum side_history {
 struct side {
     uint32_t bytes, headers; /* headers: bytes - payload */
     uint32_t packets;
-    uint32_t first, last; /* microseconds after head.first_time */
-    float gap_deviations; /* sum of squared deviations of gaps from their mean, microseconds^2 */
+    uint32_t first, last;        /* microseconds after head.first_time */
+    float gap_deviations;        /* sum of squared deviations of gaps from their mean, microseconds^2 */
     uint16_t size_min, size_max; /* 65535 and more */
     uint16_t retransmits, out_of_order;
     uint8_t duplicates, zero_windows;

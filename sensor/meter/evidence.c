@@ -12,8 +12,8 @@ void evidence_key_make(const uint8_t digest_key[static KEY_BYTES], struct eviden
 {
     static const char purpose[] = "pavo payload digest 1";
     _Static_assert(sizeof(ret_key->bytes) == crypto_shorthash_KEYBYTES, "SipHash's key");
-    crypto_generichash(ret_key->bytes, sizeof(ret_key->bytes), (const uint8_t *)purpose, sizeof(purpose) - 1, digest_key,
-                       KEY_BYTES);
+    crypto_generichash(ret_key->bytes, sizeof(ret_key->bytes), (const uint8_t *)purpose, sizeof(purpose) - 1,
+                       digest_key, KEY_BYTES);
 }
 
 uint64_t evidence_digest(const struct evidence_key *key, uint8_t protocol, const uint8_t *content, unsigned length)

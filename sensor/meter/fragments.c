@@ -70,7 +70,8 @@ static struct packet_name name_of(const struct decoded *d)
 
 static bool name_equal(const struct packet_name *a, const struct packet_name *b)
 {
-    return a->id == b->id && a->protocol == b->protocol && address_equal(a->src, b->src) && address_equal(a->dst, b->dst);
+    return a->id == b->id && a->protocol == b->protocol && address_equal(a->src, b->src) &&
+           address_equal(a->dst, b->dst);
 }
 
 static uint64_t name_hash(const struct fragments *f, const struct packet_name *n)

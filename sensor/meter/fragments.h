@@ -13,10 +13,10 @@
 #include "common/result.h"
 #include "sensor/decode/decode.h"
 
-#define FRAGMENTS_KNOWN_MAX 4096u
+#define FRAGMENTS_KNOWN_MAX   4096u
 #define FRAGMENTS_WAITING_MAX 1024u
-#define FRAGMENTS_KNOWN_NS (30ll * 1000000000)
-#define FRAGMENTS_WAIT_NS (5ll * 1000000000)
+#define FRAGMENTS_KNOWN_NS    (30ll * 1000000000)
+#define FRAGMENTS_WAIT_NS     (5ll * 1000000000)
 
 struct fragments;
 
@@ -26,8 +26,8 @@ void fragments_destroy(struct fragments **fragments);
 /* A first fragment: the later ones are of its flow. */
 void fragments_learn(struct fragments *f, const struct decoded *first);
 
-/* A later fragment: true when it is to be counted now, with the ports (or ICMP fields) of its first fragment in *later if
- * that is known; false when it waits. */
+/* A later fragment: true when it is to be counted now, with the ports (or ICMP fields) of its first fragment in *later
+ * if that is known; false when it waits. */
 bool fragments_resolve(struct fragments *f, struct decoded *later);
 
 /* One that waited for `first`, now with its ports; false when there is none left. */

@@ -14,12 +14,12 @@
 #include "sensor/meter/wheel.h"
 
 enum {
-    LOOKUPS = 32,             /* packets looked up together, so that their cache misses overlap */
-    FETCH_BUCKET = 3,         /* places ahead in a slot at which an entry's bucket, */
-    FETCH_ENTRY = 6,          /* and before that the entry itself, are fetched */
-    REPORT_BYTES = 1u << 31,  /* a side's counters of bytes and packets must not pass 2^32 */
-    PORT_SYSTEM_MAX = 1023,   /* RFC 6335 */
-    PORT_EPHEMERAL = 32768,   /* where Linux begins; IANA's 49152 is above */
+    LOOKUPS = 32,            /* packets looked up together, so that their cache misses overlap */
+    FETCH_BUCKET = 3,        /* places ahead in a slot at which an entry's bucket, */
+    FETCH_ENTRY = 6,         /* and before that the entry itself, are fetched */
+    REPORT_BYTES = 1u << 31, /* a side's counters of bytes and packets must not pass 2^32 */
+    PORT_SYSTEM_MAX = 1023,  /* RFC 6335 */
+    PORT_EPHEMERAL = 32768,  /* where Linux begins; IANA's 49152 is above */
 };
 #define CLOCK_STEP_NS (60 * NS_PER_S) /* packet time going back further than this is a set clock, not disorder */
 
@@ -30,13 +30,13 @@ struct meter {
     struct entry *entries;
     struct cold *colds;
     struct extension *extensions;
-    uint32_t used;                 /* entries ever taken: the rest has not been touched */
-    uint32_t free;                 /* first of the returned ones, linked by head.extension */
+    uint32_t used; /* entries ever taken: the rest has not been touched */
+    uint32_t free; /* first of the returned ones, linked by head.extension */
     uint32_t extensions_used;
-    uint32_t extensions_free;      /* linked by mpls_label */
-    int64_t patience_min;          /* no flow ends by silence before this */
-    int64_t first_look;            /* a new flow is looked at after this, whatever it has become by then */
-    int64_t now;                   /* newest time seen or told */
+    uint32_t extensions_free; /* linked by mpls_label */
+    int64_t patience_min;     /* no flow ends by silence before this */
+    int64_t first_look;       /* a new flow is looked at after this, whatever it has become by then */
+    int64_t now;              /* newest time seen or told */
     uint64_t next_flow;
     struct evidence_key evidence_key;
     struct fragments *fragments;
@@ -70,8 +70,9 @@ struct meter_options meter_options_default(void)
 static bool options_valid(const struct meter_options *o)
 {
     return o->idle_ns > 0 && o->established_ns > 0 && o->udp_ns > 0 && o->icmp_ns > 0 && o->unanswered_ns > 0 &&
-           o->linger_ns >= 0 && o->status_ns > 0 && o->status_ns <= METER_REPORT_MAX_NS && o->flows_max >= METER_FLOWS_MIN &&
-           o->flows_max <= METER_FLOWS_MAX && o->flow_step > 0 && o->sink.emit != NULL;
+           o->linger_ns >= 0 && o->status_ns > 0 && o->status_ns <= METER_REPORT_MAX_NS &&
+           o->flows_max >= METER_FLOWS_MIN && o->flows_max <= METER_FLOWS_MAX && o->flow_step > 0 &&
+           o->sink.emit != NULL;
 }
 
 enum result meter_new(const struct meter_options *options, struct meter **ret_meter, struct error *err)
@@ -104,7 +105,8 @@ enum result meter_new(const struct meter_options *options, struct meter **ret_me
         table_init(&m->table, options->flows_max, options->seed, m->entries) != RESULT_OK ||
         wheels_init(&m->wheels, options->flows_max) != RESULT_OK) {
         meter_destroy(&m);
-        return error_set(err, RESULT_FATAL, "meter: no address space for %u flows; lower flows-max", options->flows_max);
+        return error_set(err, RESULT_FATAL, "meter: no address space for %u flows; lower flows-max",
+                         options->flows_max);
     }
     *ret_meter = m;
     return RESULT_OK;
@@ -128,9 +130,11 @@ void meter_destroy(struct meter **meter)
 
 /* The key of both directions, and which end of it the source is. Without a branch: which it is, is a coin's toss. */
 static inline bool key_make(struct address src, uint16_t src_port, struct address dst, uint16_t dst_port,
-                            uint32_t discriminator, uint8_t protocol, unsigned kind, bool answers, struct flow_key *ret_key)
+                            uint32_t discriminator, uint8_t protocol, unsigned kind, bool answers,
+                            struct flow_key *ret_key)
 {
-    bool high = (src.hi > dst.hi) | ((src.hi == dst.hi) & ((src.lo > dst.lo) | ((src.lo == dst.lo) & (src_port > dst_port))));
+    bool high =
+        (src.hi > dst.hi) | ((src.hi == dst.hi) & ((src.lo > dst.lo) | ((src.lo == dst.lo) & (src_port > dst_port))));
     uint64_t mask = -(uint64_t)high;
     uint64_t swap_hi = (src.hi ^ dst.hi) & mask, swap_lo = (src.lo ^ dst.lo) & mask;
     uint64_t swap_port = (uint64_t)(src_port ^ dst_port) & mask;
@@ -146,8 +150,8 @@ static inline bool key_make(struct address src, uint16_t src_port, struct addres
 
 static inline void lookup_make(const struct meter *m, const struct decoded *d, struct lookup *l)
 {
-    l->src_is_high = key_make(d->src, d->src_port, d->dst, d->dst_port, d->discriminator, d->protocol,
-                              d->kind, d->answers, &l->key);
+    l->src_is_high =
+        key_make(d->src, d->src_port, d->dst, d->dst_port, d->discriminator, d->protocol, d->kind, d->answers, &l->key);
     if (__builtin_expect(d->answers, 0) && address_equal(d->src, d->dst)) {
         l->src_is_high = true; /* a host that pings itself: both ends are one, the type tells */
         l->key.transport &= ~(UINT64_C(1) << 49);
@@ -221,7 +225,7 @@ static void report(struct meter *m, uint32_t index)
     m->colds[index].icmp_errors = 0;
     for (unsigned number = 0; number < 2; number++)
         memset(&e->side[number], 0, offsetof(struct side, bits));
-    e->head.flags &= (uint8_t)~(ENTRY_REPORT | ENTRY_NEWS);
+    e->head.flags &= (uint8_t) ~(ENTRY_REPORT | ENTRY_NEWS);
 }
 
 /* The flow's last record; its entry, which must be out of the wheel, is free then. */
@@ -497,7 +501,8 @@ static inline void count(struct meter *m, uint32_t index, const struct decoded *
             wheel_put(&m->wheels, entry_wheel(e), index, d->time_ns + m->options.linger_ns);
         }
     } else if (d->protocol != IPPROTO_TCP) {
-        bool same = d->has_ip_id && d->ip_id != 0 && d->ip_id == s->last_ip_id && d->bytes == s->last_bytes && !d->fragment;
+        bool same =
+            d->has_ip_id && d->ip_id != 0 && d->ip_id == s->last_ip_id && d->bytes == s->last_bytes && !d->fragment;
         if (__builtin_expect(same, 0) && side_just_sent(e, s, d->time_ns))
             s->duplicates += s->duplicates < UINT8_MAX;
         s->last_bytes = d->bytes;
@@ -527,8 +532,7 @@ static void attach_error(struct meter *m, const struct decoded *d)
 {
     struct lookup l;
     const struct quoted *q = &d->quoted;
-    key_make(q->src, q->src_port, q->dst, q->dst_port, q->discriminator, q->protocol, q->kind, q->answers,
-             &l.key);
+    key_make(q->src, q->src_port, q->dst, q->dst_port, q->discriminator, q->protocol, q->kind, q->answers, &l.key);
     l.hash = table_hash(&m->table, &l.key);
     uint32_t index = table_find(&m->table, &l.key, l.hash);
     if (index == ENTRY_NONE)

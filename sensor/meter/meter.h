@@ -26,11 +26,11 @@ struct meter_sink {
     void *context;
 };
 
-#define METER_FLOWS_MIN 64u
+#define METER_FLOWS_MIN     64u
 #define METER_FLOWS_DEFAULT (1u << 20)
-#define METER_FLOWS_MAX (1u << 27)
-#define METER_FLOW_BYTES 300u
-#define METER_FIXED_BYTES (4u << 20)
+#define METER_FLOWS_MAX     (1u << 27)
+#define METER_FLOW_BYTES    300u
+#define METER_FIXED_BYTES   (4u << 20)
 #define METER_REPORT_MAX_NS (1800ll * 1000000000) /* longest status interval: times within a report have 32 bits */
 
 struct meter_options {
@@ -42,9 +42,9 @@ struct meter_options {
     int64_t linger_ns;      /* and after FIN both ways, or RST */
     int64_t status_ns;      /* a flow that goes on is reported so often; at most METER_REPORT_MAX_NS */
     uint32_t flows_max;
-    uint64_t first_flow;    /* flow numbers are first_flow, first_flow + flow_step ...: one observer, several meters */
+    uint64_t first_flow; /* flow numbers are first_flow, first_flow + flow_step ...: one observer, several meters */
     uint64_t flow_step;
-    uint64_t seed;          /* of the table's hash: random, so that no sender can choose collisions */
+    uint64_t seed;             /* of the table's hash: random, so that no sender can choose collisions */
     const uint8_t *digest_key; /* KEY_BYTES; NULL: payload digests are not made */
     struct meter_sink sink;
 };
@@ -72,9 +72,9 @@ struct meter_counts {
     uint64_t packets_recorded; /* of these, in records */
     uint64_t flows_made;
     uint64_t flows_active;
-    uint64_t flows_evicted;    /* ended with FLOW_END_RESOURCES */
+    uint64_t flows_evicted; /* ended with FLOW_END_RESOURCES */
     uint64_t records_made;
-    uint64_t clock_steps;      /* packet time went back by more than 60 s: all flows were ended */
+    uint64_t clock_steps; /* packet time went back by more than 60 s: all flows were ended */
     uint64_t fragments_waiting;
 };
 void meter_counts_get(const struct meter *meter, struct meter_counts *ret_counts);

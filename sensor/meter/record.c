@@ -133,7 +133,8 @@ void record_make(const struct entry *e, const struct cold *cold, const struct ex
     f->end_reason = (uint8_t)reason;
     f->direction = e->head.direction;
     f->history = cold->history;
-    f->evidence = cold->evidence | side_evidence(&e->side[SIDE_SRC], SIDE_SRC) | side_evidence(&e->side[SIDE_DST], SIDE_DST);
+    f->evidence =
+        cold->evidence | side_evidence(&e->side[SIDE_SRC], SIDE_SRC) | side_evidence(&e->side[SIDE_DST], SIDE_DST);
     f->icmp_errors = cold->icmp_errors;
     f->icmp_error_type_code = cold->icmp_error_type_code;
     if (f->protocol == IPPROTO_TCP) {
@@ -145,7 +146,8 @@ void record_make(const struct entry *e, const struct cold *cold, const struct ex
         f->icmp_type_code = cold->icmp_type_code;
         f->icmp_sequence = cold->icmp_sequence;
         /* Identified messages: the identifier stands where a port would. */
-        if ((f->protocol == IPPROTO_ICMP || f->protocol == IPPROTO_ICMPV6) && (e->head.key.transport >> 16 & 0xffff) != 0)
+        if ((f->protocol == IPPROTO_ICMP || f->protocol == IPPROTO_ICMPV6) &&
+            (e->head.key.transport >> 16 & 0xffff) != 0)
             f->src_port = (uint16_t)e->head.key.transport;
     }
     RECORD_SIDE(src, SIDE_SRC);

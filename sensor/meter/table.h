@@ -96,7 +96,8 @@ MUST_CHECK enum result table_insert(struct table *t, uint64_t hash, uint32_t ind
 /* `index` must be there under this hash. */
 void table_remove(struct table *t, uint64_t hash, uint32_t index);
 
-/* Zeroed memory that costs nothing until it is touched; in huge pages where the kernel has them to spare. NULL: none. */
+/* Zeroed memory that costs nothing until it is touched; in huge pages where the kernel has them to spare. NULL: none.
+ */
 void *table_memory(size_t bytes);
 void table_memory_free(void *memory, size_t bytes);
 

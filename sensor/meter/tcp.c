@@ -106,7 +106,8 @@ static uint32_t round_trip(int64_t from, int64_t to)
     return us < 0 ? 0 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 }
 
-/* The sensor stands between the two: SYN to SYN-ACK is the server's side of the round trip, SYN-ACK to ACK the client's. */
+/* The sensor stands between the two: SYN to SYN-ACK is the server's side of the round trip, SYN-ACK to ACK the
+ * client's. */
 static void time_handshake(struct entry *e, struct cold *cold, const struct decoded *d, enum side_number from)
 {
     const struct side *src = &e->side[SIDE_SRC], *dst = &e->side[SIDE_DST];
@@ -198,8 +199,8 @@ void tcp_packet(struct entry *e, struct cold *cold, const struct decoded *d, enu
 {
     struct side *side = &e->side[from];
     unsigned said = d->payload > 0 ? HISTORY_D : HISTORY_A;
-    bool usual = (d->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) == 0 && e->head.endpoint[from] == ENDPOINT_ESTABLISHED &&
-                 (side->history & said) && d->window != 0;
+    bool usual = (d->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) == 0 &&
+                 e->head.endpoint[from] == ENDPOINT_ESTABLISHED && (side->history & said) && d->window != 0;
     if (!usual) {
         time_handshake(e, cold, d, from);
         move_endpoints(e, d, from);

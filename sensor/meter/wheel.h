@@ -27,7 +27,7 @@ struct wheel_link {
 struct wheels {
     struct wheel_link *links; /* the slots' own come first, then one for each entry */
     uint64_t entries;
-    uint64_t tick; /* slots up to this one, not with it, have been handled */
+    uint64_t tick;                /* slots up to this one, not with it, have been handled */
     uint64_t lowest[WHEEL_COUNT]; /* no entry is in a slot before this one */
     bool started;
 };

@@ -28,8 +28,8 @@ struct shipper_options {
     const char *endpoint;    /* aggregator, as bus_connect takes it */
     const struct keys *keys; /* copied */
     uint64_t epoch;
-    uint64_t held_max;       /* bytes; SHIPPER_HELD_DEFAULT */
-    bool patient;            /* files: wait for room instead of giving up batches */
+    uint64_t held_max; /* bytes; SHIPPER_HELD_DEFAULT */
+    bool patient;      /* files: wait for room instead of giving up batches */
 };
 #define SHIPPER_HELD_DEFAULT  (256ull << 20)
 #define SHIPPER_HELD_MIN      (1ull << 20)

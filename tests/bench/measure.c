@@ -28,8 +28,9 @@ static int die(const char *what)
     return 127;
 }
 
-/* The host of a virtual machine takes back memory that lies free for some seconds, and giving it again costs up to a second
- * a GiB: that would be measured, and not the program. So it is had before, touched, and left to be taken at once. */
+/* The host of a virtual machine takes back memory that lies free for some seconds, and giving it again costs up to a
+ * second a GiB: that would be measured, and not the program. So it is had before, touched, and left to be taken at
+ * once. */
 static void warm(void)
 {
     char *memory = mmap(NULL, WARM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

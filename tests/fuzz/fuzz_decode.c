@@ -10,8 +10,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const uint16_t link_types[] = {LINK_ETHERNET, LINK_RAW, LINK_NULL, LINK_LOOP, LINK_PPP, LINK_PPP_HDLC, LINK_PPPOE,
-                                      LINK_CHDLC, LINK_LINUX_SLL, LINK_LINUX_SLL2, LINK_IPV6, LINK_IPV4, LINK_PPP_PPPD, LINK_PPP_WITH_DIR};
+static const uint16_t link_types[] = {LINK_ETHERNET, LINK_RAW,   LINK_NULL,     LINK_LOOP,        LINK_PPP,
+                                      LINK_PPP_HDLC, LINK_PPPOE, LINK_CHDLC,    LINK_LINUX_SLL,   LINK_LINUX_SLL2,
+                                      LINK_IPV6,     LINK_IPV4,  LINK_PPP_PPPD, LINK_PPP_WITH_DIR};
 
 static void count_packets(void *context, const struct flow *flow)
 {
@@ -49,7 +50,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         now += (int64_t)(more & 15) * (more & 15) * 1000000000;
         if (more == 255)
             now -= 3600ll * 1000000000;
-        struct packet packet = {.data = copy, .captured = length, .length = length + (more >> 4) * 90, .time_ns = now,
+        struct packet packet = {.data = copy,
+                                .captured = length,
+                                .length = length + (more >> 4) * 90,
+                                .time_ns = now,
                                 .link_type = link_types[(first & 127) % (sizeof(link_types) / sizeof(*link_types))]};
         struct decoded decoded;
         if (decode(&decode_options, &packet, &decoded) == DECODE_METERED) {
@@ -61,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     meter_flush(meter);
     struct meter_counts counts;
     meter_counts_get(meter, &counts);
-    if (recorded != metered || counts.packets != metered || counts.packets_recorded != metered || counts.flows_active != 0)
+    if (recorded != metered || counts.packets != metered || counts.packets_recorded != metered ||
+        counts.flows_active != 0)
         abort();
     meter_destroy(&meter);
     return 0;

@@ -13,7 +13,8 @@
 static void test_text_round_trip(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"10.0.1.17", "0.0.0.0", "255.255.255.255", "2001:db8::1", "::", "::1", "fe80::1"};
+    static const char *const texts[] = {"10.0.1.17", "0.0.0.0", "255.255.255.255", "2001:db8::1",
+                                        "::",        "::1",     "fe80::1"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         struct address a;
         char text[ADDRESS_TEXT_MAX];
@@ -40,16 +41,21 @@ static void test_ports(void **state)
     static const struct {
         const char *text;
         uint16_t port;
-    } good[] = {{"10.0.1.17:80", 80}, {"10.0.1.17", 0}, {"[2001:db8::1]:65535", 65535}, {"[2001:db8::1]", 0}, {"2001:db8::1", 0}};
+    } good[] = {{"10.0.1.17:80", 80},
+                {"10.0.1.17", 0},
+                {"[2001:db8::1]:65535", 65535},
+                {"[2001:db8::1]", 0},
+                {"2001:db8::1", 0}};
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
         struct address a;
         uint16_t port;
         assert_int_equal(address_port_parse(good[i].text, &a, &port), RESULT_OK);
         assert_int_equal(port, good[i].port);
     }
-    static const char *const bad[] = {"",         "10.0.1.17:",    "10.0.1.17:65536", "10.0.1.17:-1", "10.0.1.17:8x", "10.0.1:80",
-                                      "[::1",     "[::1]80",       "[::1]:",          "host:80",      ":80",          "10.0.1.17:80:90",
-                                      "[]:80",    "10.0.1.17: 80", "10.0.1.17:000080"};
+    static const char *const bad[] = {
+        "",      "10.0.1.17:",    "10.0.1.17:65536", "10.0.1.17:-1", "10.0.1.17:8x", "10.0.1:80",
+        "[::1",  "[::1]80",       "[::1]:",          "host:80",      ":80",          "10.0.1.17:80:90",
+        "[]:80", "10.0.1.17: 80", "10.0.1.17:000080"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct address a = {1, 2};
         uint16_t port = 3;
@@ -64,9 +70,12 @@ static void test_prefixes(void **state)
     (void)state;
     static const struct {
         const char *prefix, *inside, *outside;
-    } cases[] = {{"10.0.0.0/8", "10.255.0.1", "11.0.0.0"},     {"0.0.0.0/0", "203.0.113.5", "2001:db8::1"},
-                 {"10.0.1.17", "10.0.1.17", "10.0.1.16"},       {"2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"},
-                 {"::/0", "10.0.0.1", NULL},                    {"2001:db8::1/128", "2001:db8::1", "2001:db8::"},
+    } cases[] = {{"10.0.0.0/8", "10.255.0.1", "11.0.0.0"},
+                 {"0.0.0.0/0", "203.0.113.5", "2001:db8::1"},
+                 {"10.0.1.17", "10.0.1.17", "10.0.1.16"},
+                 {"2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"},
+                 {"::/0", "10.0.0.1", NULL},
+                 {"2001:db8::1/128", "2001:db8::1", "2001:db8::"},
                  {"2001:db8:0:0:8000::/65", "2001:db8:0:0:ffff::", "2001:db8:0:0:7fff::"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct address_prefix prefix;
@@ -79,7 +88,8 @@ static void test_prefixes(void **state)
             assert_false(address_in_prefix(a, &prefix));
         }
     }
-    static const char *const bad[] = {"10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "2001:db8::/129", "/8", "10.0.0.0/8/8", "10.0.0.0/-1"};
+    static const char *const bad[] = {"10.0.0.1/8", "10.0.0.0/33",  "10.0.0.0/",  "2001:db8::/129",
+                                      "/8",         "10.0.0.0/8/8", "10.0.0.0/-1"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct address_prefix prefix;
         if (address_prefix_parse(bad[i], &prefix) != RESULT_REJECT)

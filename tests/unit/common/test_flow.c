@@ -73,8 +73,8 @@ static void test_sensor_names(void **state)
 {
     (void)state;
     assert_true(sensor_name_valid("inner-1_a.b"));
-    static const char *const bad[] = {"", ".hidden", "a/b", "a b", "..", "é",
-                                      "0123456789012345678901234567890123456789012345678901234567890123"};
+    static const char *const bad[] = {
+        "", ".hidden", "a/b", "a b", "..", "é", "0123456789012345678901234567890123456789012345678901234567890123"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         assert_false(sensor_name_valid(bad[i]));
 }
@@ -104,9 +104,12 @@ static void test_cursor_is_sticky(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_row_column_round_trip), cmocka_unit_test(test_fields_have_one_name_and_number_each),
-        cmocka_unit_test(test_history),               cmocka_unit_test(test_value_names),
-        cmocka_unit_test(test_sensor_names),          cmocka_unit_test(test_cursor_is_sticky),
+        cmocka_unit_test(test_row_column_round_trip),
+        cmocka_unit_test(test_fields_have_one_name_and_number_each),
+        cmocka_unit_test(test_history),
+        cmocka_unit_test(test_value_names),
+        cmocka_unit_test(test_sensor_names),
+        cmocka_unit_test(test_cursor_is_sticky),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

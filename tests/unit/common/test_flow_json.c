@@ -29,11 +29,12 @@ static void test_small_flow_has_no_zero_fields(void **state)
     struct observer observer = {.sensor = "inner", .epoch = 9};
     char text[FLOW_JSON_MAX];
     assert_int_equal(flow_json(&flow, &observer, text, sizeof(text)), RESULT_OK);
-    const char *begin = "{\"sensor\":\"inner\",\"epoch\":9,\"flow\":7,\"report\":0,\"src\":\"10.0.0.1\",\"dst\":\"192.0.2.1\","
-                        "\"src_port\":40000,\"dst_port\":53,\"protocol\":17,"
-                        "\"first_time\":\"2023-11-14T22:13:20.000000001Z\",\"last_time\":\"2023-11-14T22:13:20.500000000Z\","
-                        "\"state\":\"SF\",\"end_reason\":\"none\",\"direction\":\"first\","
-                        "\"src_packets\":1,\"dst_packets\":0,\"src_bytes\":60,\"dst_bytes\":0,\"community_id\":\"1:";
+    const char *begin =
+        "{\"sensor\":\"inner\",\"epoch\":9,\"flow\":7,\"report\":0,\"src\":\"10.0.0.1\",\"dst\":\"192.0.2.1\","
+        "\"src_port\":40000,\"dst_port\":53,\"protocol\":17,"
+        "\"first_time\":\"2023-11-14T22:13:20.000000001Z\",\"last_time\":\"2023-11-14T22:13:20.500000000Z\","
+        "\"state\":\"SF\",\"end_reason\":\"none\",\"direction\":\"first\","
+        "\"src_packets\":1,\"dst_packets\":0,\"src_bytes\":60,\"dst_bytes\":0,\"community_id\":\"1:";
     text[strlen(begin)] = '\0';
     assert_string_equal(text, begin);
 }

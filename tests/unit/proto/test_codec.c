@@ -136,14 +136,30 @@ static void test_misfits_are_refused(void **state)
     for (int misfit = 0; misfit < 8; misfit++) {
         Pavo__FlowColumns bad = good;
         switch (misfit) {
-        case 0: bad.rows = 0; break;
-        case 1: bad.rows = 11; break;
-        case 2: bad.rows = FLOW_BATCH_ROWS_MAX + 1; break;
-        case 3: bad.n_src_hi = 9; break;
-        case 4: bad.n_src_port = 10, bad.src_port = ports; break;
-        case 5: bad.n_observer = 10, bad.observer = observers; break;
-        case 6: bad.n_observers = 1, bad.observers = &nameless_pointer; break;
-        case 7: bad.n_observers = 0, bad.n_observer = 0; break;
+        case 0:
+            bad.rows = 0;
+            break;
+        case 1:
+            bad.rows = 11;
+            break;
+        case 2:
+            bad.rows = FLOW_BATCH_ROWS_MAX + 1;
+            break;
+        case 3:
+            bad.n_src_hi = 9;
+            break;
+        case 4:
+            bad.n_src_port = 10, bad.src_port = ports;
+            break;
+        case 5:
+            bad.n_observer = 10, bad.observer = observers;
+            break;
+        case 6:
+            bad.n_observers = 1, bad.observers = &nameless_pointer;
+            break;
+        case 7:
+            bad.n_observers = 0, bad.n_observer = 0;
+            break;
         }
         struct error err = {.text = ""};
         assert_int_equal(flow_batch_from_message(&bad, &received, &err), RESULT_REJECT);

@@ -105,14 +105,16 @@ static void test_sealed_batch_opens(void **state)
     assert_non_null(zmq_z85_decode(seal_public, "B@=z9G9h<IO=kfO9AIYVwJU{tk.v($6mk?lU5rcs"));
     assert_non_null(zmq_z85_decode(seal_secret, "frEnl@EpQ40i9%+)!91g8z8a$nt)}]pjt(f:#H)B"));
     size_t plain_length = vector_read("batch", plain, sizeof(plain));
-    Pavo__FromSensor *message = pavo__from_sensor__unpack(NULL, vector_read("sealed_batch", frame, sizeof(frame)), frame);
+    Pavo__FromSensor *message =
+        pavo__from_sensor__unpack(NULL, vector_read("sealed_batch", frame, sizeof(frame)), frame);
     assert_non_null(message);
     assert_int_equal(message->body_case, PAVO__FROM_SENSOR__BODY_BATCH);
     const Pavo__SealedBatch *sealed = message->batch;
     struct bytes opened;
     struct error err;
     assert_int_equal(
-        unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, seal_public, seal_secret, &opened, &err), RESULT_OK);
+        unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, seal_public, seal_secret, &opened, &err),
+        RESULT_OK);
     assert_int_equal(opened.length, plain_length);
     assert_memory_equal(opened.data, plain, plain_length);
     bytes_free(&opened);

@@ -45,11 +45,14 @@ static inline void send_segment(struct bench *b, const struct segment *s)
     b->now += MILLISECOND;
 }
 
-static inline void segment(struct bench *b, bool from_client, unsigned flags, uint32_t sequence, uint32_t acknowledgement,
-                           size_t payload)
+static inline void segment(struct bench *b, bool from_client, unsigned flags, uint32_t sequence,
+                           uint32_t acknowledgement, size_t payload)
 {
-    send_segment(b, &(struct segment){.from_server = !from_client, .flags = flags, .sequence = sequence,
-                                      .acknowledgement = acknowledgement, .payload = payload});
+    send_segment(b, &(struct segment){.from_server = !from_client,
+                                      .flags = flags,
+                                      .sequence = sequence,
+                                      .acknowledgement = acknowledgement,
+                                      .payload = payload});
 }
 
 static inline void handshake(struct bench *b, uint32_t client_isn, uint32_t server_isn)
@@ -59,7 +62,8 @@ static inline void handshake(struct bench *b, uint32_t client_isn, uint32_t serv
     segment(b, true, ACK, client_isn + 1, server_isn + 1, 0);
 }
 
-static inline void datagram(struct bench *b, uint32_t src, unsigned src_port, uint32_t dst, unsigned dst_port, size_t payload)
+static inline void datagram(struct bench *b, uint32_t src, unsigned src_port, uint32_t dst, unsigned dst_port,
+                            size_t payload)
 {
     struct frame f = {0};
     put_ipv4(&f, src, dst, IPPROTO_UDP, 0, 0);

@@ -54,7 +54,8 @@ static inline void put_ethernet(struct frame *f, unsigned type)
     put_u16(f, type);
 }
 
-static inline void put_ipv4(struct frame *f, uint32_t src, uint32_t dst, unsigned protocol, unsigned id, unsigned fragment)
+static inline void put_ipv4(struct frame *f, uint32_t src, uint32_t dst, unsigned protocol, unsigned id,
+                            unsigned fragment)
 {
     size_t start = f->length;
     put_u16(f, 0x4500);
@@ -84,8 +85,8 @@ static inline void put_ipv6(struct frame *f, uint32_t src, uint32_t dst, unsigne
     }
 }
 
-static inline void put_tcp(struct frame *f, unsigned src_port, unsigned dst_port, uint32_t sequence, uint32_t acknowledgement,
-                           unsigned flags, size_t payload)
+static inline void put_tcp(struct frame *f, unsigned src_port, unsigned dst_port, uint32_t sequence,
+                           uint32_t acknowledgement, unsigned flags, size_t payload)
 {
     put_u16(f, src_port);
     put_u16(f, dst_port);
@@ -109,7 +110,8 @@ static inline void put_udp(struct frame *f, unsigned src_port, unsigned dst_port
         put_u8(f, (unsigned)i);
 }
 
-static inline void put_icmp(struct frame *f, unsigned type, unsigned code, unsigned identifier, unsigned sequence, size_t payload)
+static inline void put_icmp(struct frame *f, unsigned type, unsigned code, unsigned identifier, unsigned sequence,
+                            size_t payload)
 {
     put_u8(f, type);
     put_u8(f, code);

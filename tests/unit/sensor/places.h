@@ -53,7 +53,8 @@ static inline const char *path_of(const struct place *place, const char *name)
 }
 
 /* Packets at first, first + step ... microseconds, each a UDP datagram to `port`. Written by libpcap. */
-static inline void write_file(const struct place *place, const char *name, unsigned count, unsigned first, unsigned step, unsigned port)
+static inline void write_file(const struct place *place, const char *name, unsigned count, unsigned first,
+                              unsigned step, unsigned port)
 {
     pcap_t *dead = pcap_open_dead(DLT_RAW, 65535);
     pcap_dumper_t *out = pcap_dump_open(dead, path_of(place, name));
@@ -63,14 +64,16 @@ static inline void write_file(const struct place *place, const char *name, unsig
         put_ipv4(&f, 1, 2, 17, i, 0);
         put_udp(&f, 5000, port, 400);
         struct packet p = frame_packet(&f, LINK_RAW, 0);
-        struct pcap_pkthdr header = {.ts = {1700000000, (int)(first + i * step)}, .caplen = p.captured, .len = p.length};
+        struct pcap_pkthdr header = {
+            .ts = {1700000000, (int)(first + i * step)}, .caplen = p.captured, .len = p.length};
         pcap_dump((u_char *)out, &header, p.data);
     }
     pcap_dump_close(out);
     pcap_close(dead);
 }
 
-static inline struct capture *open_as(struct place *place, struct capture_options options, size_t count, const char *const *names)
+static inline struct capture *open_as(struct place *place, struct capture_options options, size_t count,
+                                      const char *const *names)
 {
     struct capture *capture;
     struct error err;
@@ -83,7 +86,8 @@ static inline struct capture *open_as(struct place *place, struct capture_option
     return capture;
 }
 
-static inline struct capture *open_files(struct place *place, const char *filter, size_t count, const char *const *names)
+static inline struct capture *open_files(struct place *place, const char *filter, size_t count,
+                                         const char *const *names)
 {
     return open_as(place, (struct capture_options){.filter = filter}, count, names);
 }

@@ -32,7 +32,8 @@ static void take(void *context, struct flow_batch **batch)
 
 static struct batcher *make(struct taken *t)
 {
-    struct batcher_options options = {.observer = {.sensor = "inner", .epoch = 1}, .rows = 10, .age_ns = 1000, .submit = take, .context = t};
+    struct batcher_options options = {
+        .observer = {.sensor = "inner", .epoch = 1}, .rows = 10, .age_ns = 1000, .submit = take, .context = t};
     struct batcher *b;
     assert_int_equal(batcher_new(&options, &b, NULL), RESULT_OK);
     return b;

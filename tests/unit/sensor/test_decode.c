@@ -124,9 +124,9 @@ static void test_ipv6_extension_headers(void **state)
     struct decoded d;
     put_ethernet(&f, 0x86dd);
     put_ipv6(&f, 1, 2, IPPROTO_HOPOPTS);
-    put_bytes(&f, "\x2b\0\x01\x04\0\0\0\0", 8);                      /* then routing */
-    put_bytes(&f, "\x3c\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);       /* then destination options */
-    put_bytes(&f, "\x11\0\x01\x04\0\0\0\0", 8);                      /* then UDP */
+    put_bytes(&f, "\x2b\0\x01\x04\0\0\0\0", 8);                /* then routing */
+    put_bytes(&f, "\x3c\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16); /* then destination options */
+    put_bytes(&f, "\x11\0\x01\x04\0\0\0\0", 8);                /* then UDP */
     put_udp(&f, 5000, 53, 20);
     assert_int_equal(decode_frame(&f, LINK_ETHERNET, &d), DECODE_METERED);
     assert_int_equal(d.kind, DECODED_PORTS);
@@ -218,12 +218,16 @@ static void test_tunnels_show_the_inner_packet(void **state)
         {IPPROTO_IPIP, 0, "", 0, FLOW_TUNNEL_IPIP, 0},
         {IPPROTO_GRE, 0, "\0\0\x08\0", 4, FLOW_TUNNEL_GRE, 0},
         {IPPROTO_GRE, 0, "\x20\0\x08\0\0\0\0\x07", 8, FLOW_TUNNEL_GRE, 7},
-        {IPPROTO_GRE, 0, "\xb0\0\x65\x58\0\0\0\0\0\0\0\x07\0\0\0\x01\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 30, FLOW_TUNNEL_GRE, 7},
+        {IPPROTO_GRE, 0, "\xb0\0\x65\x58\0\0\0\0\0\0\0\x07\0\0\0\x01\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 30,
+         FLOW_TUNNEL_GRE, 7},
         {IPPROTO_GRE, 0, "\x30\x81\x88\x0b\0\x38\0\x09\0\0\0\1\0\0\0\1\xff\x03\0\x21", 20, FLOW_TUNNEL_GRE, 9},
-        {IPPROTO_GRE, 0, "\x10\0\x88\xbe\0\0\0\1\x10\x0c\x00\x05\0\0\0\0\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 30, FLOW_TUNNEL_ERSPAN, 5},
-        {IPPROTO_GRE, 0, "\x10\0\x22\xeb\0\0\0\1\x20\x0c\x00\x05\0\0\0\0\0\0\0\0\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 34, FLOW_TUNNEL_ERSPAN, 5},
+        {IPPROTO_GRE, 0, "\x10\0\x88\xbe\0\0\0\1\x10\x0c\x00\x05\0\0\0\0\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 30,
+         FLOW_TUNNEL_ERSPAN, 5},
+        {IPPROTO_GRE, 0, "\x10\0\x22\xeb\0\0\0\1\x20\x0c\x00\x05\0\0\0\0\0\0\0\0\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0",
+         34, FLOW_TUNNEL_ERSPAN, 5},
         {IPPROTO_UDP, 4789, "\x08\0\0\0\0\0\x2a\0\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 22, FLOW_TUNNEL_VXLAN, 42},
-        {IPPROTO_UDP, 6081, "\x01\0\x65\x58\0\0\x2a\0\0\0\0\0\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 26, FLOW_TUNNEL_GENEVE, 42},
+        {IPPROTO_UDP, 6081, "\x01\0\x65\x58\0\0\x2a\0\0\0\0\0\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0", 26,
+         FLOW_TUNNEL_GENEVE, 42},
         {IPPROTO_UDP, 2152, "\x30\xff\0\x32\0\0\x30\x39", 8, FLOW_TUNNEL_GTPU, 12345},
         {IPPROTO_UDP, 2152, "\x34\xff\0\x3a\0\0\x30\x39\0\0\0\x85\x01\x10\x01\0", 16, FLOW_TUNNEL_GTPU, 12345},
     };
@@ -336,7 +340,10 @@ static void test_each_malformed_case_has_its_outcome(void **state)
         {DECODE_MALFORMED_ICMP, LINK_IPV4, "\x45\0\0\x18\0\0\0\0\x40\x01\0\0\1\1\1\1\2\2\2\2\x08\0\0\0", 24},
         {DECODE_MALFORMED_TRANSPORT, LINK_IPV4, "\x45\0\0\x18\0\0\0\0\x40\x32\0\0\1\1\1\1\2\2\2\2\x08\0\0\0", 24},
         {DECODE_MALFORMED_IPV6_EXTENSION, LINK_IPV6,
-         "\x60\0\0\0\0\x08\0\x40" "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb" "\x06\x09\0\0\0\0\0\0", 48},
+         "\x60\0\0\0\0\x08\0\x40"
+         "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb"
+         "\x06\x09\0\0\0\0\0\0",
+         48},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct frame f = {0};

@@ -24,7 +24,8 @@ static void test_digest_vector(void **state)
     (void)state;
     struct evidence_key key;
     make_key(&key);
-    assert_int_equal(evidence_digest(&key, IPPROTO_TCP, (const uint8_t *)"GET / HTTP/1.1\r\n", 16), UINT64_C(0x013ed2bcf85762b2));
+    assert_int_equal(evidence_digest(&key, IPPROTO_TCP, (const uint8_t *)"GET / HTTP/1.1\r\n", 16),
+                     UINT64_C(0x013ed2bcf85762b2));
 }
 
 static void test_digest_depends_on_all_it_should(void **state)
@@ -63,9 +64,13 @@ static void test_broken_tcp_options_end_the_list(void **state)
         unsigned length;
         uint64_t kinds;
     } cases[] = {
-        {"", 0, 0},           {"\1\1\1\1\1\1\1\1\1\1", 10, 0x0101010101010101}, {"\0\2\4\5\xb4", 5, 0},
+        {"", 0, 0},
+        {"\1\1\1\1\1\1\1\1\1\1", 10, 0x0101010101010101},
+        {"\0\2\4\5\xb4", 5, 0},
         {"\2\0\1\1", 4, 2}, /* a length of 0 would never end */
-        {"\2\1\1\1", 4, 2},   {"\x08\x0a\0\0", 4, 8},                           {"\2", 1, 2},
+        {"\2\1\1\1", 4, 2},
+        {"\x08\x0a\0\0", 4, 8},
+        {"\2", 1, 2},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct tcp_options o;

@@ -134,7 +134,8 @@ static void test_gzip_of_several_members_and_cut_short(void **state)
     struct stat st;
     char command[512];
     write_file(place, "plain", 50, 0, 10, 53);
-    snprintf(command, sizeof(command), "cd %s && head -c 5000 plain | gzip >a.gz && tail -c +5001 plain | gzip >>a.gz && rm plain",
+    snprintf(command, sizeof(command),
+             "cd %s && head -c 5000 plain | gzip >a.gz && tail -c +5001 plain | gzip >>a.gz && rm plain",
              place->folder);
     assert_int_equal(system(command), 0);
     const char *names[] = {path_of(place, "a.gz")};
@@ -276,11 +277,18 @@ static void test_filter_that_leaves_nothing_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(overlapping_files_are_merged), TEST(files_of_the_same_time), TEST(folder_with_a_broken_file),
-        TEST(no_capture_file_at_all), TEST(missing_file_is_an_error_at_once), TEST(filter_expression),
-        TEST(gzip_in_files_and_pipes), TEST(gzip_of_several_members_and_cut_short),
-        TEST(interfaces_of_a_file_are_sources), TEST(more_files_than_sources),
-        TEST(filter_that_makes_no_sense_on_a_link_type), TEST(filter_that_leaves_nothing_comes_back),
+        TEST(overlapping_files_are_merged),
+        TEST(files_of_the_same_time),
+        TEST(folder_with_a_broken_file),
+        TEST(no_capture_file_at_all),
+        TEST(missing_file_is_an_error_at_once),
+        TEST(filter_expression),
+        TEST(gzip_in_files_and_pipes),
+        TEST(gzip_of_several_members_and_cut_short),
+        TEST(interfaces_of_a_file_are_sources),
+        TEST(more_files_than_sources),
+        TEST(filter_that_makes_no_sense_on_a_link_type),
+        TEST(filter_that_leaves_nothing_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

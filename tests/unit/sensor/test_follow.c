@@ -297,10 +297,17 @@ static void test_pipes_are_merged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(following_a_folder), TEST(following_files_that_are_empty_at_first), TEST(following_a_ring_of_files),
-        TEST(following_two_names), TEST(following_a_ring_that_is_as_long_as_before),
-        TEST(following_a_file_that_is_replaced), TEST(following_many_files_without_packets), TEST(following_a_pipe),
-        TEST(named_pipe_that_nobody_writes_to_yet), TEST(quiet_pipe_is_asked_again), TEST(pipes_are_merged),
+        TEST(following_a_folder),
+        TEST(following_files_that_are_empty_at_first),
+        TEST(following_a_ring_of_files),
+        TEST(following_two_names),
+        TEST(following_a_ring_that_is_as_long_as_before),
+        TEST(following_a_file_that_is_replaced),
+        TEST(following_many_files_without_packets),
+        TEST(following_a_pipe),
+        TEST(named_pipe_that_nobody_writes_to_yet),
+        TEST(quiet_pipe_is_asked_again),
+        TEST(pipes_are_merged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,8 +68,8 @@ static void test_later_fragment_of_a_reply_begins_no_phantom(void **state)
     }
 }
 
-/* RFC 8200 section 4.5: the next header of a later fragment says nothing. Here destination options were divided: the first
- * one's next header is that of the options, the later one's stands before them. */
+/* RFC 8200 section 4.5: the next header of a later fragment says nothing. Here destination options were divided: the
+ * first one's next header is that of the options, the later one's stands before them. */
 static void test_ipv6_fragments_are_named_without_protocol(void **state)
 {
     struct bench *b = *state;
@@ -84,7 +84,10 @@ static void test_ipv6_fragments_are_named_without_protocol(void **state)
             put_u32(&f, 99);
             if (part == 0) {
                 put_bytes(&f, "\x11\0\1\4\0\0\0\0", 8); /* then UDP */
-                put_bytes(&f, "\x13\x88\0\x35\0\x40\0\0" "0123456789abcdef", 24);
+                put_bytes(&f,
+                          "\x13\x88\0\x35\0\x40\0\0"
+                          "0123456789abcdef",
+                          24);
             } else {
                 put_bytes(&f, "later", 5);
             }
@@ -102,7 +105,11 @@ static void udp_fragment(struct bench *b, unsigned id, unsigned part)
 {
     struct frame f = {0};
     put_ipv4(&f, HOST_A, HOST_B, IPPROTO_UDP, id, part == 0 ? MORE : 2);
-    put_bytes(&f, part == 0 ? "\x13\x88\0\x35\0\x18\0\0" "01234567" : "later: 16 bytes.", 16);
+    put_bytes(&f,
+              part == 0 ? "\x13\x88\0\x35\0\x18\0\0"
+                          "01234567"
+                        : "later: 16 bytes.",
+              16);
     meter_frame(b->meter, &f, b->now);
 }
 

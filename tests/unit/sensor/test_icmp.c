@@ -25,7 +25,8 @@ static void message6(struct bench *b, unsigned type, uint32_t src, bool group, u
     b->now += SECOND / 1000;
 }
 
-/* Router advertisements, listener reports and neighbour advertisements that nobody asked for had the group as their source. */
+/* Router advertisements, listener reports and neighbour advertisements that nobody asked for had the group as their
+ * source. */
 static void test_what_is_told_to_a_group_is_the_senders(void **state)
 {
     struct bench *b = *state;

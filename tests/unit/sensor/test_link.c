@@ -62,7 +62,8 @@ static void test_pseudowires_nest_to_the_stated_depth(void **state)
 static void test_pseudowire_without_control_word(void **state)
 {
     (void)state;
-    static const uint8_t firsts[] = {0x00, 0x02, 0x0a, 0x1c, 0x40, 0x45, 0x48, 0x4c, 0x60, 0x64, 0x68, 0x6c, 0x90, 0xf4};
+    static const uint8_t firsts[] = {0x00, 0x02, 0x0a, 0x1c, 0x40, 0x45, 0x48,
+                                     0x4c, 0x60, 0x64, 0x68, 0x6c, 0x90, 0xf4};
     for (size_t i = 0; i < sizeof(firsts); i++) {
         for (unsigned control = 0; control < 2; control++) {
             struct frame f = {0};

@@ -205,7 +205,8 @@ static void test_protocols_have_time_outs_of_their_own(void **state)
     echo(&b, 0, 7, 1);
     static const struct {
         unsigned second, ended, protocol;
-    } steps[] = {{19, 0, 0}, {21, 1, IPPROTO_UDP}, {29, 1, IPPROTO_UDP}, {31, 2, IPPROTO_UDP}, {39, 2, IPPROTO_UDP}, {41, 3, IPPROTO_ICMP}};
+    } steps[] = {{19, 0, 0},           {21, 1, IPPROTO_UDP}, {29, 1, IPPROTO_UDP},
+                 {31, 2, IPPROTO_UDP}, {39, 2, IPPROTO_UDP}, {41, 3, IPPROTO_ICMP}};
     for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
         meter_advance(b.meter, START + steps[i].second * SECOND);
         assert_int_equal(b.records.count, steps[i].ended);
@@ -450,9 +451,15 @@ static void test_file_that_spans_days(void **state)
 static void test_counters_do_not_overflow(void **state)
 {
     struct bench *b = *state;
-    struct decoded d = {
-        .src = address_from_ipv4(CLIENT), .dst = address_from_ipv4(SERVER), .protocol = IPPROTO_UDP, .kind = DECODED_PORTS,
-        .src_port = 1, .dst_port = 2, .bytes = 1u << 24, .payload = (1u << 24) - 28, .time_ns = START};
+    struct decoded d = {.src = address_from_ipv4(CLIENT),
+                        .dst = address_from_ipv4(SERVER),
+                        .protocol = IPPROTO_UDP,
+                        .kind = DECODED_PORTS,
+                        .src_port = 1,
+                        .dst_port = 2,
+                        .bytes = 1u << 24,
+                        .payload = (1u << 24) - 28,
+                        .time_ns = START};
     for (unsigned i = 0; i < 100000; i++)
         meter_add(b->meter, &d, 1);
     meter_flush(b->meter);
@@ -480,7 +487,10 @@ static void test_digest_is_the_same_behind_a_nat(void **state)
         for (unsigned n = 0; n < sizeof(payload); n++)
             payload[n] = (uint8_t)(1001 + n);
         put_tcp(&f, i == 1 ? SERVER_PORT : 60000, i == 1 ? 60000 : SERVER_PORT, i == 1 ? 5000 : 9000 + (i > 0), 9001,
-                i == 0 ? SYN : i == 1 ? SYN | ACK : ACK, 0);
+                i == 0   ? SYN
+                : i == 1 ? SYN | ACK
+                         : ACK,
+                0);
         if (i == 2) /* cut elsewhere by segmentation offload */
             put_bytes(&f, payload, 80);
         meter_frame(b->meter, &f, b->now);

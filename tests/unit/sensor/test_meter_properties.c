@@ -44,15 +44,25 @@ static struct traffic make_traffic(uint64_t seed, bool reversed)
             answer = !answer;
         struct frame f = {0};
         if (c % 8 < 4)
-            put_ipv4(&f, host[answer], host[!answer], kind == 3 ? IPPROTO_ICMP : kind == 0 ? IPPROTO_UDP : IPPROTO_TCP, 0, 0);
+            put_ipv4(&f, host[answer], host[!answer],
+                     kind == 3   ? IPPROTO_ICMP
+                     : kind == 0 ? IPPROTO_UDP
+                                 : IPPROTO_TCP,
+                     0, 0);
         else
-            put_ipv6(&f, host[answer], host[!answer], kind == 3 ? IPPROTO_ICMPV6 : kind == 0 ? IPPROTO_UDP : IPPROTO_TCP);
+            put_ipv6(&f, host[answer], host[!answer],
+                     kind == 3   ? IPPROTO_ICMPV6
+                     : kind == 0 ? IPPROTO_UDP
+                                 : IPPROTO_TCP);
         if (kind == 3) {
             put_icmp(&f, c % 8 < 4 ? 3 : 1, 1, 0, 0, payload);
         } else if (kind == 0) {
             put_udp(&f, port[answer], port[!answer], payload);
         } else {
-            unsigned flags = chance(20) == 0 ? TCP_SYN : chance(30) == 0 ? TCP_FIN | TCP_ACK : chance(60) == 0 ? TCP_RST : TCP_ACK;
+            unsigned flags = chance(20) == 0   ? TCP_SYN
+                             : chance(30) == 0 ? TCP_FIN | TCP_ACK
+                             : chance(60) == 0 ? TCP_RST
+                                               : TCP_ACK;
             put_tcp(&f, port[answer], port[!answer], sequence[c][answer], sequence[c][!answer], flags, payload);
             sequence[c][answer] += payload + (flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
         }
@@ -206,8 +216,8 @@ static void test_interleaving_does_not_matter(void **state)
     struct records plain = meter_all(&t, 64, NULL);
     for (size_t i = 0; i + 1 < t.count; i++) {
         struct decoded *a = &t.packets[i], *b = &t.packets[i + 1];
-        bool same_hosts = (a->src.lo ^ a->dst.lo ^ b->src.lo ^ b->dst.lo) == 0 || a->src.lo == b->src.lo || a->src.lo == b->dst.lo ||
-                          a->dst.lo == b->src.lo || a->dst.lo == b->dst.lo;
+        bool same_hosts = (a->src.lo ^ a->dst.lo ^ b->src.lo ^ b->dst.lo) == 0 || a->src.lo == b->src.lo ||
+                          a->src.lo == b->dst.lo || a->dst.lo == b->src.lo || a->dst.lo == b->dst.lo;
         if (same_hosts || b->time_ns - a->time_ns > SECOND / 1000)
             continue;
         struct decoded swap = *a;
@@ -230,11 +240,12 @@ static struct flow swapped(const struct flow *f)
 #define X(name)                                                                                                        \
     s.src_##name = f->dst_##name;                                                                                      \
     s.dst_##name = f->src_##name;
-    X(packets) X(bytes) X(payload) X(tcp_flags) X(ttl) X(dscp) X(size_min) X(size_max) X(gap_mean) X(gap_deviation)
-    X(retransmits) X(out_of_order) X(duplicates) X(zero_windows) X(isn) X(timestamp_origin) X(digest) X(ip_id) X(mac)
-    X(window) X(mss) X(tcp_options) X(port) X(hi) X(lo)
+    X(packets)
+    X(bytes) X(payload) X(tcp_flags) X(ttl) X(dscp) X(size_min) X(size_max) X(gap_mean) X(gap_deviation) X(retransmits)
+        X(out_of_order) X(duplicates) X(zero_windows) X(isn) X(timestamp_origin) X(digest) X(ip_id) X(mac) X(window)
+            X(mss) X(tcp_options) X(port) X(hi) X(lo)
 #undef X
-    return s;
+                return s;
 }
 
 static void turn_round(struct decoded *d)
@@ -247,8 +258,8 @@ static void turn_round(struct decoded *d)
     d->dst_port = port;
 }
 
-/* Every packet sent by the other end instead: the initiator is the other end too, and all it did is unchanged. Ports are
- * made to tell nothing: they would say who is the server whoever speaks first. */
+/* Every packet sent by the other end instead: the initiator is the other end too, and all it did is unchanged. Ports
+ * are made to tell nothing: they would say who is the server whoever speaks first. */
 static void test_reversed_packets_reverse_the_flows(void **state)
 {
     (void)state;

@@ -32,7 +32,8 @@ static void test_names_may_have_any_byte(void **state)
     (void)state;
     assert_named("a\"b\\c\n\x1b\xff.pcap", true, "a\\\"b\\\\c\\u000a\\u001b?.pcap");
     assert_named("a\"b\\c\n\x1b\xff.pcap", false, "a\"b\\c???.pcap");
-    assert_named("\xc3\xa9t\xc3\xa9 \xe2\x82\xac \xf0\x9f\xa6\x9a", true, "\xc3\xa9t\xc3\xa9 \xe2\x82\xac \xf0\x9f\xa6\x9a");
+    assert_named("\xc3\xa9t\xc3\xa9 \xe2\x82\xac \xf0\x9f\xa6\x9a", true,
+                 "\xc3\xa9t\xc3\xa9 \xe2\x82\xac \xf0\x9f\xa6\x9a");
     assert_named("\xe9t\xe9 \xe2\x82", true, "?t? ??");
     assert_named("\xed\xa0\x80 \xc0\xaf \xe0\x80\xaf \xf4\x90\x80\x80 \xf0\x9f", true, "??? ?? ??? ???? ??");
 }

@@ -113,8 +113,8 @@ static void test_losses_of_a_file_have_its_time(void **state)
 {
     (void)state;
     set_up();
-    first.snapshot.sources[1].source =
-        (struct capture_source){.name = "a.pcapng:eth1", .interface_dropped = 42, .dropped_from_ns = 100, .dropped_to_ns = 300};
+    first.snapshot.sources[1].source = (struct capture_source){
+        .name = "a.pcapng:eth1", .interface_dropped = 42, .dropped_from_ns = 100, .dropped_to_ns = 300};
     second = first;
     collect(&now);
     losses_ship(NULL, &before, &now);
@@ -143,20 +143,23 @@ static void test_totals_tell_of_each_interface(void **state)
     one->source = (struct capture_source){.name = "odd\"name\n", .link_type = "RAW", .interface_dropped = 2};
     one->received = one->outcomes[DECODE_METERED] = 3;
     one->bytes[DECODE_METERED] = 300;
-    two->source = (struct capture_source){.name = "eth2", .link_type = "EN10MB", .interface_dropped = 5, .kernel_dropped = 7};
+    two->source =
+        (struct capture_source){.name = "eth2", .link_type = "EN10MB", .interface_dropped = 5, .kernel_dropped = 7};
     two->received = 4;
     two->outcomes[DECODE_METERED] = 3;
     two->outcomes[DECODE_MALFORMED_TCP] = 1;
     two->bytes[DECODE_METERED] = 100;
     second.snapshot.source_count = 2;
     second.snapshot.sources[0].source = one->source;
-    second.snapshot.sources[1].source = two->source; /* another thread: the same interface counts once, the kernel's add up */
+    second.snapshot.sources[1].source =
+        two->source; /* another thread: the same interface counts once, the kernel's add up */
     collect(&now);
     const char *text = printed(true);
     assert_non_null(strstr(text, "{\"packets_offered\":28,\"packets_metered\":6,\"bytes_metered\":400,"
                                  "\"dropped\":{\"malformed_tcp\":1,\"kernel\":14,\"interface\":7},\"interfaces\":["));
-    assert_non_null(strstr(text, "{\"name\":\"odd\\\"name\\u000a\",\"link_type\":\"RAW\",\"packets_offered\":5,\"packets_metered\":3,"
-                                 "\"bytes_metered\":300,\"dropped\":{\"interface\":2}},"));
+    assert_non_null(strstr(
+        text, "{\"name\":\"odd\\\"name\\u000a\",\"link_type\":\"RAW\",\"packets_offered\":5,\"packets_metered\":3,"
+              "\"bytes_metered\":300,\"dropped\":{\"interface\":2}},"));
     assert_non_null(strstr(text, "{\"name\":\"eth2\",\"link_type\":\"EN10MB\",\"packets_offered\":23,"));
     text = printed(false);
     assert_non_null(strstr(text, "eth2 (EN10MB)\n  packets                  23  offered, 3 metered, 100 bytes\n"

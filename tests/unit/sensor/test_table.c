@@ -105,6 +105,7 @@ static void test_seed_changes_the_places(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(full_to_its_stated_size), TEST(colliding_hashes), TEST(seed_changes_the_places)};
+    const struct CMUnitTest tests[] = {TEST(full_to_its_stated_size), TEST(colliding_hashes),
+                                       TEST(seed_changes_the_places)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

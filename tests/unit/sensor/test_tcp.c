@@ -37,7 +37,8 @@ static void test_whole_connection(void **state)
     assert_int_equal(f->server_rtt, 1000);
     assert_int_equal(f->client_rtt, 1000);
     assert_int_equal(f->evidence, FLOW_HAS_SRC_ISN | FLOW_HAS_DST_ISN | FLOW_HAS_SRC_DIGEST | FLOW_HAS_DST_DIGEST |
-                                      FLOW_HAS_SRC_IP_ID | FLOW_HAS_DST_IP_ID | FLOW_HAS_CLIENT_RTT | FLOW_HAS_SERVER_RTT);
+                                      FLOW_HAS_SRC_IP_ID | FLOW_HAS_DST_IP_ID | FLOW_HAS_CLIENT_RTT |
+                                      FLOW_HAS_SERVER_RTT);
     assert_int_equal(f->src_size_min, 40);
     assert_int_equal(f->src_size_max, 140);
     assert_int_equal(f->src_retransmits + f->dst_retransmits + f->src_out_of_order + f->dst_out_of_order, 0);
@@ -54,35 +55,22 @@ static void test_states(void **state)
         enum flow_state expected;
         const char *history;
     } cases[] = {
-        {"S", FLOW_STATE_S0, "S"},
-        {"Sr", FLOW_STATE_REJ, "Sr"},
-        {"ShArR", FLOW_STATE_REJ, "ShArR"},
-        {"ShAErR", FLOW_STATE_RSTR, "ShAFrR"}, /* the FIN had data */
-        {"Sh", FLOW_STATE_S1, "Sh"},
-        {"ShA", FLOW_STATE_S1, "ShA"},
-        {"ShADd", FLOW_STATE_S1, "ShADd"},
-        {"ShAFa", FLOW_STATE_S2, "ShAFa"},
-        {"ShAfA", FLOW_STATE_S3, "ShAf"},
-        {"ShAFf", FLOW_STATE_SF, "ShAFf"},
+        {"S", FLOW_STATE_S0, "S"},           {"Sr", FLOW_STATE_REJ, "Sr"},
+        {"ShArR", FLOW_STATE_REJ, "ShArR"},  {"ShAErR", FLOW_STATE_RSTR, "ShAFrR"}, /* the FIN had data */
+        {"Sh", FLOW_STATE_S1, "Sh"},         {"ShA", FLOW_STATE_S1, "ShA"},
+        {"ShADd", FLOW_STATE_S1, "ShADd"},   {"ShAFa", FLOW_STATE_S2, "ShAFa"},
+        {"ShAfA", FLOW_STATE_S3, "ShAf"},    {"ShAFf", FLOW_STATE_SF, "ShAFf"},
         {"ShAFfR", FLOW_STATE_SF, "ShAFfR"}, /* closed both ways: a RST changes nothing */
-        {"ShAFfr", FLOW_STATE_SF, "ShAFfr"},
-        {"ShAFRf", FLOW_STATE_SF, "ShAFRf"},
-        {"ShAfrF", FLOW_STATE_SF, "ShAfrF"},
-        {"ShARf", FLOW_STATE_RSTO, "ShARf"},
-        {"ShAFr", FLOW_STATE_RSTR, "ShAFr"},
-        {"ShADR", FLOW_STATE_RSTO, "ShADR"},
-        {"ShADr", FLOW_STATE_RSTR, "ShADr"},
-        {"SR", FLOW_STATE_RSTOS0, "SR"},
-        {"SF", FLOW_STATE_SH, "SF"},
-        {"hr", FLOW_STATE_RSTRH, "^hr"},
-        {"hf", FLOW_STATE_SHR, "^hf"},
-        {"h", FLOW_STATE_OTH, "^h"},
+        {"ShAFfr", FLOW_STATE_SF, "ShAFfr"}, {"ShAFRf", FLOW_STATE_SF, "ShAFRf"},
+        {"ShAfrF", FLOW_STATE_SF, "ShAfrF"}, {"ShARf", FLOW_STATE_RSTO, "ShARf"},
+        {"ShAFr", FLOW_STATE_RSTR, "ShAFr"}, {"ShADR", FLOW_STATE_RSTO, "ShADR"},
+        {"ShADr", FLOW_STATE_RSTR, "ShADr"}, {"SR", FLOW_STATE_RSTOS0, "SR"},
+        {"SF", FLOW_STATE_SH, "SF"},         {"hr", FLOW_STATE_RSTRH, "^hr"},
+        {"hf", FLOW_STATE_SHR, "^hf"},       {"h", FLOW_STATE_OTH, "^h"},
         {"hS", FLOW_STATE_S1, "^hS"}, /* overtaken by its answer */
         {"hA", FLOW_STATE_S1, "^hA"}, /* only the SYN was missed */
-        {"hAr", FLOW_STATE_RSTR, "^hAr"},
-        {"hAf", FLOW_STATE_S3, "^hAf"},
-        {"hAFf", FLOW_STATE_SF, "^hAFf"},
-        {"Dd", FLOW_STATE_OTH, "Dd"},
+        {"hAr", FLOW_STATE_RSTR, "^hAr"},    {"hAf", FLOW_STATE_S3, "^hAf"},
+        {"hAFf", FLOW_STATE_SF, "^hAFf"},    {"Dd", FLOW_STATE_OTH, "Dd"},
     };
     struct bench *b = *state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -272,8 +260,9 @@ static void test_half_open_connections_leave_a_full_table_first(void **state)
     b.meter = records_meter(&b.records, &options);
     for (unsigned port = 0; port < METER_FLOWS_MIN; port++) {
         send_segment(&b, &(struct segment){.flags = SYN, .sequence = 1000, .server_port = 1 + port});
-        send_segment(&b, &(struct segment){.from_server = true, .flags = SYN | ACK, .acknowledgement = 1001,
-                                           .server_port = 1 + port});
+        send_segment(&b,
+                     &(struct segment){
+                         .from_server = true, .flags = SYN | ACK, .acknowledgement = 1001, .server_port = 1 + port});
     }
     for (unsigned i = 0; i < METER_FLOWS_MIN; i++)
         datagram(&b, CLIENT + i, 5000, SERVER, 53, 10);

@@ -20,7 +20,7 @@ static void test_retransmission_disorder_and_duplicates(void **state)
     segment(b, true, ACK, 1201, 5001, 100); /* one is missing */
     segment(b, true, ACK, 1101, 5001, 100); /* here it is */
     segment(b, true, ACK, 1101, 5001, 100); /* and again */
-    for (unsigned i = 0; i < 2; i++) { /* one packet seen twice: the same identification */
+    for (unsigned i = 0; i < 2; i++) {      /* one packet seen twice: the same identification */
         put_ipv4(&f, CLIENT, SERVER, IPPROTO_TCP, 0xfff0, 0);
         put_tcp(&f, CLIENT_PORT, SERVER_PORT, 1301, 5001, ACK, 50);
         meter_frame(b->meter, &f, b->now);
@@ -157,7 +157,8 @@ static void test_duplicates_saturate(void **state)
 static void test_zero_windows(void **state)
 {
     struct bench *b = *state;
-    struct segment s = {.from_server = true, .flags = ACK, .sequence = 5001, .acknowledgement = 1001, .zero_window = true};
+    struct segment s = {
+        .from_server = true, .flags = ACK, .sequence = 5001, .acknowledgement = 1001, .zero_window = true};
     handshake(b, 1000, 5000);
     send_segment(b, &s);
     send_segment(b, &s);
@@ -175,7 +176,8 @@ static void test_zero_windows(void **state)
 static void test_zero_windows_after_the_peers_fin_mean_nothing(void **state)
 {
     struct bench *b = *state;
-    struct segment s = {.from_server = true, .flags = ACK, .sequence = 5001, .acknowledgement = 1002, .zero_window = true};
+    struct segment s = {
+        .from_server = true, .flags = ACK, .sequence = 5001, .acknowledgement = 1002, .zero_window = true};
     handshake(b, 1000, 5000);
     segment(b, true, FIN | ACK, 1001, 5001, 0);
     send_segment(b, &s);
@@ -188,7 +190,8 @@ static void test_zero_windows_after_the_peers_fin_mean_nothing(void **state)
 static void test_zero_windows_are_reported_before_they_overflow(void **state)
 {
     struct bench *b = *state;
-    struct segment s = {.from_server = true, .flags = ACK, .sequence = 5001, .acknowledgement = 1001, .zero_window = true};
+    struct segment s = {
+        .from_server = true, .flags = ACK, .sequence = 5001, .acknowledgement = 1001, .zero_window = true};
     handshake(b, 1000, 5000);
     for (unsigned i = 0; i < 600; i++)
         send_segment(b, &s);

@@ -13,7 +13,8 @@
 enum { HOST_A = 0x0a000001, HOST_B = 0xc0000201 };
 
 /* The header's first bytes, then zeros up to `length` bytes above IPv4. */
-static enum decode_outcome decode_transport(unsigned protocol, const char *bytes, size_t count, size_t length, struct decoded *d)
+static enum decode_outcome decode_transport(unsigned protocol, const char *bytes, size_t count, size_t length,
+                                            struct decoded *d)
 {
     struct frame f = {0};
     put_ipv4(&f, HOST_A, HOST_B, protocol, 1, 0);
@@ -45,9 +46,12 @@ static void test_sized_headers_that_cannot_be(void **state)
         const char *bytes;
         size_t count;
     } cases[] = {
-        {IPPROTO_DCCP, "\x13\x88\0\x35\x02", 5}, {IPPROTO_DCCP, "\x13\x88\0\x35\0", 5},
-        {IPPROTO_DCCP, "\x13\x88\0\x35\x08", 5}, {IPPROTO_AH, "\x11\0", 2},
-        {IPPROTO_AH, "\x11\x06", 2},              {IPPROTO_AH, "\x11\xff", 2},
+        {IPPROTO_DCCP, "\x13\x88\0\x35\x02", 5},
+        {IPPROTO_DCCP, "\x13\x88\0\x35\0", 5},
+        {IPPROTO_DCCP, "\x13\x88\0\x35\x08", 5},
+        {IPPROTO_AH, "\x11\0", 2},
+        {IPPROTO_AH, "\x11\x06", 2},
+        {IPPROTO_AH, "\x11\xff", 2},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct decoded d;

@@ -72,7 +72,7 @@ static void test_times_out_of_the_span_wait_at_its_edges(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(slots_are_queues), TEST(oldest_is_the_one_due_first), TEST(times_out_of_the_span_wait_at_its_edges)};
+    const struct CMUnitTest tests[] = {TEST(slots_are_queues), TEST(oldest_is_the_one_due_first),
+                                       TEST(times_out_of_the_span_wait_at_its_edges)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
