@@ -241,7 +241,8 @@ static struct flow swapped(const struct flow *f)
     s.src_##name = f->dst_##name;                                                                                      \
     s.dst_##name = f->src_##name;
     X(packets)
-    X(bytes) X(payload) X(tcp_flags) X(ttl) X(dscp) X(size_min) X(size_max) X(gap_mean) X(gap_deviation) X(retransmits)
+    X(bytes)
+    X(payload) X(tcp_flags) X(ttl) X(dscp) X(size_min) X(size_max) X(gap_mean) X(gap_deviation) X(retransmits)
         X(out_of_order) X(duplicates) X(zero_windows) X(isn) X(timestamp_origin) X(digest) X(ip_id) X(mac) X(window)
             X(mss) X(tcp_options) X(port) X(hi) X(lo)
 #undef X
