@@ -12,6 +12,7 @@
 #include "aggregator/commit.h"
 #include "aggregator/publish/publish.h"
 #include "aggregator/receive/receive.h"
+#include "aggregator/store/store.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -20,7 +21,7 @@ struct aggregator {
     struct keys keys;
     void *zmq_context;
     struct store *store;
-    struct queue *intake, *outcomes;
+    struct queue *intake, *receipts;
     struct authenticator *authenticator;
     struct receiver *receiver;
     struct publisher *publisher;
@@ -34,12 +35,11 @@ static void tell_notice(void *context, const char *text)
     log_error("%s", text);
 }
 
-static void tell_refused(void *context, const char *address, const char *domain, const char *reason,
-                         uint64_t suppressed)
+static void tell_refused(void *context, const char *address, const char *door, const char *reason, uint64_t suppressed)
 {
     (void)context;
-    log_warning("%s is refused at the door for %ss: %s (%" PRIu64 " more since the last such line)", address, domain,
-                reason, suppressed);
+    log_warning("%s is refused at the %s door: %s (%" PRIu64 " more since the last such line)", address, door, reason,
+                suppressed);
 }
 
 static enum result read_keys(struct aggregator *a, struct enrolled **ret_enrolled, struct error *err)
@@ -64,7 +64,7 @@ static enum result start_doors(struct aggregator *a, const struct config *config
                                               .store = a->store,
                                               .credit = (uint32_t)config->credit,
                                               .intake = a->intake,
-                                              .outcomes = a->outcomes};
+                                              .receipts = a->receipts};
     enum result r = publisher_start(a->zmq_context, config->publish, &a->keys, &a->publisher, err);
     if (r == RESULT_OK)
         r = receiver_start(&receiver, &a->receiver, err);
@@ -74,7 +74,7 @@ static enum result start_doors(struct aggregator *a, const struct config *config
                                                 .receiver = a->receiver,
                                                 .publisher = a->publisher,
                                                 .intake = a->intake,
-                                                .outcomes = a->outcomes,
+                                                .receipts = a->receipts,
                                                 .commit_rows = (uint32_t)config->commit_rows,
                                                 .commit_age_ns = config->commit_age_ns};
     r = committer_start(&committer, config->boundaries, config->boundary_count, &a->committer, err);
@@ -108,7 +108,7 @@ enum result aggregator_start(const struct config *config, struct aggregator **re
     if (r == RESULT_OK)
         r = queue_new(RECEIVE_QUEUE_BYTES, &a->intake, err);
     if (r == RESULT_OK)
-        r = queue_new(UINT64_MAX, &a->outcomes, err); /* bounded by what the receiver has under way */
+        r = queue_new(UINT64_MAX, &a->receipts, err); /* bounded by what the receiver has under way */
     if (r == RESULT_OK)
         r = authenticator_start(a->zmq_context, &enrolled, tell_refused, NULL, &a->authenticator, err);
     if (r == RESULT_OK)
@@ -146,12 +146,16 @@ bool aggregator_failed(struct aggregator *aggregator, struct error *ret_error)
     return committer_failed(aggregator->committer, ret_error);
 }
 
-static void drain(struct queue **queue)
+static void drain(struct aggregator *a)
 {
-    struct intake_batch *batch;
-    while (*queue != NULL && (batch = queue_pop(*queue)) != NULL)
-        intake_batch_destroy(&batch);
-    queue_destroy(queue);
+    struct batch *batch;
+    struct receipt *receipt;
+    while (a->intake != NULL && (batch = queue_pop(a->intake)) != NULL)
+        batch_destroy(&batch);
+    while (a->receipts != NULL && (receipt = queue_pop(a->receipts)) != NULL)
+        free(receipt);
+    queue_destroy(&a->intake);
+    queue_destroy(&a->receipts);
 }
 
 void aggregator_stop(struct aggregator **aggregator)
@@ -166,8 +170,7 @@ void aggregator_stop(struct aggregator **aggregator)
     receiver_stop(&a->receiver);
     publisher_stop(&a->publisher);
     authenticator_stop(&a->authenticator);
-    drain(&a->intake);
-    drain(&a->outcomes);
+    drain(a);
     if (a->zmq_context != NULL)
         zmq_ctx_term(a->zmq_context); /* lingers as long as bus.h allows the last acknowledgements */
     store_close(&a->store);

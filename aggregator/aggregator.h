@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The whole aggregator, as pavo-aggregator and the tests run it.
  *
- *   sensors --> receive --> [intake queue] --> commit (correlate, store) --> [outcomes] --> receive --> sensors
+ *   sensors --> receive --> [intake queue] --> commit (correlate, store) --> [receipts] --> receive --> sensors
  *                                                 |
- *                                                 +--> [published] --> publish --> subscribers
+ *                                                 +--> [batches] --> publish --> subscribers
  *   readers <--> answer (its own connections to the store)
  *
  * Threads: receive, commit, publish, answer and its workers, the authenticator, ZeroMQ's and DuckDB's own. */

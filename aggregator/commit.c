@@ -9,8 +9,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "aggregator/publish/publish.h"
+#include "aggregator/receive/receive.h"
+#include "aggregator/store/store.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/records/status.h"
 
 #define TICK_NS            (250 * NS_PER_MS)
 #define CORRELATE_EVERY_NS NS_PER_S
@@ -35,8 +39,8 @@ struct committer {
     int64_t paused_ns;     /* in all; the correlator's clock stands meanwhile */
     int64_t correlated_ns; /* when correlator_run was last asked */
     struct conclusions conclusions;
-    struct intake_batch *batches[COMMIT_BATCHES_MAX];
-    size_t batch_count;
+    struct batch **batches; /* owned: those gathered, and behind them those concluded */
+    size_t batch_count, batch_capacity;
     uint64_t rows;
 };
 
@@ -48,6 +52,20 @@ static int64_t correlator_now(const struct committer *c)
 
 /* ---- gathering */
 
+/* Room for one more batch. False: out of memory. */
+static bool reserve(struct committer *c)
+{
+    if (c->batch_count < c->batch_capacity)
+        return true;
+    size_t capacity = c->batch_capacity == 0 ? 64 : c->batch_capacity * 2;
+    struct batch **grown = realloc(c->batches, capacity * sizeof(*grown));
+    if (grown == NULL)
+        return false;
+    c->batches = grown;
+    c->batch_capacity = capacity;
+    return true;
+}
+
 static bool gathered_enough(const struct committer *c, uint64_t rows)
 {
     return c->rows >= rows || c->batch_count == COMMIT_BATCHES_MAX;
@@ -55,10 +73,11 @@ static bool gathered_enough(const struct committer *c, uint64_t rows)
 
 static void take_queued(struct committer *c, uint64_t rows)
 {
-    struct intake_batch *batch;
-    while (!gathered_enough(c, rows) && (batch = queue_pop(c->options.intake)) != NULL) {
+    struct batch *batch;
+    while (!gathered_enough(c, rows) && reserve(c) && (batch = queue_pop(c->options.intake)) != NULL) {
         c->batches[c->batch_count++] = batch;
-        c->rows += batch->flows == NULL ? 0 : batch->flows->rows;
+        for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            c->rows += batch_rows(batch, (enum record_kind_number)kind);
     }
 }
 
@@ -104,16 +123,60 @@ static void note_heard(struct committer *c, int64_t now)
     free(report.sensors);
 }
 
+static void take_status(struct committer *c, const struct records *records, int64_t now)
+{
+    const struct status_columns *status = status_columns(records);
+    for (uint32_t row = 0; row < status->rows; row++)
+        correlator_told(c->correlator, &status->observers[status->observer[row]], status->reported_through[row],
+                        status->last[row] != 0, now);
+}
+
+/* The rows from `at` on, as many as a batch may have: all of them at once, without copying, or a part. NULL: none, or
+ * out of memory (*failed). */
+static struct records *take_part(struct records **records, uint32_t at, bool *failed)
+{
+    uint32_t left = *records == NULL || (*records)->rows < at ? 0 : (*records)->rows - at;
+    struct records *part = *records;
+    if (left == 0)
+        return NULL;
+    if (at == 0 && left <= RECORDS_ROWS_MAX) {
+        *records = NULL;
+        return part;
+    }
+    part = records_copy(*records, NULL, at, left < RECORDS_ROWS_MAX ? left : RECORDS_ROWS_MAX);
+    *failed = *failed || part == NULL;
+    return part;
+}
+
+/* Hands the conclusions over as batches of the aggregator's own, each of as many rows as a batch may have. */
+static void add_concluded(struct committer *c, int64_t now_wall)
+{
+    struct conclusions *out = &c->conclusions;
+    uint32_t verdicts = out->verdicts == NULL ? 0 : out->verdicts->rows;
+    uint32_t bindings = out->bindings == NULL ? 0 : out->bindings->rows;
+    uint32_t most = verdicts > bindings ? verdicts : bindings;
+    for (uint32_t at = 0; at < most; at += RECORDS_ROWS_MAX) {
+        struct batch *batch = reserve(c) ? batch_new() : NULL;
+        if (batch == NULL) {
+            out->failed = true;
+            break;
+        }
+        batch->received_ns = now_wall;
+        batch->records[RECORD_VERDICT] = take_part(&out->verdicts, at, &out->failed);
+        batch->records[RECORD_BINDING] = take_part(&out->bindings, at, &out->failed);
+        c->batches[c->batch_count++] = batch;
+    }
+}
+
 static void conclude(struct committer *c)
 {
     int64_t now = correlator_now(c);
     for (size_t i = 0; i < c->batch_count; i++) {
-        const struct intake_batch *batch = c->batches[i];
-        if (batch->flows != NULL)
-            correlator_add(c->correlator, batch->flows, now, &c->conclusions);
-        const Pavo__SensorStatus *status = batch->message->status;
-        if (status != NULL)
-            correlator_told(c->correlator, &batch->observer, status->reported_through_ns, status->last, now);
+        const struct batch *batch = c->batches[i];
+        if (batch->records[RECORD_FLOW] != NULL)
+            correlator_add(c->correlator, flow_batch_of(batch->records[RECORD_FLOW]), now, &c->conclusions);
+        if (batch->records[RECORD_STATUS] != NULL)
+            take_status(c, batch->records[RECORD_STATUS], now);
         correlator_heard(c->correlator, batch->observer.sensor, now);
     }
     if (now - c->correlated_ns >= CORRELATE_EVERY_NS) {
@@ -121,26 +184,14 @@ static void conclude(struct committer *c)
         note_heard(c, now);
         correlator_run(c->correlator, now, &c->conclusions);
     }
+    add_concluded(c, clock_wall_ns());
     if (c->conclusions.failed)
-        log_error("out of memory: some links were dropped");
+        log_error("out of memory: some verdicts were dropped");
+    conclusions_fini(&c->conclusions);
     note_waiting(c);
 }
 
 /* ---- committing */
-
-static void fill_places(const struct committer *c, struct store_batch *places)
-{
-    for (size_t i = 0; i < c->batch_count; i++) {
-        const struct intake_batch *batch = c->batches[i];
-        places[i] = (struct store_batch){.observer = batch->observer,
-                                         .sequence = batch->sequence,
-                                         .received_ns = batch->received_ns,
-                                         .flows = batch->flows,
-                                         .losses = batch->message->losses,
-                                         .loss_count = batch->message->n_losses,
-                                         .status = batch->message->status};
-    }
-}
 
 static void fail(struct committer *c, const struct error *err)
 {
@@ -150,14 +201,20 @@ static void fail(struct committer *c, const struct error *err)
     pthread_mutex_unlock(&c->lock);
 }
 
+static void pause_intake(struct committer *c, bool paused, const char *reason)
+{
+    if (c->options.receiver != NULL)
+        receiver_pause(c->options.receiver, paused, reason);
+}
+
 /* The same set until it is in. False: never will be (the store is broken, or the program ends). */
-static bool commit_surely(struct committer *c, struct store_commit_set *set)
+static bool commit_surely(struct committer *c)
 {
     int64_t wait = COMMIT_RETRY_NS, paused_since = 0;
     unsigned tries = 0;
     for (;;) {
         struct error err;
-        enum result r = store_commit(c->options.store, clock_wall_ns(), set, &err);
+        enum result r = store_commit(c->options.store, clock_wall_ns(), c->batches, c->batch_count, &err);
         if (r == RESULT_OK)
             break;
         if (r == RESULT_FATAL) {
@@ -168,9 +225,9 @@ static bool commit_surely(struct committer *c, struct store_commit_set *set)
             paused_since = clock_monotonic_ns();
             log_error("intake is paused, sensors hold their batches: %s", err.text);
         }
-        receiver_pause(c->options.receiver, true, err.text);
+        pause_intake(c, true, err.text);
         if (atomic_load(&c->stopping) && ++tries == COMMIT_FINAL_TRIES) {
-            log_error("%zu batches could not be committed and were not acknowledged", set->batch_count);
+            log_error("%zu batches could not be committed and were not acknowledged", c->batch_count);
             return false;
         }
         struct timespec pause = {.tv_sec = wait / NS_PER_S, .tv_nsec = wait % NS_PER_S};
@@ -180,86 +237,50 @@ static bool commit_surely(struct committer *c, struct store_commit_set *set)
     if (paused_since != 0) {
         int64_t paused = clock_monotonic_ns() - paused_since;
         c->paused_ns += paused;
-        receiver_pause(c->options.receiver, false, NULL);
+        pause_intake(c, false, NULL);
         log_notice("intake goes on after %lld s: the store can be written again", (long long)(paused / NS_PER_S));
     }
     return true;
 }
 
-/* A copy without contents goes back to the receiver, which knows the way to the sensor. */
+/* Tells the receiver, which knows the way to the sensor, of every batch that has a name. */
 static void acknowledge(struct committer *c)
 {
     for (size_t i = 0; i < c->batch_count; i++) {
-        struct intake_batch *outcome = malloc(sizeof(*outcome));
-        if (outcome == NULL)
-            continue; /* the sensor asks again and is told then */
-        *outcome = *c->batches[i];
-        outcome->flows = NULL;
-        outcome->message = NULL;
-        outcome->outcome = RESULT_OK;
-        if (queue_push(c->options.outcomes, outcome, 1) != RESULT_OK)
-            intake_batch_destroy(&outcome);
+        const struct batch *batch = c->batches[i];
+        struct receipt *receipt = batch->observer.sensor[0] == '\0' ? NULL : malloc(sizeof(*receipt));
+        if (receipt == NULL)
+            continue; /* without memory for it: the sensor asks again and is told then */
+        *receipt = (struct receipt){batch->observer, batch->sequence, batch->route};
+        if (queue_push(c->options.receipts, receipt, 1) != RESULT_OK)
+            free(receipt);
     }
 }
 
-/* Hands everything of the set to the publisher. */
-static void publish(struct committer *c, struct store_batch **places, const struct store_commit_set *set)
+static void publish(struct committer *c)
 {
-    struct published *published = calloc(1, sizeof(*published));
-    struct intake_batch **batches = calloc(c->batch_count + 1, sizeof(*batches));
-    if (published == NULL || batches == NULL) {
-        free(published);
-        free(batches);
-        return; /* subscribers see the gap and replay */
-    }
-    memcpy(batches, c->batches, c->batch_count * sizeof(struct intake_batch *));
-    *published = (struct published){.batches = batches,
-                                    .places = *places,
-                                    .batch_count = c->batch_count,
-                                    .links = c->conclusions.links,
-                                    .link_count = c->conclusions.link_count,
-                                    .link_position = set->link_position,
-                                    .previous_link = set->previous_link};
-    *places = NULL;
-    c->batch_count = 0;
-    c->conclusions.links = NULL;
-    publisher_submit(c->options.publisher, &published);
+    for (size_t i = 0; i < c->batch_count && c->options.publisher != NULL; i++)
+        publisher_submit(c->options.publisher, &c->batches[i]);
 }
 
 static void forget_set(struct committer *c)
 {
     for (size_t i = 0; i < c->batch_count; i++)
-        intake_batch_destroy(&c->batches[i]);
+        batch_destroy(&c->batches[i]);
     c->batch_count = 0;
     c->rows = 0;
-    conclusions_fini(&c->conclusions);
 }
 
 /* False: the committer is at its end. */
 static bool commit_gathered(struct committer *c)
 {
-    if (c->batch_count == 0 && c->conclusions.link_count == 0 && c->conclusions.unlinked_count == 0)
+    if (c->batch_count == 0)
         return true;
-    struct store_batch *places = calloc(c->batch_count + 1, sizeof(*places));
-    while (places == NULL) { /* the batches are queued and bounded: memory comes back */
-        struct timespec pause = {.tv_nsec = 100 * NS_PER_MS};
-        nanosleep(&pause, NULL);
-        places = calloc(c->batch_count + 1, sizeof(*places));
-    }
-    fill_places(c, places);
-    struct store_commit_set set = {.batches = places,
-                                   .batch_count = c->batch_count,
-                                   .links = c->conclusions.links,
-                                   .link_count = c->conclusions.link_count,
-                                   .unlinked = c->conclusions.unlinked,
-                                   .unlinked_count = c->conclusions.unlinked_count};
-    bool committed = commit_surely(c, &set);
+    bool committed = commit_surely(c);
     if (committed) {
         acknowledge(c);
-        if (c->options.publisher != NULL)
-            publish(c, &places, &set);
+        publish(c);
     }
-    free(places);
     forget_set(c);
     return committed;
 }
@@ -281,12 +302,9 @@ static void restore_lives(struct committer *c, const struct boundary *boundary, 
         if (life->last_received_ns < since_ns || (strcmp(life->observer.sensor, boundary->inside) != 0 &&
                                                   strcmp(life->observer.sensor, boundary->outside) != 0))
             continue;
-        Pavo__SensorStatus *status =
-            life->status == NULL ? NULL : pavo__sensor_status__unpack(NULL, life->status_length, life->status);
-        correlator_told(c->correlator, &life->observer, status == NULL ? 0 : status->reported_through_ns,
-                        status != NULL && status->last, correlator_now(c));
-        if (status != NULL)
-            pavo__sensor_status__free_unpacked(status, NULL);
+        const struct status_columns *status = life->status == NULL ? NULL : status_columns(life->status);
+        correlator_told(c->correlator, &life->observer, status == NULL ? 0 : status->reported_through[0],
+                        status != NULL && status->last[0] != 0, correlator_now(c));
     }
     store_lives_free(&lives, count);
 }
@@ -306,11 +324,11 @@ static void restore(struct committer *c, const struct boundary *boundary)
     enum result r = store_reader_open(c->options.store, &reader, &err);
     if (r == RESULT_OK) {
         r = store_find_waiting(reader, boundary->name, boundary->inside, boundary->outside, since_ns, &err);
-        struct flow_batch *batch;
-        while (r == RESULT_OK && (r = store_next(reader, &batch, NULL, &err)) == RESULT_OK) {
-            correlator_restore(c->correlator, boundary->name, batch, correlator_now(c), &c->conclusions);
-            rows += batch->rows;
-            flow_batch_destroy(&batch);
+        struct records *flows;
+        while (r == RESULT_OK && (r = store_next(reader, &flows, NULL, &err)) == RESULT_OK) {
+            correlator_restore(c->correlator, boundary->name, flow_batch_of(flows), correlator_now(c), &c->conclusions);
+            rows += flows->rows;
+            records_free(&flows);
         }
         store_reader_close(&reader);
     }
@@ -384,6 +402,8 @@ static void committer_free(struct committer *c)
 {
     correlator_destroy(&c->correlator);
     forget_set(c);
+    conclusions_fini(&c->conclusions);
+    free(c->batches);
     pthread_mutex_destroy(&c->lock);
     free(c->configured);
     free(c->boundaries);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commit: the thread between the doors. It gathers intake batches, lets the correlator conclude from them, writes
- * batches and conclusions in one transaction, and only then has them acknowledged and published.
+/* Commit: the thread between the doors. It gathers batches, lets the correlator conclude from them, adds the
+ * conclusions as batches of its own (without a name), writes all of them in one transaction, and only then has them
+ * acknowledged and published.
  *
  * When a transaction fails (disk full, I/O error), nothing of it was written: intake is paused with the reason, the
  * very same set is tried again (COMMIT_RETRY_NS, doubling up to COMMIT_RETRY_MAX_NS) until it goes in, and intake
@@ -10,10 +11,7 @@
 #define PAVO_AGGREGATOR_COMMIT_H
 
 #include "aggregator/correlate/correlate.h"
-#include "aggregator/publish/publish.h"
 #include "aggregator/queue.h"
-#include "aggregator/receive/receive.h"
-#include "aggregator/store/store.h"
 
 #define COMMIT_ROWS_DEFAULT   10000u
 #define COMMIT_AGE_DEFAULT_NS (500ll * 1000000)
@@ -24,12 +22,15 @@
 #define COMMIT_FINAL_TRIES    3 /* at the end of the program */
 
 struct committer;
+struct publisher;
+struct receiver;
+struct store;
 
 struct committer_options {
     struct store *store;
-    struct receiver *receiver; /* paused and resumed */
-    struct publisher *publisher;
-    struct queue *intake, *outcomes; /* the receiver's */
+    struct receiver *receiver;       /* paused and resumed; NULL: none (tests) */
+    struct publisher *publisher;     /* NULL: none (tests) */
+    struct queue *intake, *receipts; /* the receiver's */
     uint32_t commit_rows;
     int64_t commit_age_ns;
 };

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "aggregator/commit.h"
+#include "aggregator/receive/receive.h"
+#include "aggregator/store/store.h"
 #include "common/clock.h"
 
 #define CREDIT_DEFAULT 64
@@ -91,7 +93,7 @@ static enum result section_line(void *context, const char *title, const char *ke
     return boundary == NULL ? error_set(err, RESULT_REJECT, "out of memory") : boundary_set(boundary, key, value, err);
 }
 
-#define SPEC_COUNT 12
+#define SPEC_COUNT 13
 
 static void fill_specs(struct config *config, struct option_spec specs[static SPEC_COUNT])
 {
@@ -162,6 +164,10 @@ static void fill_specs(struct config *config, struct option_spec specs[static SP
          .kind = OPTION_FLAG,
          .target = &config->verbose,
          .help = "log more than start, stop and trouble"},
+        {.name = "questions",
+         .kind = OPTION_FLAG,
+         .target = &config->questions,
+         .help = "print what can be asked, as Markdown, and end"},
         {.name = NULL},
     };
     memcpy(specs, filled, sizeof(filled));

@@ -13,6 +13,7 @@ struct config {
     uint64_t commit_rows, memory_limit, credit;
     int64_t commit_age_ns;
     bool verbose;
+    bool questions; /* print what can be asked, and end */
     struct option_list boundary_flags;
     struct boundary *boundaries; /* owned: of the file and of the flags; a flag replaces the file's of its name */
     size_t boundary_count;

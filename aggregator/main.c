@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "aggregator/aggregator.h"
+#include "aggregator/answer/question.h"
 #include "common/log.h"
 
 enum { EXIT_USAGE = 2 };
@@ -55,6 +56,11 @@ int main(int argc, char **argv)
     if (r != RESULT_OK) {
         fprintf(stderr, "pavo-aggregator: %s\n", err.text);
         return EXIT_USAGE;
+    }
+    if (config.questions) {
+        config_fini(&config);
+        questions_markdown(stdout);
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     log_init("pavo-aggregator", config.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);
     sigset_t signals;

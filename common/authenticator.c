@@ -83,11 +83,12 @@ static bool receive_question(void *socket, struct question *q)
 
 static void judge(struct authenticator *a, const struct question *q, struct answer *answer)
 {
-    enum key_role wanted, role;
+    enum key_door door;
+    enum key_role role;
     const char *name;
     bool well_formed = q->count == ZAP_FRAMES && !q->oversize && strcmp(q->frames[FRAME_VERSION], "1.0") == 0 &&
                        strcmp(q->frames[FRAME_MECHANISM], "CURVE") == 0 && q->lengths[FRAME_KEY] == KEY_BYTES &&
-                       key_role_parse(q->frames[FRAME_DOMAIN], &wanted) == RESULT_OK;
+                       key_door_parse(q->frames[FRAME_DOMAIN], &door) == RESULT_OK;
     const uint8_t *key = (const uint8_t *)q->frames[FRAME_KEY];
     pthread_mutex_lock(&a->lock);
     if (!well_formed) {
@@ -96,7 +97,7 @@ static void judge(struct authenticator *a, const struct question *q, struct answ
     } else if (!enrolled_find(a->enrolled, key, &role, &name)) {
         answer->reason = "unknown key";
         a->counts.refused_unknown++;
-    } else if (role != wanted) {
+    } else if (!key_role_may_enter(role, door)) {
         answer->reason = "key of another role";
         a->counts.refused_role++;
     } else {
@@ -246,19 +247,34 @@ bool authenticator_knows(struct authenticator *a, enum key_role role, const char
     return known;
 }
 
-bool authenticator_admits(struct authenticator *a, enum key_role role, zmq_msg_t *message)
+const char *authenticator_key(zmq_msg_t *message)
 {
-    const char *user = zmq_msg_gets(message, "User-Id"), *text = zmq_msg_gets(message, ZAP_KEY_PROPERTY);
+    return zmq_msg_gets(message, ZAP_KEY_PROPERTY);
+}
+
+bool authenticator_admits(struct authenticator *a, enum key_door door, zmq_msg_t *message, enum key_role *ret_role)
+{
+    const char *user = zmq_msg_gets(message, "User-Id"), *text = authenticator_key(message);
     uint8_t key[KEY_BYTES];
-    enum key_role enrolled_role;
+    enum key_role role;
     const char *name;
     if (user == NULL || text == NULL || !key_decode(text, key))
         return false;
     pthread_mutex_lock(&a->lock);
     bool admitted =
-        enrolled_find(a->enrolled, key, &enrolled_role, &name) && enrolled_role == role && strcmp(name, user) == 0;
+        enrolled_find(a->enrolled, key, &role, &name) && key_role_may_enter(role, door) && strcmp(name, user) == 0;
     pthread_mutex_unlock(&a->lock);
+    if (admitted)
+        *ret_role = role;
     return admitted;
+}
+
+bool authenticator_sign_key(struct authenticator *a, const char *reader, uint8_t ret_key[static KEY_BYTES])
+{
+    pthread_mutex_lock(&a->lock);
+    bool found = enrolled_sign_key(a->enrolled, reader, ret_key);
+    pthread_mutex_unlock(&a->lock);
+    return found;
 }
 
 void authenticator_stop(struct authenticator **authenticator)

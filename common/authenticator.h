@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ZAP (RFC 27) handler: one thread that answers libzmq's question "may this key come in?".
  *
- * A domain is a role's name ("sensor", "reader"): a key of another role is refused there. The user id of a
- * let-in connection is the enrolled name: zmq_msg_gets(msg, "User-Id"). A refused peer is told nothing: its
- * connection closes and it goes on trying, so that enrolling it later is enough.
+ * A domain is a door's name ("intake", "publish", "answer"); which roles a door lets in is said in common/keys.c. The
+ * user id of a let-in connection is the enrolled name: zmq_msg_gets(msg, "User-Id"). A refused peer is told nothing:
+ * its connection closes and it goes on trying, so that enrolling it later is enough.
  * Refusals are counted by reason and reported through `refused`, on the handler's thread, at most once a minute per
  * address (the latest AUTHENTICATOR_ADDRESSES of them are remembered).
  * Start it before the doors open, one to a ZeroMQ context, and stop it before the context ends. */
@@ -17,9 +17,8 @@
 #include "common/keys.h"
 #include "common/result.h"
 
-#define AUTHENTICATOR_ADDRESSES                                                                                        \
-    1024u /* remembered for the limit on reports; full: the one silent longest makes room                              \
-           */
+/* Remembered for the limit on reports; full: the one silent longest makes room. */
+#define AUTHENTICATOR_ADDRESSES 1024u
 
 struct authenticator;
 struct authenticator_counts {
@@ -27,7 +26,7 @@ struct authenticator_counts {
 };
 
 /* `suppressed`: refusals of this address since the last report that were not reported. */
-typedef void authenticator_refused(void *context, const char *address, const char *domain, const char *reason,
+typedef void authenticator_refused(void *context, const char *address, const char *door, const char *reason,
                                    uint64_t suppressed);
 
 /* Takes *enrolled (sets it NULL) on success. `refused` may be NULL. */
@@ -44,9 +43,15 @@ void authenticator_counts_get(struct authenticator *authenticator, struct authen
 /* May this name still speak under this role? Any thread. */
 bool authenticator_knows(struct authenticator *authenticator, enum key_role role, const char *name);
 
-/* May the peer that sent this message still speak under this role, with the very key it came in with? Stricter than
+/* May the peer that sent this message still come through this door, with the very key it came in with? Stricter than
  * _knows: a name that was enrolled anew with another key silences the old one. Any thread. */
-bool authenticator_admits(struct authenticator *authenticator, enum key_role role, zmq_msg_t *message);
+bool authenticator_admits(struct authenticator *authenticator, enum key_door door, zmq_msg_t *message,
+                          enum key_role *ret_role);
+/* The public key (Z85) of the peer that sent it; NULL: it came through no door. Borrowed from the message. */
+const char *authenticator_key(zmq_msg_t *message);
+
+/* As enrolled_sign_key, of the list of now. Any thread. */
+bool authenticator_sign_key(struct authenticator *authenticator, const char *reader, uint8_t ret_key[static KEY_BYTES]);
 
 void authenticator_stop(struct authenticator **authenticator);
 

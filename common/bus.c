@@ -80,11 +80,11 @@ static bool set_client(void *socket, const struct keys *keys)
            set_text(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key);
 }
 
-static bool set_server(void *socket, const struct keys *keys, const char *domain, int64_t message_max)
+static bool set_server(void *socket, const struct keys *keys, enum key_door door, int64_t message_max)
 {
     return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max)) == 0 &&
            set_int(socket, ZMQ_CURVE_SERVER, 1) && set_text(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key) &&
-           set_text(socket, ZMQ_ZAP_DOMAIN, domain);
+           set_text(socket, ZMQ_ZAP_DOMAIN, key_door_name(door));
 }
 
 static enum result close_with(void *socket, struct error *err, enum result result, const char *doing,
@@ -113,14 +113,14 @@ enum result bus_connect(void *zmq_context, int type, const char *endpoint, uint1
 }
 
 enum result bus_bind(void *zmq_context, int type, const char *endpoint, uint16_t default_port, const struct keys *keys,
-                     const char *domain, int queue_messages, int64_t message_max, void **ret_socket, struct error *err)
+                     enum key_door door, int queue_messages, int64_t message_max, void **ret_socket, struct error *err)
 {
     char full[ENDPOINT_MAX];
     enum result r = full_endpoint(endpoint, default_port, full, err);
     if (r != RESULT_OK)
         return r;
     void *socket = zmq_socket(zmq_context, type);
-    if (socket == NULL || !set_common(socket, queue_messages) || !set_server(socket, keys, domain, message_max))
+    if (socket == NULL || !set_common(socket, queue_messages) || !set_server(socket, keys, door, message_max))
         return close_with(socket, err, RESULT_FATAL, "setting up", full);
     if (zmq_bind(socket, full) != 0)
         return close_with(socket, err, RESULT_REJECT, "listening at", full);
@@ -137,4 +137,35 @@ enum result bus_send(void *socket, const void *data, size_t length, bool more)
     if (sent >= 0)
         return RESULT_OK;
     return errno == EAGAIN ? RESULT_AGAIN : errno == EHOSTUNREACH ? RESULT_REJECT : RESULT_FATAL;
+}
+
+enum result bus_receive(void *socket, uint8_t ret_id[static BUS_ID_MAX], uint8_t *ret_id_length, zmq_msg_t *ret_payload)
+{
+    zmq_msg_t id, payload;
+    zmq_msg_init(&id);
+    zmq_msg_init(&payload);
+    unsigned frames = 0;
+    if (zmq_msg_recv(&id, socket, ZMQ_DONTWAIT) >= 0) {
+        frames = 1;
+        for (bool more = zmq_msg_more(&id); more && zmq_msg_recv(&payload, socket, ZMQ_DONTWAIT) >= 0; frames++)
+            more = zmq_msg_more(&payload);
+    }
+    size_t length = zmq_msg_size(&id);
+    enum result r = frames == 0 ? RESULT_AGAIN : frames == 2 && length <= BUS_ID_MAX ? RESULT_OK : RESULT_REJECT;
+    if (r == RESULT_OK) {
+        memcpy(ret_id, zmq_msg_data(&id), length);
+        *ret_id_length = (uint8_t)length;
+        zmq_msg_init(ret_payload);
+        zmq_msg_move(ret_payload, &payload);
+    }
+    zmq_msg_close(&id);
+    zmq_msg_close(&payload);
+    return r;
+}
+
+void bus_endpoint(void *socket, char ret_endpoint[static BUS_ENDPOINT_MAX])
+{
+    size_t length = BUS_ENDPOINT_MAX;
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, ret_endpoint, &length) != 0)
+        ret_endpoint[0] = '\0';
 }

@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <zmq.h>
 
-#include "common/authenticator.h"
 #include "common/keys.h"
 #include "common/result.h"
 
@@ -25,15 +25,24 @@ MUST_CHECK enum result bus_connect(void *zmq_context, int type, const char *endp
                                    const struct keys *keys, int queue_messages, void **ret_socket, struct error *err);
 
 /* Server end (ROUTER, XPUB), `endpoint` "*:port", "host:port", "host:*" (any free port) or "tcp://...": CURVE server
- * with `keys` (the aggregator's); `domain` is the ZAP domain, by which the authenticator knows which role the door is
- * for. */
+ * with `keys` (the aggregator's); `door`, whose name is the ZAP domain, tells the authenticator whom to let in. */
 MUST_CHECK enum result bus_bind(void *zmq_context, int type, const char *endpoint, uint16_t default_port,
-                                const struct keys *keys, const char *domain, int queue_messages, int64_t message_max,
+                                const struct keys *keys, enum key_door door, int queue_messages, int64_t message_max,
                                 void **ret_socket, struct error *err);
 
 /* Sends one frame of `length` bytes; with `more` further frames follow. Never waits. RESULT_AGAIN: the queue is full,
  * or nobody is connected. RESULT_REJECT: no such peer (ROUTER with ZMQ_ROUTER_MANDATORY). RESULT_FATAL: the socket or
  * its context is gone. */
 MUST_CHECK enum result bus_send(void *socket, const void *data, size_t length, bool more);
+
+/* A ROUTER's next message, of exactly two frames: the routing id of who sent it, and what. Never waits. RESULT_AGAIN:
+ * none is there. RESULT_REJECT: one of another number of frames was read to its end and dropped; to be counted. With
+ * RESULT_OK alone ret_payload is the caller's to close. */
+#define BUS_ID_MAX 255u
+MUST_CHECK enum result bus_receive(void *socket, uint8_t ret_id[static BUS_ID_MAX], uint8_t *ret_id_length,
+                                   zmq_msg_t *ret_payload);
+/* Where a socket is bound or connected: a port of * has become a number. */
+#define BUS_ENDPOINT_MAX 256
+void bus_endpoint(void *socket, char ret_endpoint[static BUS_ENDPOINT_MAX]);
 
 #endif

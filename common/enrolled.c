@@ -18,6 +18,7 @@ struct entry {
     enum key_role role;
     char name[SENSOR_NAME_MAX];
     uint8_t public_key[KEY_BYTES];
+    uint8_t sign_public[KEY_BYTES]; /* of a reader */
 };
 
 struct enrolled {
@@ -62,6 +63,7 @@ static enum result add_file(struct enrolled *enrolled, enum key_role role, const
     struct entry *entry = &grown[enrolled->count++];
     *entry = (struct entry){.role = role};
     memcpy(entry->name, keys.name, sizeof(entry->name));
+    memcpy(entry->sign_public, keys.sign_public, sizeof(entry->sign_public));
     return key_decode(keys.public_key, entry->public_key) ? RESULT_OK
                                                           : error_set(err, RESULT_FATAL, "%s: no key", path);
 }
@@ -113,6 +115,30 @@ static enum result make_indices(struct enrolled *enrolled, struct error *err)
     return RESULT_OK;
 }
 
+static const struct entry *find_name(const struct enrolled *enrolled, enum key_role role, const char *name)
+{
+    struct entry wanted = {.role = role};
+    if (strlen(name) >= sizeof(wanted.name) || enrolled->count == 0)
+        return NULL;
+    strcpy(wanted.name, name);
+    return bsearch(&wanted, enrolled->by_name, enrolled->count, sizeof(*enrolled->by_name), compare_names);
+}
+
+/* Batches are named after who speaks: of two that speak under one name, one would pass for the other. */
+static enum result check_speakers(const struct enrolled *enrolled, struct error *err)
+{
+    for (size_t i = 0; i < enrolled->count; i++) {
+        const struct entry *entry = &enrolled->by_name[i];
+        for (unsigned role = entry->role + 1u; key_role_speaks(entry->role) && role < KEY_ROLE_COUNT; role++) {
+            if (key_role_speaks((enum key_role)role) && find_name(enrolled, (enum key_role)role, entry->name) != NULL)
+                return error_set(err, RESULT_REJECT,
+                                 "%s is enrolled as %s and as %s; who speaks needs a name of its own: revoke one",
+                                 entry->name, key_role_name(entry->role), key_role_name((enum key_role)role));
+        }
+    }
+    return RESULT_OK;
+}
+
 enum result enrolled_read(const char *directory, struct enrolled **ret_enrolled, struct error *err)
 {
     struct stat st;
@@ -126,6 +152,8 @@ enum result enrolled_read(const char *directory, struct enrolled **ret_enrolled,
         r = read_role(enrolled, directory, (enum key_role)role, err);
     if (r == RESULT_OK)
         r = make_indices(enrolled, err);
+    if (r == RESULT_OK)
+        r = check_speakers(enrolled, err);
     if (r == RESULT_OK)
         *ret_enrolled = enrolled;
     else
@@ -179,24 +207,56 @@ bool enrolled_find(const struct enrolled *enrolled, const uint8_t public_key[sta
 
 bool enrolled_has(const struct enrolled *enrolled, enum key_role role, const char *name)
 {
-    struct entry wanted = {.role = role};
-    if (strlen(name) >= sizeof(wanted.name) || enrolled->count == 0)
-        return false;
-    strcpy(wanted.name, name);
-    return bsearch(&wanted, enrolled->by_name, enrolled->count, sizeof(*enrolled->by_name), compare_names) != NULL;
+    return find_name(enrolled, role, name) != NULL;
+}
+
+bool enrolled_sign_key(const struct enrolled *enrolled, const char *reader, uint8_t ret_key[static KEY_BYTES])
+{
+    const struct entry *entry = find_name(enrolled, KEY_ROLE_READER, reader);
+    if (entry != NULL)
+        memcpy(ret_key, entry->sign_public, KEY_BYTES);
+    return entry != NULL;
+}
+
+static enum result public_path(const char *directory, enum key_role role, const char *name, char path[static PATH_MAX],
+                               struct error *err)
+{
+    if (snprintf(path, PATH_MAX, "%s/enrolled/%s/%s" SUFFIX, directory, key_role_name(role), name) >= PATH_MAX)
+        return error_set(err, RESULT_REJECT, "%s: the path is too long", directory);
+    return RESULT_OK;
+}
+
+/* Is the name free among those that speak? */
+static enum result check_name_free(const char *directory, const struct keys *keys, struct error *err)
+{
+    char path[PATH_MAX];
+    for (unsigned role = 0; key_role_speaks(keys->role) && role < KEY_ROLE_COUNT; role++) {
+        if (!key_role_speaks((enum key_role)role) || role == keys->role)
+            continue;
+        enum result r = public_path(directory, (enum key_role)role, keys->name, path, err);
+        if (r != RESULT_OK)
+            return r;
+        if (access(path, F_OK) == 0)
+            return error_set(err, RESULT_REJECT,
+                             "%s is enrolled as %s already, and batches are named after who speaks: take another name, "
+                             "or remove %s first",
+                             keys->name, key_role_name((enum key_role)role), path);
+    }
+    return RESULT_OK;
 }
 
 enum result enrolled_add(const char *directory, const struct keys *keys, struct error *err)
 {
     char path[PATH_MAX];
-    const char *role = key_role_name(keys->role);
+    enum result r = check_name_free(directory, keys, err);
+    if (r != RESULT_OK)
+        return r;
     snprintf(path, sizeof(path), "%s/enrolled", directory);
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
         return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(errno));
-    snprintf(path, sizeof(path), "%s/enrolled/%s", directory, role);
+    snprintf(path, sizeof(path), "%s/enrolled/%s", directory, key_role_name(keys->role));
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
         return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(errno));
-    if ((size_t)snprintf(path, sizeof(path), "%s/enrolled/%s/%s" SUFFIX, directory, role, keys->name) >= sizeof(path))
-        return error_set(err, RESULT_REJECT, "%s: the path is too long", directory);
-    return keys_write_public(path, keys, err);
+    r = public_path(directory, keys->role, keys->name, path, err);
+    return r == RESULT_OK ? keys_write_public(path, keys, err) : r;
 }

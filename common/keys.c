@@ -18,7 +18,28 @@
 #define KEY_SECTION  "pavo-key"
 #define KEY_FILE_MAX 1024 /* bytes of a file as written here */
 
-static const char *const role_names[KEY_ROLE_COUNT] = {"aggregator", "sensor", "reader", "relay"};
+static const char *const role_names[KEY_ROLE_COUNT] = {
+#define X(name, word) #word,
+    KEY_ROLES(X)
+#undef X
+};
+
+static const char *const door_names[DOOR_COUNT] = {
+#define X(name, word) #word,
+    KEY_DOORS(X)
+#undef X
+};
+
+/* Which doors let a role in. A relay's are none yet. */
+#define ENTERS(door) (1u << DOOR_##door)
+static const unsigned role_doors[KEY_ROLE_COUNT] = {
+    [KEY_ROLE_SENSOR] = ENTERS(INTAKE),
+    [KEY_ROLE_COLLECTOR] = ENTERS(INTAKE),
+    [KEY_ROLE_WITNESS] = ENTERS(INTAKE),
+    [KEY_ROLE_DETECTOR] = ENTERS(INTAKE),
+    [KEY_ROLE_READER] = ENTERS(PUBLISH) | ENTERS(ANSWER),
+    [KEY_ROLE_GATEWAY] = ENTERS(ANSWER),
+};
 
 const char *key_role_name(enum key_role role)
 {
@@ -34,6 +55,32 @@ enum result key_role_parse(const char *text, enum key_role *ret_role)
         }
     }
     return RESULT_REJECT;
+}
+
+const char *key_door_name(enum key_door door)
+{
+    return door < DOOR_COUNT ? door_names[door] : "?";
+}
+
+enum result key_door_parse(const char *text, enum key_door *ret_door)
+{
+    for (int door = 0; door < DOOR_COUNT; door++) {
+        if (strcmp(door_names[door], text) == 0) {
+            *ret_door = (enum key_door)door;
+            return RESULT_OK;
+        }
+    }
+    return RESULT_REJECT;
+}
+
+bool key_role_may_enter(enum key_role role, enum key_door door)
+{
+    return role < KEY_ROLE_COUNT && door < DOOR_COUNT && (role_doors[role] & 1u << door) != 0;
+}
+
+bool key_role_speaks(enum key_role role)
+{
+    return key_role_may_enter(role, DOOR_INTAKE);
 }
 
 bool key_decode(const char *text, uint8_t ret_key[static KEY_BYTES])
@@ -62,6 +109,7 @@ enum item {
     ITEM_SEAL,
     ITEM_SEAL_SECRET,
     ITEM_DIGEST,
+    ITEM_SIGN,
     ITEM_COUNT
 };
 
@@ -74,18 +122,41 @@ static const char *const item_names[ITEM_COUNT] = {
     [ITEM_SEAL] = "seal",
     [ITEM_SEAL_SECRET] = "seal-secret",
     [ITEM_DIGEST] = "digest",
+    [ITEM_SIGN] = "sign",
 };
 
 #define BIT(item)    (1u << ITEM_##item)
-#define ITEMS_PUBLIC (BIT(ROLE) | BIT(NAME) | BIT(PUBLIC)) /* an enrolled/ROLE/NAME.pub */
+#define ITEMS_PUBLIC (BIT(ROLE) | BIT(NAME) | BIT(PUBLIC)) /* an enrolled/ROLE/NAME.pub; of a reader also SIGN */
+#define ITEMS_CLIENT (ITEMS_PUBLIC | BIT(SECRET) | BIT(AGGREGATOR))
 
-/* Exactly what the key file of each role holds: what it lacks is missed later, what it has beyond that has leaked. */
+/* Exactly what the key file of each role holds: what it lacks is missed later, what it has beyond that has leaked. Who
+ * speaks can seal; who may speak of packets has the key of their digests. */
 static const unsigned role_items[KEY_ROLE_COUNT] = {
     [KEY_ROLE_AGGREGATOR] = ITEMS_PUBLIC | BIT(SECRET) | BIT(SEAL) | BIT(SEAL_SECRET) | BIT(DIGEST),
-    [KEY_ROLE_SENSOR] = ITEMS_PUBLIC | BIT(SECRET) | BIT(AGGREGATOR) | BIT(SEAL) | BIT(DIGEST),
-    [KEY_ROLE_READER] = ITEMS_PUBLIC | BIT(SECRET) | BIT(AGGREGATOR),
-    [KEY_ROLE_RELAY] = ITEMS_PUBLIC | BIT(SECRET) | BIT(AGGREGATOR),
+    [KEY_ROLE_SENSOR] = ITEMS_CLIENT | BIT(SEAL) | BIT(DIGEST),
+    [KEY_ROLE_READER] = ITEMS_CLIENT,
+    [KEY_ROLE_RELAY] = ITEMS_CLIENT,
+    [KEY_ROLE_COLLECTOR] = ITEMS_CLIENT | BIT(SEAL) | BIT(DIGEST),
+    [KEY_ROLE_WITNESS] = ITEMS_CLIENT | BIT(SEAL),
+    [KEY_ROLE_DETECTOR] = ITEMS_CLIENT | BIT(SEAL),
+    [KEY_ROLE_GATEWAY] = ITEMS_CLIENT,
 };
+
+static unsigned public_items(enum key_role role)
+{
+    return ITEMS_PUBLIC | (role == KEY_ROLE_READER ? BIT(SIGN) : 0);
+}
+
+/* "sensor, reader ...": what may stand for a role, `first` being the first of them. */
+#define ROLES_TEXT_MAX 96
+static const char *roles_text(enum key_role first, char text[static ROLES_TEXT_MAX])
+{
+    size_t length = 0;
+    for (unsigned role = first; role < KEY_ROLE_COUNT; role++)
+        length += (size_t)snprintf(text + length, ROLES_TEXT_MAX - length, "%s%s", role == first ? "" : ", ",
+                                   role_names[role]);
+    return text;
+}
 
 struct key_reading {
     struct keys *keys;
@@ -109,11 +180,13 @@ static enum result take_raw_key(const char *value, uint8_t to[static KEY_BYTES],
 
 static enum result take_item(struct keys *keys, enum item item, const char *value, struct error *err)
 {
+    char roles[ROLES_TEXT_MAX];
     switch (item) {
     case ITEM_ROLE:
         return key_role_parse(value, &keys->role) == RESULT_OK
                    ? RESULT_OK
-                   : error_set(err, RESULT_REJECT, "'%.32s' is none of aggregator, sensor, reader, relay", value);
+                   : error_set(err, RESULT_REJECT, "'%.32s' is none of %s", value,
+                               roles_text(KEY_ROLE_AGGREGATOR, roles));
     case ITEM_NAME:
         if (!sensor_name_valid(value))
             return error_set(err, RESULT_REJECT, "'%.64s' is no name (1 to 63 of A-Z a-z 0-9 - _ .)", value);
@@ -134,6 +207,9 @@ static enum result take_item(struct keys *keys, enum item item, const char *valu
     case ITEM_DIGEST:
         keys->has_digest = true;
         return take_raw_key(value, keys->digest, err);
+    case ITEM_SIGN:
+        keys->has_sign = true;
+        return take_raw_key(value, keys->sign_public, err);
     case ITEM_COUNT:
         break;
     }
@@ -188,6 +264,35 @@ static enum result check_pairs(const char *name, const struct keys *keys, struct
     return RESULT_OK;
 }
 
+enum result keys_sign_pair(const struct keys *keys, uint8_t ret_public[static KEY_BYTES],
+                           uint8_t ret_secret[static KEY_SIGN_SECRET_BYTES], struct error *err)
+{
+    static const char purpose[] = "pavo reader signing 1";
+    uint8_t secret[KEY_BYTES], seed[crypto_sign_SEEDBYTES];
+    _Static_assert(crypto_sign_SECRETKEYBYTES == KEY_SIGN_SECRET_BYTES && crypto_sign_PUBLICKEYBYTES == KEY_BYTES,
+                   "Ed25519 as libsodium has it");
+    if (keys->role != KEY_ROLE_READER || !key_decode(keys->secret_key, secret))
+        return error_set(err, RESULT_REJECT, "%s %s is no reader with its secret key: only a reader signs",
+                         key_role_name(keys->role), keys->name);
+    crypto_generichash(seed, sizeof(seed), (const uint8_t *)purpose, sizeof(purpose) - 1, secret, sizeof(secret));
+    crypto_sign_seed_keypair(ret_public, ret_secret, seed);
+    sodium_memzero(secret, sizeof(secret));
+    sodium_memzero(seed, sizeof(seed));
+    return RESULT_OK;
+}
+
+/* The public half of a reader's signing pair, which stands in no file of secrets. */
+static enum result derive_sign(struct keys *keys, struct error *err)
+{
+    uint8_t secret[KEY_SIGN_SECRET_BYTES];
+    if (keys->role != KEY_ROLE_READER)
+        return RESULT_OK;
+    enum result r = keys_sign_pair(keys, keys->sign_public, secret, err);
+    keys->has_sign = r == RESULT_OK;
+    sodium_memzero(secret, sizeof(secret));
+    return r;
+}
+
 enum result keys_parse(const char *name, const char *text, size_t length, struct keys *ret_keys, struct error *err)
 {
     struct keys keys = {0};
@@ -200,6 +305,8 @@ enum result keys_parse(const char *name, const char *text, size_t length, struct
     if (r == RESULT_OK)
         r = check_pairs(name, &keys, err);
     if (r == RESULT_OK)
+        r = derive_sign(&keys, err);
+    if (r == RESULT_OK)
         *ret_keys = keys;
     keys_clear(&keys);
     return r;
@@ -211,7 +318,7 @@ enum result keys_read_public(int fd, const char *name, struct keys *ret_keys, st
     struct key_reading reading = {.keys = &keys};
     enum result r = settings_read(fd, name, key_line, &reading, err);
     if (r == RESULT_OK)
-        r = check_items(name, reading.seen, ITEMS_PUBLIC, err);
+        r = check_items(name, reading.seen, public_items(keys.role), err);
     if (r == RESULT_OK)
         *ret_keys = keys;
     keys_clear(&keys);
@@ -279,8 +386,9 @@ enum result keys_make(const struct keys *aggregator, enum key_role role, const c
                       struct error *err)
 {
     struct keys keys = {.role = role};
+    char roles[ROLES_TEXT_MAX];
     if (role == KEY_ROLE_AGGREGATOR || role >= KEY_ROLE_COUNT)
-        return error_set(err, RESULT_REJECT, "the role must be sensor, reader or relay");
+        return error_set(err, RESULT_REJECT, "the role must be one of %s", roles_text(KEY_ROLE_AGGREGATOR + 1, roles));
     if (!sensor_name_valid(name))
         return error_set(err, RESULT_REJECT, "'%.64s' is no name (1 to 63 of A-Z a-z 0-9 - _ .)", name);
     enum result r = make_pair(&keys, err);
@@ -288,14 +396,17 @@ enum result keys_make(const struct keys *aggregator, enum key_role role, const c
         return r;
     memcpy(keys.name, name, strlen(name) + 1);
     memcpy(keys.aggregator, aggregator->public_key, KEY_TEXT_SIZE);
-    if (role == KEY_ROLE_SENSOR) {
+    keys.has_seal = (role_items[role] & BIT(SEAL)) != 0;
+    keys.has_digest = (role_items[role] & BIT(DIGEST)) != 0;
+    if (keys.has_seal)
         memcpy(keys.seal_public, aggregator->seal_public, KEY_BYTES);
+    if (keys.has_digest)
         memcpy(keys.digest, aggregator->digest, KEY_BYTES);
-        keys.has_seal = keys.has_digest = true;
-    }
-    *ret_keys = keys;
+    r = derive_sign(&keys, err);
+    if (r == RESULT_OK)
+        *ret_keys = keys;
     keys_clear(&keys);
-    return RESULT_OK;
+    return r;
 }
 
 void keys_clear(struct keys *keys)
@@ -370,11 +481,15 @@ enum result keys_write(const char *path, const struct keys *keys, struct error *
 
 enum result keys_write_public(const char *path, const struct keys *keys, struct error *err)
 {
-    char text[KEY_FILE_MAX];
+    char text[KEY_FILE_MAX], sign[KEY_TEXT_SIZE];
     int length =
         snprintf(text, sizeof(text),
                  "# Public half of the key of %s %s. Removing this file revokes it.\n[" KEY_SECTION "]\n"
                  "role = %s\nname = %s\npublic = %s\n",
                  key_role_name(keys->role), keys->name, key_role_name(keys->role), keys->name, keys->public_key);
+    if (public_items(keys->role) & BIT(SIGN)) {
+        key_encode(keys->sign_public, sign);
+        length += snprintf(text + length, sizeof(text) - (size_t)length, "sign = %s\n", sign);
+    }
     return write_new_file(path, 0644, text, (size_t)length, err);
 }

@@ -5,17 +5,21 @@
  *
  *   # Pavo key of sensor inner. Secret: whoever has it is this sensor.
  *   [pavo-key]
- *   role = sensor                  (aggregator, sensor, reader, relay)
+ *   role = sensor                  (one of KEY_ROLES below)
  *   name = inner
  *   public = <Z85, 40 characters>  CURVE25519
  *   secret = <Z85>
  *   aggregator = <Z85>             the aggregator's public key            (all but the aggregator)
- *   seal = <Z85>                   the aggregator's public sealing key    (aggregator, sensor)
+ *   seal = <Z85>                   the aggregator's public sealing key    (aggregator, and all that speak)
  *   seal-secret = <Z85>            its secret                              (aggregator only)
- *   digest = <Z85>                 the campus-wide key of payload digests (aggregator, sensor)
+ *   digest = <Z85>                 the campus-wide key of payload digests (aggregator, sensor, collector)
  *
- * The aggregator's directory holds aggregator.key and enrolled/ROLE/NAME.pub (role, name, public): enrolling is
- * writing such a file, revoking is removing it; the aggregator rereads on SIGHUP. */
+ * The aggregator's directory holds aggregator.key and enrolled/ROLE/NAME.pub (role, name, public; of a reader also
+ * sign, the public half of the pair it delegates with): enrolling is writing such a file, revoking is removing it; the
+ * aggregator rereads on SIGHUP.
+ *
+ * A reader's signing pair (Ed25519) is in no file: it follows from its secret, seed = BLAKE2b-256 of the text
+ * "pavo reader signing 1" keyed with it. So a reader that is enrolled can delegate without another secret to keep. */
 #ifndef PAVO_COMMON_KEYS_H
 #define PAVO_COMMON_KEYS_H
 
@@ -23,10 +27,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/flow.h"
+#include "common/records/flow.h"
 #include "common/result.h"
 
-enum key_role { KEY_ROLE_AGGREGATOR, KEY_ROLE_SENSOR, KEY_ROLE_READER, KEY_ROLE_RELAY, KEY_ROLE_COUNT };
+#define KEY_ROLES(X)                                                                                                   \
+    X(AGGREGATOR, aggregator)                                                                                          \
+    X(SENSOR, sensor)       /* speaks: flows of itself, bindings, losses, status */                                    \
+    X(READER, reader)       /* subscribes and asks */                                                                  \
+    X(RELAY, relay)         /* reserved: may be enrolled, no door lets it in yet */                                    \
+    X(COLLECTOR, collector) /* speaks: as a sensor, also for its exporters */                                          \
+    X(WITNESS, witness)     /* speaks: bindings, losses, status */                                                     \
+    X(DETECTOR, detector)   /* speaks: alerts, losses, status */                                                       \
+    X(GATEWAY, gateway)     /* asks on behalf of readers that let it (common/delegation.h) */
+enum key_role {
+#define X(name, word) KEY_ROLE_##name,
+    KEY_ROLES(X)
+#undef X
+        KEY_ROLE_COUNT
+};
+
+/* The doors of an aggregator. A door's name is its ZAP domain: "intake", "publish", "answer". */
+#define KEY_DOORS(X) X(INTAKE, intake) X(PUBLISH, publish) X(ANSWER, answer)
+enum key_door {
+#define X(name, word) DOOR_##name,
+    KEY_DOORS(X)
+#undef X
+        DOOR_COUNT
+};
 
 #define KEY_BYTES     32
 #define KEY_TEXT_SIZE 41 /* Z85 and NUL */
@@ -40,11 +67,18 @@ struct keys {
     uint8_t seal_public[KEY_BYTES];
     uint8_t seal_secret[KEY_BYTES]; /* zero unless aggregator */
     uint8_t digest[KEY_BYTES];
-    bool has_seal, has_seal_secret, has_digest;
+    uint8_t sign_public[KEY_BYTES]; /* Ed25519; of a reader */
+    bool has_seal, has_seal_secret, has_digest, has_sign;
 };
 
 const char *key_role_name(enum key_role role);
 MUST_CHECK enum result key_role_parse(const char *text, enum key_role *ret_role);
+/* Does it speak at the intake door? Batches are named after those that do, so no two of them share a name. */
+bool key_role_speaks(enum key_role role);
+
+const char *key_door_name(enum key_door door);
+MUST_CHECK enum result key_door_parse(const char *text, enum key_door *ret_door);
+bool key_role_may_enter(enum key_role role, enum key_door door);
 
 /* Z85 text of 40 characters and 32 bytes. False: the text is none; the output is untouched then. */
 bool key_decode(const char *text, uint8_t ret_key[static KEY_BYTES]);
@@ -53,7 +87,7 @@ void key_encode(const uint8_t key[static KEY_BYTES], char ret_text[static KEY_TE
 /* New aggregator keys in memory. */
 MUST_CHECK enum result keys_make_aggregator(struct keys *ret_keys, struct error *err);
 
-/* New keys of a sensor, reader or relay that belong to `aggregator`. */
+/* New keys of any other role that belong to `aggregator`. */
 MUST_CHECK enum result keys_make(const struct keys *aggregator, enum key_role role, const char *name,
                                  struct keys *ret_keys, struct error *err);
 
@@ -65,15 +99,22 @@ MUST_CHECK enum result keys_write(const char *path, const struct keys *keys, str
 MUST_CHECK enum result keys_parse(const char *name, const char *text, size_t length, struct keys *ret_keys,
                                   struct error *err);
 
-/* Only role, name and public key: the file an aggregator keeps of others. Reading sets nothing else. */
+/* The signing pair of a reader, from its secret; the secret half as libsodium has it, to be wiped. RESULT_REJECT: the
+ * keys are no reader's. */
+#define KEY_SIGN_SECRET_BYTES 64
+MUST_CHECK enum result keys_sign_pair(const struct keys *keys, uint8_t ret_public[static KEY_BYTES],
+                                      uint8_t ret_secret[static KEY_SIGN_SECRET_BYTES], struct error *err);
+
+/* Only role, name and public keys: the file an aggregator keeps of others. Reading sets nothing else. */
 MUST_CHECK enum result keys_read_public(int fd, const char *name, struct keys *ret_keys, struct error *err);
 MUST_CHECK enum result keys_write_public(const char *path, const struct keys *keys, struct error *err);
 
 /* Wipes. */
 void keys_clear(struct keys *keys);
 
-/* Who may connect: DIRECTORY/enrolled/ in memory (enrolled.c). One thread at a time. A file that is wrong fails the
- * whole reading, so that a reload keeps the list it had. */
+/* Who may connect: DIRECTORY/enrolled/ in memory (enrolled.c). One thread at a time. A file that is wrong, a key that
+ * two have and a name that two of those that speak have fail the whole reading, so that a reload keeps the list it had.
+ */
 #define ENROLLED_MAX 65536u
 struct enrolled;
 MUST_CHECK enum result enrolled_read(const char *directory, struct enrolled **ret_enrolled, struct error *err);
@@ -91,7 +132,11 @@ bool enrolled_find(const struct enrolled *enrolled, const uint8_t public_key[sta
 /* Is somebody enrolled under this role and name? */
 bool enrolled_has(const struct enrolled *enrolled, enum key_role role, const char *name);
 
-/* Writes DIRECTORY/enrolled/ROLE/NAME.pub; RESULT_REJECT when the name is taken. */
+/* The public half of a reader's signing pair. False: no such reader. */
+bool enrolled_sign_key(const struct enrolled *enrolled, const char *reader, uint8_t ret_key[static KEY_BYTES]);
+
+/* Writes DIRECTORY/enrolled/ROLE/NAME.pub; RESULT_REJECT when the name is taken, for one that speaks also by another
+ * role that speaks. */
 MUST_CHECK enum result enrolled_add(const char *directory, const struct keys *keys, struct error *err);
 
 #endif

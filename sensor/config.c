@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "sensor/batch/batch.h"
+#include "common/speak/batch.h"
+#include "common/speak/shipper.h"
 #include "sensor/capture/capture.h"
 #include "sensor/meter/meter.h"
-#include "sensor/ship/shipper.h"
 
-enum { SPECS_MAX = 32 };
+enum { SPEC_COUNT = 27 };
 
 static void defaults(struct config *c)
 {
@@ -33,66 +33,172 @@ static void defaults(struct config *c)
 }
 
 /* The table points into the configuration, so it is made for one. */
-static struct options options_of(struct config *c, struct option_spec specs[static SPECS_MAX])
+static void fill_specs(struct config *c, struct option_spec specs[static SPEC_COUNT])
 {
-    const struct option_spec table[] = {
-        {"interface", 'i', OPTION_LIST, &c->interfaces, "IFACE",
-         "capture from this interface; may be given several times", "Packets", 0, 0},
-        {"read", 'r', OPTION_LIST, &c->files, "FILE|DIR|-",
-         "read capture files (pcap, pcapng, gzipped too), all files of a folder, pipes, or standard input", NULL, 0, 0},
-        {"snaplen", 0, OPTION_NUMBER, &c->snaplen, "BYTES", "bytes kept of each packet (default 256)", NULL, 64,
-         CAPTURE_SNAPLEN_MAX},
-        {"buffer-size", 0, OPTION_SIZE, &c->buffer_size, "SIZE",
-         "kernel buffer of each interface and thread (default 16M)", NULL, 1 << 20, INT32_MAX},
-        {"threads", 0, OPTION_NUMBER, &c->threads, "N",
-         "with -i: capture threads; the kernel divides the flows among them, by addresses (default 1)", NULL, 1,
-         THREADS_MAX},
-        {"outer", 0, OPTION_FLAG, &c->outer, NULL, "meter the outer packets of tunnels, not the inner ones", NULL, 0,
-         0},
-        {"progress", 0, OPTION_FLAG, &c->progress, NULL, "say which file is being read, and how much of it has been",
-         NULL, 0, 0},
-        {"follow", 'f', OPTION_FLAG, &c->follow, NULL,
-         "with -r: read on as the newest file grows and new ones come into the folder", NULL, 0, 0},
-        {"idle-timeout", 0, OPTION_DURATION, &c->idle_timeout, "TIME",
-         "a flow without packets for so long is over (default 60s)", "Flows", NS_PER_MS, 86400 * NS_PER_S},
-        {"tcp-timeout", 0, OPTION_DURATION, &c->tcp_timeout, "TIME",
-         "the same for open TCP connections (default 5 x idle-timeout)", NULL, 0, 86400 * NS_PER_S},
-        {"udp-timeout", 0, OPTION_DURATION, &c->udp_timeout, "TIME", "the same for UDP (default idle-timeout)", NULL, 0,
-         86400 * NS_PER_S},
-        {"icmp-timeout", 0, OPTION_DURATION, &c->icmp_timeout, "TIME",
-         "the same for ICMP and ICMPv6 (default idle-timeout)", NULL, 0, 86400 * NS_PER_S},
-        {"unanswered-timeout", 0, OPTION_DURATION, &c->unanswered_timeout, "TIME",
-         "the same while only one side has spoken, or TCP's client only its SYN (default 30s, at most idle-timeout)",
-         NULL, 0, 86400 * NS_PER_S},
-        {"linger", 0, OPTION_DURATION, &c->linger, "TIME",
-         "a TCP connection that ended waits so long for stragglers (default 5s, at most idle-timeout)", NULL, 0,
-         86400 * NS_PER_S},
-        {"status-interval", 0, OPTION_DURATION, &c->status_interval, "TIME",
-         "flows that go on are reported so often (default 60s)", NULL, NS_PER_MS, METER_REPORT_MAX_NS},
-        {"flows-max", 0, OPTION_NUMBER, &c->flows_max, "N",
-         "flows tracked at once, 300 bytes each, over all threads (default 1048576)", NULL, METER_FLOWS_MIN,
-         METER_FLOWS_MAX},
-        {"key", 0, OPTION_STRING, &c->key, "FILE", "this sensor's key file, from `pavo keys enrol sensor NAME`",
-         "Shipping", 0, 0},
-        {"aggregator", 'a', OPTION_STRING, &c->aggregator, "HOST[:PORT]", "where to (default 127.0.0.1:7461)", NULL, 0,
-         0},
-        {"batch-rows", 0, OPTION_NUMBER, &c->batch_rows, "N", "records of a batch at most (default 8192)", NULL, 1,
-         FLOW_BATCH_ROWS_MAX},
-        {"batch-age", 0, OPTION_DURATION, &c->batch_age, "TIME",
-         "a batch waits at most so long to be full (default 1s)", NULL, 0, 3600 * NS_PER_S},
-        {"held-max", 0, OPTION_SIZE, &c->held_max, "SIZE", "unacknowledged batches held in memory (default 256M)", NULL,
-         SHIPPER_HELD_MIN, INT64_MAX},
-        {"user", 0, OPTION_STRING, &c->user, "NAME", "run as this user once the capture is open (default pavo)", NULL,
-         0, 0},
-        {"dry-run", 0, OPTION_FLAG, &c->dry_run, NULL, "meter without an aggregator, then print totals",
-         "Instead of shipping", 0, 0},
-        {"print", 0, OPTION_FLAG, &c->print, NULL, "write each record to standard output, as ra does", NULL, 0, 0},
-        {"json", 0, OPTION_FLAG, &c->json, NULL, "with --print and --dry-run: JSON, one object a line", NULL, 0, 0},
-        {"verbose", 'v', OPTION_FLAG, &c->verbose, NULL, "say more", "General", 0, 0},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL, NULL, 0, 0},
+    const struct option_spec table[SPEC_COUNT] = {
+        {.name = "interface",
+         .letter = 'i',
+         .kind = OPTION_LIST,
+         .target = &c->interfaces,
+         .argument = "IFACE",
+         .help = "capture from this interface; may be given several times",
+         .group = "Packets"},
+        {.name = "read",
+         .letter = 'r',
+         .kind = OPTION_LIST,
+         .target = &c->files,
+         .argument = "FILE|DIR|-",
+         .help = "read capture files (pcap, pcapng, gzipped too), all files of a folder, pipes, or standard input"},
+        {.name = "snaplen",
+         .kind = OPTION_NUMBER,
+         .target = &c->snaplen,
+         .argument = "BYTES",
+         .help = "bytes kept of each packet (default 256)",
+         .min = 64,
+         .max = CAPTURE_SNAPLEN_MAX},
+        {.name = "buffer-size",
+         .kind = OPTION_SIZE,
+         .target = &c->buffer_size,
+         .argument = "SIZE",
+         .help = "kernel buffer of each interface and thread (default 16M)",
+         .min = 1 << 20,
+         .max = INT32_MAX},
+        {.name = "threads",
+         .kind = OPTION_NUMBER,
+         .target = &c->threads,
+         .argument = "N",
+         .help = "with -i: capture threads; the kernel divides the flows among them, by addresses (default 1)",
+         .min = 1,
+         .max = THREADS_MAX},
+        {.name = "outer",
+         .kind = OPTION_FLAG,
+         .target = &c->outer,
+         .help = "meter the outer packets of tunnels, not the inner ones"},
+        {.name = "progress",
+         .kind = OPTION_FLAG,
+         .target = &c->progress,
+         .help = "say which file is being read, and how much of it has been"},
+        {.name = "follow",
+         .letter = 'f',
+         .kind = OPTION_FLAG,
+         .target = &c->follow,
+         .help = "with -r: read on as the newest file grows and new ones come into the folder"},
+        {.name = "idle-timeout",
+         .kind = OPTION_DURATION,
+         .target = &c->idle_timeout,
+         .argument = "TIME",
+         .help = "a flow without packets for so long is over (default 60s)",
+         .group = "Flows",
+         .min = NS_PER_MS,
+         .max = 86400 * NS_PER_S},
+        {.name = "tcp-timeout",
+         .kind = OPTION_DURATION,
+         .target = &c->tcp_timeout,
+         .argument = "TIME",
+         .help = "the same for open TCP connections (default 5 x idle-timeout)",
+         .max = 86400 * NS_PER_S},
+        {.name = "udp-timeout",
+         .kind = OPTION_DURATION,
+         .target = &c->udp_timeout,
+         .argument = "TIME",
+         .help = "the same for UDP (default idle-timeout)",
+         .max = 86400 * NS_PER_S},
+        {.name = "icmp-timeout",
+         .kind = OPTION_DURATION,
+         .target = &c->icmp_timeout,
+         .argument = "TIME",
+         .help = "the same for ICMP and ICMPv6 (default idle-timeout)",
+         .max = 86400 * NS_PER_S},
+        {.name = "unanswered-timeout",
+         .kind = OPTION_DURATION,
+         .target = &c->unanswered_timeout,
+         .argument = "TIME",
+         .help = "the same while only one side has spoken, or TCP's client only its SYN (default 30s, at most "
+                 "idle-timeout)",
+         .max = 86400 * NS_PER_S},
+        {.name = "linger",
+         .kind = OPTION_DURATION,
+         .target = &c->linger,
+         .argument = "TIME",
+         .help = "a TCP connection that ended waits so long for stragglers (default 5s, at most idle-timeout)",
+         .max = 86400 * NS_PER_S},
+        {.name = "status-interval",
+         .kind = OPTION_DURATION,
+         .target = &c->status_interval,
+         .argument = "TIME",
+         .help = "flows that go on are reported so often (default 60s)",
+         .min = NS_PER_MS,
+         .max = METER_REPORT_MAX_NS},
+        {.name = "flows-max",
+         .kind = OPTION_NUMBER,
+         .target = &c->flows_max,
+         .argument = "N",
+         .help = "flows tracked at once, 300 bytes each, over all threads (default 1048576)",
+         .min = METER_FLOWS_MIN,
+         .max = METER_FLOWS_MAX},
+        {.name = "key",
+         .kind = OPTION_STRING,
+         .target = &c->key,
+         .argument = "FILE",
+         .help = "this sensor's key file, from `pavo keys enrol sensor NAME`",
+         .group = "Shipping"},
+        {.name = "aggregator",
+         .letter = 'a',
+         .kind = OPTION_STRING,
+         .target = &c->aggregator,
+         .argument = "HOST[:PORT]",
+         .help = "where to (default 127.0.0.1:7461)"},
+        {.name = "batch-rows",
+         .kind = OPTION_NUMBER,
+         .target = &c->batch_rows,
+         .argument = "N",
+         .help = "records of a batch at most (default 8192)",
+         .min = 1,
+         .max = RECORDS_ROWS_MAX},
+        {.name = "batch-age",
+         .kind = OPTION_DURATION,
+         .target = &c->batch_age,
+         .argument = "TIME",
+         .help = "a batch waits at most so long to be full (default 1s)",
+         .max = 3600 * NS_PER_S},
+        {.name = "held-max",
+         .kind = OPTION_SIZE,
+         .target = &c->held_max,
+         .argument = "SIZE",
+         .help = "unacknowledged batches held in memory (default 256M)",
+         .min = SHIPPER_HELD_MIN,
+         .max = INT64_MAX},
+        {.name = "user",
+         .kind = OPTION_STRING,
+         .target = &c->user,
+         .argument = "NAME",
+         .help = "run as this user once the capture is open (default pavo)"},
+        {.name = "dry-run",
+         .kind = OPTION_FLAG,
+         .target = &c->dry_run,
+         .help = "meter without an aggregator, then print totals",
+         .group = "Instead of shipping"},
+        {.name = "print",
+         .kind = OPTION_FLAG,
+         .target = &c->print,
+         .help = "write each record to standard output, as ra does"},
+        {.name = "json",
+         .kind = OPTION_FLAG,
+         .target = &c->json,
+         .help = "with --print and --dry-run: JSON, one object a line"},
+        {.name = "verbose",
+         .letter = 'v',
+         .kind = OPTION_FLAG,
+         .target = &c->verbose,
+         .help = "say more",
+         .group = "General"},
+        {.name = NULL},
     };
-    _Static_assert(sizeof(table) / sizeof(*table) <= SPECS_MAX, "room for all options");
     memcpy(specs, table, sizeof(table));
+}
+
+static struct options options_of(const struct option_spec *specs)
+{
     return (struct options){
         .program = "pavo-sensor",
         .section = "sensor",
@@ -127,9 +233,10 @@ static int64_t at_most(int64_t value, int64_t most)
 
 enum result config_parse(int argc, char **argv, struct config *config, struct error *err)
 {
-    struct option_spec specs[SPECS_MAX];
+    struct option_spec specs[SPEC_COUNT];
     defaults(config);
-    struct options options = options_of(config, specs);
+    fill_specs(config, specs);
+    const struct options options = options_of(specs);
     int first = argc;
     enum result result = options_parse(&options, argc, argv, &first, err);
     if (result != RESULT_OK)
@@ -158,8 +265,9 @@ enum result config_parse(int argc, char **argv, struct config *config, struct er
 
 void config_fini(struct config *config)
 {
-    struct option_spec specs[SPECS_MAX];
-    struct options options = options_of(config, specs);
+    struct option_spec specs[SPEC_COUNT];
+    fill_specs(config, specs);
+    const struct options options = options_of(specs);
     options_fini(&options);
     free(config->filter);
     config->filter = NULL;

@@ -15,9 +15,9 @@
 #include "common/clock.h"
 #include "common/keys.h"
 #include "common/log.h"
+#include "common/speak/shipper.h"
 #include "sensor/print.h"
 #include "sensor/privileges.h"
-#include "sensor/ship/shipper.h"
 #include "sensor/status.h"
 #include "sensor/worker.h"
 
@@ -35,6 +35,7 @@ struct sensor;
 struct outlet {
     struct sensor *sensor;
     struct capture *capture; /* the worker's own, of its thread */
+    struct json json;        /* --print --json: used for each record in turn */
 };
 
 struct sensor {
@@ -42,10 +43,10 @@ struct sensor {
     struct keys keys;
     bool has_keys;
     struct observer observer;
-    struct shipper *shipper;    /* NULL: --print, --dry-run */
-    pthread_mutex_t submitting; /* held while a batch goes to the shipper: a status counts it before or after */
+    int64_t started_ns;
+    struct shipper *shipper; /* NULL: --print, --dry-run */
     struct worker **workers;
-    size_t worker_count;
+    size_t worker_count;                /* started */
     struct outlet outlets[THREADS_MAX]; /* the workers' */
     struct totals before;               /* when status was last shipped */
     int64_t status_at;                  /* monotonic */
@@ -57,47 +58,66 @@ struct sensor {
 
 /* ---------------------------------------------------------------- where batches go */
 
-static void submit_to_shipper(void *context, struct flow_batch **batch)
+static void submit_to_shipper(void *context, struct records **records)
 {
-    struct sensor *s = ((struct outlet *)context)->sensor;
-    pthread_mutex_lock(&s->submitting);
-    shipper_submit(s->shipper, batch);
-    pthread_mutex_unlock(&s->submitting);
+    shipper_submit(((struct outlet *)context)->sensor->shipper, records);
+}
+
+static void fail_output(struct sensor *s, const char *cause)
+{
+    if (!atomic_exchange(&s->output_failed, true))
+        log_error("standard output: %s", cause);
 }
 
 /* A disk that is full must not look like a quiet network. */
 static void note_output(struct sensor *s)
 {
     errno = EIO; /* of an error from before, only the flag is left */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && !atomic_exchange(&s->output_failed, true))
-        log_error("standard output: %s", strerror(errno));
+    if (fflush(stdout) != 0 || ferror(stdout))
+        fail_output(s, strerror(errno));
 }
 
-static void print_batch(void *context, struct flow_batch **batch)
+static void print_text(const struct flow_batch *flows)
 {
-    const struct outlet *outlet = context;
-    struct sensor *s = outlet->sensor;
-    struct flow flow;
-    struct capture_source source = {.name = ""};
-    int interface = -1;
-    if (s->output_failed)
+    for (uint32_t row = 0; row < flows->rows; row++)
+        print_flow(stdout, flows, row);
+}
+
+static void print_json(struct outlet *outlet, const struct flow_batch *flows)
+{
+    char name[PRINT_NAME_MAX];
+    struct capture_source source;
+    for (uint32_t row = 0; row < flows->rows; row++) {
+        if (row == 0 || flows->interface[row] != flows->interface[row - 1]) { /* live, asking is a system call */
+            capture_source_get(outlet->capture, flows->interface[row], &source);
+            print_name(source.name, name);
+        }
+        if (print_flow_json(stdout, &outlet->json, flows, row, name) != RESULT_OK) {
+            fail_output(outlet->sensor, "out of memory");
+            return;
+        }
+    }
+}
+
+static void print_batch(void *context, struct records **records)
+{
+    struct outlet *outlet = context;
+    const struct flow_batch *flows = flow_batch_of(*records);
+    if (outlet->sensor->output_failed)
         return;
     flockfile(stdout);
-    for (uint32_t row = 0; row < (*batch)->rows; row++) {
-        flow_batch_get(*batch, row, &flow);
-        if (flow.interface != interface) /* live, asking is a system call */
-            capture_source_get(outlet->capture, flow.interface, &source);
-        interface = flow.interface;
-        print_flow(stdout, &flow, &s->observer, source.name, s->config->json);
-    }
-    note_output(s);
+    if (outlet->sensor->config->json)
+        print_json(outlet, flows);
+    else
+        print_text(flows);
+    note_output(outlet->sensor);
     funlockfile(stdout);
 }
 
-static void forget_batch(void *context, struct flow_batch **batch)
+static void forget_batch(void *context, struct records **records)
 {
     (void)context;
-    (void)batch;
+    (void)records;
 }
 
 /* ---------------------------------------------------------------- start */
@@ -116,10 +136,15 @@ static bool ships(const struct config *config)
     return !config->print && !config->dry_run;
 }
 
+/* Files are read by one thread. */
+static size_t thread_count(const struct config *config)
+{
+    return config->interfaces.count > 0 ? config->threads : 1;
+}
+
 static enum result read_keys(struct sensor *s, struct error *err)
 {
     snprintf(s->observer.sensor, sizeof(s->observer.sensor), "sensor");
-    s->observer.epoch = (uint64_t)clock_wall_ns();
     if (s->config->key == NULL)
         return RESULT_OK;
     enum result result = keys_read(s->config->key, &s->keys, err);
@@ -146,7 +171,7 @@ static enum result open_capture(const struct sensor *s, size_t thread, uint32_t 
         .filter = c->filter,
         .buffer_size = c->buffer_size,
         .snaplen = (uint32_t)c->snaplen,
-        .thread_count = (uint32_t)s->worker_count,
+        .thread_count = (uint32_t)thread_count(c),
         .thread = (uint32_t)thread,
         .groups = groups,
         .progress = c->progress,
@@ -164,6 +189,7 @@ static void wake_main_thread(void)
 static struct worker_options worker_options_of(struct sensor *s, size_t thread, struct capture *capture)
 {
     const struct config *c = s->config;
+    uint64_t flows_max = c->flows_max / thread_count(c);
     s->outlets[thread] = (struct outlet){.sensor = s, .capture = capture};
     struct worker_options options = {
         .capture = capture,
@@ -173,6 +199,7 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
         .meter = meter_options_default(),
         .batcher =
             {
+                .kind = record_kinds[RECORD_FLOW],
                 .observer = s->observer,
                 .rows = (uint32_t)c->batch_rows,
                 .age_ns = c->batch_age,
@@ -191,10 +218,9 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
     m->unanswered_ns = c->unanswered_timeout;
     m->linger_ns = c->linger;
     m->status_ns = c->status_interval;
-    m->flows_max =
-        (uint32_t)(c->flows_max / s->worker_count > METER_FLOWS_MIN ? c->flows_max / s->worker_count : METER_FLOWS_MIN);
+    m->flows_max = (uint32_t)(flows_max > METER_FLOWS_MIN ? flows_max : METER_FLOWS_MIN);
     m->first_flow = 1 + thread;
-    m->flow_step = s->worker_count;
+    m->flow_step = thread_count(c);
     m->digest_key = s->has_keys && s->keys.has_digest ? s->keys.digest : NULL;
     randombytes_buf(&m->seed, sizeof(m->seed));
     return options;
@@ -218,6 +244,7 @@ static enum result start_shipper(struct sensor *s, struct error *err)
     struct shipper_options options = {
         .endpoint = s->config->aggregator,
         .keys = &s->keys,
+        .software = "pavo-sensor " PAVO_VERSION,
         .epoch = s->observer.epoch,
         .held_max = s->config->held_max,
         .patient = s->config->files.count > 0,
@@ -225,16 +252,22 @@ static enum result start_shipper(struct sensor *s, struct error *err)
     return shipper_start(&options, &s->shipper, err);
 }
 
+/* Takes the capture. */
+static enum result start_worker(struct sensor *s, struct capture *capture, struct error *err)
+{
+    struct worker_options options = worker_options_of(s, s->worker_count, capture);
+    enum result result = worker_start(&options, &s->workers[s->worker_count], err);
+    s->worker_count += result == RESULT_OK;
+    return result;
+}
+
 /* Captures are opened first, while there may be the right to; then rights are given up; then threads begin. */
 static enum result start(struct sensor *s, struct error *err)
 {
     struct capture *captures[THREADS_MAX] = {NULL};
     uint32_t groups[CAPTURE_SOURCES_MAX] = {0};
-    bool live = s->config->interfaces.count > 0;
-    size_t wanted = live ? s->config->threads : 1;
-    s->worker_count = wanted;
+    size_t wanted = thread_count(s->config), opened = 0;
     enum result result = read_keys(s, err);
-    size_t opened = 0;
     while (result == RESULT_OK && opened < wanted) {
         result = open_capture(s, opened, groups, &captures[opened], err);
         opened += result == RESULT_OK;
@@ -250,17 +283,11 @@ static enum result start(struct sensor *s, struct error *err)
         print_header(stdout); /* before there is a worker that has records */
         note_output(s);
     }
-    s->worker_count = 0;
     for (size_t n = 0; n < opened; n++) {
-        if (result != RESULT_OK) {
+        if (result == RESULT_OK)
+            result = start_worker(s, captures[n], err);
+        else
             capture_close(&captures[n]);
-            continue;
-        }
-        s->worker_count = wanted; /* worker_options_of divides by it */
-        struct worker_options options = worker_options_of(s, n, captures[n]);
-        s->worker_count = n;
-        result = worker_start(&options, &s->workers[n], err);
-        s->worker_count += result == RESULT_OK;
     }
     return result;
 }
@@ -284,17 +311,13 @@ static void log_trouble(struct sensor *s, const struct totals *now, bool last)
 static void tell_status(struct sensor *s, bool last)
 {
     static struct totals now;
-    totals_collect(s->workers, s->worker_count, s->observer.epoch, &now);
+    totals_collect(s->workers, s->worker_count, s->started_ns, &now);
     if (s->shipper != NULL) {
         losses_ship(s->shipper, &s->before, &now);
-        /* A patient shipper without room keeps its submitter: then nothing moves either. */
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
-        bool locked = pthread_mutex_timedlock(&s->submitting, &until) == 0;
-        status_ship(s->shipper, &now, last);
-        if (locked)
-            pthread_mutex_unlock(&s->submitting);
+        struct records *status = status_make(&now, last);
+        if (status != NULL) /* else the next one tells more */
+            shipper_status(s->shipper, status);
+        records_free(&status);
     }
     log_trouble(s, &now, last);
     s->before = now;
@@ -389,7 +412,7 @@ static int finish(struct sensor *s, const sigset_t *signals)
         _exit(SENSOR_EXIT_UNSHIPPED); /* a thread that waits cannot be joined */
     }
     int code = s->shipper != NULL ? finish_shipping(s, signals) : SENSOR_EXIT_OK;
-    totals_collect(s->workers, s->worker_count, s->observer.epoch, &totals);
+    totals_collect(s->workers, s->worker_count, s->started_ns, &totals);
     log_trouble(s, &totals, true);
     if (s->config->dry_run)
         totals_print(stdout, &totals, s->config->json);
@@ -419,11 +442,12 @@ int sensor_run(const struct config *config)
     struct sensor *s = &sensor;
     struct error err;
     sigset_t signals;
-    *s = (struct sensor){.config = config, .submitting = PTHREAD_MUTEX_INITIALIZER};
+    *s = (struct sensor){.config = config, .started_ns = clock_wall_ns()};
     if (sodium_init() < 0) {
         log_error("libsodium cannot be initialised");
         return SENSOR_EXIT_FAILED;
     }
+    s->observer.epoch = epoch_new(s->started_ns, randombytes_random());
     /* Blocked in every thread: the main one asks for them. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -443,8 +467,10 @@ int sensor_run(const struct config *config)
         watch(s, &signals);
         code = finish(s, &signals);
     }
-    for (size_t n = 0; n < s->worker_count; n++)
+    for (size_t n = 0; n < s->worker_count; n++) {
         worker_destroy(&s->workers[n]);
+        json_fini(&s->outlets[n].json);
+    }
     if (s->shipper != NULL)
         shipper_stop(&s->shipper);
     free(s->workers);

@@ -9,6 +9,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/records/status.h"
+#include "common/records/wire.h"
 #include "sensor/print.h"
 
 /* The decode outcomes but the first, and what is lost before decode. */
@@ -46,9 +48,20 @@ static void add_meter(struct meter_counts *sum, const struct meter_counts *part)
     sum->fragments_waiting += part->fragments_waiting;
 }
 
-static uint64_t timeval_ns(struct timeval t)
+static void add_lost(struct batcher_lost *sum, const struct batcher_lost *part)
 {
-    return (uint64_t)t.tv_sec * (uint64_t)NS_PER_S + (uint64_t)t.tv_usec * 1000;
+    if (part->records == 0)
+        return;
+    if (sum->records == 0 || part->from_time < sum->from_time)
+        sum->from_time = part->from_time;
+    if (sum->records == 0 || part->to_time > sum->to_time)
+        sum->to_time = part->to_time;
+    sum->records += part->records;
+}
+
+static int64_t timeval_ns(struct timeval t)
+{
+    return t.tv_sec * NS_PER_S + t.tv_usec * NS_PER_US;
 }
 
 static uint64_t resident_bytes(void)
@@ -62,7 +75,7 @@ static uint64_t resident_bytes(void)
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-void totals_collect(struct worker *const *workers, size_t count, uint64_t started_ns, struct totals *ret_totals)
+void totals_collect(struct worker *const *workers, size_t count, int64_t started_ns, struct totals *ret_totals)
 {
     static struct worker_snapshot part; /* large; only the main thread comes here */
     memset(ret_totals, 0, sizeof(*ret_totals));
@@ -70,8 +83,7 @@ void totals_collect(struct worker *const *workers, size_t count, uint64_t starte
     for (size_t n = 0; n < count; n++) {
         worker_snapshot_get(workers[n], &part);
         add_meter(&sum->meter, &part.meter);
-        sum->records_waiting += part.records_waiting;
-        sum->records_lost += part.records_lost;
+        add_lost(&sum->lost, &part.lost);
         if (part.lag_ns > sum->lag_ns)
             sum->lag_ns = part.lag_ns;
         if (n == 0 || part.through_ns < sum->through_ns)
@@ -88,7 +100,7 @@ void totals_collect(struct worker *const *workers, size_t count, uint64_t starte
     ret_totals->rss_peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
     ret_totals->rss_bytes = resident_bytes();
     ret_totals->started_ns = started_ns;
-    ret_totals->wall_ns = (uint64_t)clock_wall_ns() - started_ns;
+    ret_totals->wall_ns = clock_wall_ns() - started_ns;
 }
 
 static uint64_t source_offered(const struct source_counts *s)
@@ -110,79 +122,88 @@ static uint64_t dropped_value(const struct source_counts *s, unsigned number)
                                          : s->outcomes[number + 1];
 }
 
-void status_ship(struct shipper *shipper, const struct totals *totals, bool last)
+/* The last `most` bytes of a name: of a long path the end tells files apart. */
+static const char *end_of(const char *name, size_t most)
 {
-    static Pavo__InterfaceStatus interfaces[CAPTURE_SOURCES_MAX];
-    static Pavo__InterfaceStatus *interface_list[CAPTURE_SOURCES_MAX];
-    static Pavo__Counter counters[CAPTURE_SOURCES_MAX][DROPPED_COUNT];
-    static Pavo__Counter *counter_list[CAPTURE_SOURCES_MAX][DROPPED_COUNT];
-    const struct worker_snapshot *sum = &totals->sum;
-    for (size_t i = 0; i < sum->source_count; i++) {
-        const struct source_counts *s = &sum->sources[i];
-        Pavo__InterfaceStatus *status = &interfaces[i];
-        pavo__interface_status__init(status);
-        status->name = (char *)s->source.name;
-        status->link_type = (char *)s->source.link_type;
-        status->packets_offered = source_offered(s);
-        status->packets_metered = s->outcomes[DECODE_METERED];
-        status->bytes_metered = s->bytes[DECODE_METERED];
-        status->dropped = counter_list[i];
-        for (unsigned number = 0; number < DROPPED_COUNT; number++) {
-            uint64_t value = dropped_value(s, number);
-            if (value == 0)
-                continue;
-            Pavo__Counter *counter = &counters[i][status->n_dropped];
-            pavo__counter__init(counter);
-            counter->name = (char *)dropped_name(number);
-            counter->value = value;
-            counter_list[i][status->n_dropped++] = counter;
-        }
-        interface_list[i] = status;
-    }
-    Pavo__SensorStatus message;
-    pavo__sensor_status__init(&message);
-    message.time_ns = (uint64_t)clock_wall_ns();
-    message.started_ns = totals->started_ns;
-    message.software = (char *)"pavo-sensor " PAVO_VERSION;
-    message.n_interfaces = sum->source_count;
-    message.interfaces = interface_list;
-    message.flows_made = sum->meter.flows_made;
-    /* Batches may have gone to the shipper since the snapshot: then that is what is known to be made. */
-    struct shipper_counts shipped;
-    shipper_counts_get(shipper, &shipped);
-    message.records_made = sum->meter.records_made - sum->records_lost;
-    if (message.records_made < shipped.records_submitted)
-        message.records_made = shipped.records_submitted;
-    message.records_held = message.records_made - shipped.records_submitted;
-    message.flows_active = sum->meter.flows_active;
-    message.capture_lag_ns = (uint64_t)sum->lag_ns;
-    message.cpu_ns = totals->cpu_ns;
-    message.rss_bytes = totals->rss_bytes;
-    message.packets_in_table = sum->meter.packets - sum->meter.packets_recorded;
-    message.reported_through_ns = sum->through_ns;
-    message.last = last;
-    shipper_status(shipper, &message);
+    size_t length = strlen(name);
+    return length > most ? name + (length - most) : name;
 }
 
-static void loss_ship(struct shipper *shipper, Pavo__Loss__Kind kind, const struct capture_source *source,
-                      const char *reason, uint64_t count, uint64_t from_ns)
+static enum result add_interface(struct records *status, const struct source_counts *s)
+{
+    struct status_interface item = {
+        .interface_name = end_of(s->source.name, WIRE_TEXT_MAX),
+        .interface_link_type = s->source.link_type,
+        .interface_offered = source_offered(s),
+        .interface_metered = s->outcomes[DECODE_METERED],
+        .interface_bytes = s->bytes[DECODE_METERED],
+    };
+    return records_add_item(status, STATUS_INTERFACES, &item);
+}
+
+static enum result add_dropped(struct records *status, size_t interface, const struct source_counts *s)
+{
+    enum result r = RESULT_OK;
+    for (unsigned number = 0; number < DROPPED_COUNT && r == RESULT_OK; number++) {
+        struct status_dropped item = {
+            .dropped_interface = (uint16_t)interface,
+            .dropped_reason = dropped_name(number),
+            .dropped_packets = dropped_value(s, number),
+        };
+        if (item.dropped_packets > 0)
+            r = records_add_item(status, STATUS_DROPPED, &item);
+    }
+    return r;
+}
+
+struct records *status_make(const struct totals *totals, bool last)
+{
+    const struct worker_snapshot *sum = &totals->sum;
+    struct status row = {
+        .time = clock_wall_ns(),
+        .started = totals->started_ns,
+        .flows_made = sum->meter.flows_made,
+        .records_made = sum->meter.records_made,
+        .flows_active = sum->meter.flows_active,
+        .packets_in_table = sum->meter.packets - sum->meter.packets_recorded,
+        .capture_lag = sum->lag_ns,
+        .cpu = totals->cpu_ns,
+        .rss = totals->rss_bytes,
+        .last = last,
+        .reported_through = sum->through_ns,
+    };
+    struct records *status = records_new(record_kinds[RECORD_STATUS], 1);
+    enum result r = status == NULL ? RESULT_FULL : records_add(status, &row);
+    for (size_t i = 0; i < sum->source_count && r == RESULT_OK; i++) {
+        r = add_interface(status, &sum->sources[i]);
+        if (r == RESULT_OK)
+            r = add_dropped(status, i, &sum->sources[i]);
+    }
+    if (r != RESULT_OK)
+        records_free(&status);
+    return status;
+}
+
+static void loss_ship(struct shipper *shipper, enum loss_kind kind, const struct capture_source *source,
+                      const char *reason, uint64_t count, int64_t from_time)
 {
     if (count == 0)
         return;
     bool in_file = source->dropped_to_ns != 0;
-    Pavo__Loss loss;
-    pavo__loss__init(&loss);
-    loss.kind = kind;
-    loss.from_ns = in_file ? (uint64_t)source->dropped_from_ns : from_ns;
-    loss.to_ns = in_file ? (uint64_t)source->dropped_to_ns : (uint64_t)clock_wall_ns();
-    loss.count = count;
-    loss.interface = (char *)source->name;
-    loss.reason = (char *)reason;
+    struct loss loss = {
+        .loss = (uint8_t)kind,
+        .from_time = in_file ? source->dropped_from_ns : from_time,
+        .to_time = in_file ? source->dropped_to_ns : clock_wall_ns(),
+        .count = count,
+        .interface = end_of(source->name, LOSS_INTERFACE_MAX - 1),
+        .reason = reason,
+    };
     shipper_loss(shipper, &loss);
 }
 
 static const char kernel_reason[] = "the kernel's capture buffer was full";
 static const char interface_reason[] = "the interface or its driver had no room";
+static const char memory_reason[] = "no memory for a batch";
 
 static uint64_t lost_in_kernel(const struct totals *before, const struct totals *now, size_t number)
 {
@@ -194,16 +215,29 @@ static uint64_t lost_in_interface(const struct totals *before, const struct tota
     return now->sum.sources[number].source.interface_dropped - before->sum.sources[number].source.interface_dropped;
 }
 
+static uint64_t lost_records(const struct totals *before, const struct totals *now)
+{
+    return now->sum.lost.records - before->sum.lost.records;
+}
+
 void losses_ship(struct shipper *shipper, const struct totals *before, const struct totals *now)
 {
-    uint64_t from_ns = before->sum.taken_ns != 0 ? (uint64_t)before->sum.taken_ns : now->started_ns;
+    int64_t from_time = before->sum.taken_ns != 0 ? before->sum.taken_ns : now->started_ns;
     for (size_t i = 0; i < now->sum.source_count; i++) {
         const struct capture_source *source = &now->sum.sources[i].source;
-        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_KERNEL, source, kernel_reason, lost_in_kernel(before, now, i),
-                  from_ns);
-        loss_ship(shipper, PAVO__LOSS__KIND__PACKETS_INTERFACE, source, interface_reason,
-                  lost_in_interface(before, now, i), from_ns);
+        loss_ship(shipper, LOSS_PACKETS_KERNEL, source, kernel_reason, lost_in_kernel(before, now, i), from_time);
+        loss_ship(shipper, LOSS_PACKETS_INTERFACE, source, interface_reason, lost_in_interface(before, now, i),
+                  from_time);
     }
+    struct loss records = {
+        .loss = LOSS_RECORDS_SPOOL,
+        .from_time = now->sum.lost.from_time,
+        .to_time = now->sum.lost.to_time,
+        .count = lost_records(before, now),
+        .reason = memory_reason,
+    };
+    if (records.count > 0)
+        shipper_loss(shipper, &records);
 }
 
 bool losses_any(const struct totals *before, const struct totals *now)
@@ -212,13 +246,14 @@ bool losses_any(const struct totals *before, const struct totals *now)
         if (lost_in_kernel(before, now, i) + lost_in_interface(before, now, i) > 0)
             return true;
     }
-    return false;
+    return lost_records(before, now) > 0;
 }
 
 static void loss_log(const char *interface, const char *reason, uint64_t count)
 {
+    char name[PRINT_NAME_MAX];
     if (count > 0)
-        log_warning("%s: %" PRIu64 " packets lost: %s", interface, count, reason);
+        log_warning("%s: %" PRIu64 " packets lost: %s", print_name(interface, name), count, reason);
 }
 
 void losses_log(const struct totals *before, const struct totals *now)
@@ -227,6 +262,8 @@ void losses_log(const struct totals *before, const struct totals *now)
         loss_log(now->sum.sources[i].source.name, kernel_reason, lost_in_kernel(before, now, i));
         loss_log(now->sum.sources[i].source.name, interface_reason, lost_in_interface(before, now, i));
     }
+    if (lost_records(before, now) > 0)
+        log_warning("%" PRIu64 " records lost: %s", lost_records(before, now), memory_reason);
 }
 
 static void sources_sum(const struct worker_snapshot *snapshot, struct source_counts *ret_sum)
@@ -240,59 +277,59 @@ static void sources_sum(const struct worker_snapshot *snapshot, struct source_co
     ret_sum->source.interface_dropped = interface_dropped; /* of several interfaces: these add up */
 }
 
-static void dropped_print_json(FILE *out, const struct source_counts *s)
+static void add_packets(struct json *json, const struct source_counts *s)
 {
     const char *comma = "";
-    fputs("\"dropped\":{", out);
+    json_add(json,
+             "\"packets_offered\":%" PRIu64 ",\"packets_metered\":%" PRIu64 ",\"bytes_metered\":%" PRIu64
+             ",\"dropped\":{",
+             source_offered(s), s->outcomes[DECODE_METERED], s->bytes[DECODE_METERED]);
     for (unsigned number = 0; number < DROPPED_COUNT; number++) {
         if (dropped_value(s, number) == 0)
             continue;
-        fprintf(out, "%s\"%s\":%" PRIu64, comma, dropped_name(number), dropped_value(s, number));
+        json_add(json, "%s\"%s\":%" PRIu64, comma, dropped_name(number), dropped_value(s, number));
         comma = ",";
     }
-    fputs("}", out);
+    json_add(json, "}");
 }
 
-static void packets_print_json(FILE *out, const struct source_counts *s)
+static void add_interfaces(struct json *json, const struct worker_snapshot *sum)
 {
-    fprintf(out, "\"packets_offered\":%" PRIu64 ",\"packets_metered\":%" PRIu64 ",\"bytes_metered\":%" PRIu64 ",",
-            source_offered(s), s->outcomes[DECODE_METERED], s->bytes[DECODE_METERED]);
-    dropped_print_json(out, s);
-}
-
-static void interfaces_print_json(FILE *out, const struct worker_snapshot *sum)
-{
-    fputs("\"interfaces\":[", out);
+    char name[PRINT_NAME_MAX];
+    json_add(json, "\"interfaces\":[");
     for (size_t i = 0; i < sum->source_count; i++) {
-        fprintf(out, "%s{\"name\":\"", i == 0 ? "" : ",");
-        print_name(out, sum->sources[i].source.name, true);
-        fprintf(out, "\",\"link_type\":\"%s\",", sum->sources[i].source.link_type);
-        packets_print_json(out, &sum->sources[i]);
-        fputs("}", out);
+        json_add(json, "%s{\"name\":", i == 0 ? "" : ",");
+        json_add_string(json, print_name(sum->sources[i].source.name, name));
+        json_add(json, ",\"link_type\":\"%s\",", sum->sources[i].source.link_type);
+        add_packets(json, &sum->sources[i]);
+        json_add(json, "}");
     }
-    fputs("]", out);
+    json_add(json, "]");
 }
 
 static void totals_print_json(FILE *out, const struct totals *totals, const struct source_counts *sum)
 {
     const struct meter_counts *meter = &totals->sum.meter;
-    fputs("{", out);
-    packets_print_json(out, sum);
-    fputs(",", out);
-    interfaces_print_json(out, &totals->sum);
-    fprintf(out,
-            ",\"flows\":%" PRIu64 ",\"records\":%" PRIu64 ",\"flows_evicted\":%" PRIu64 ",\"clock_steps\":%" PRIu64
-            ",\"cpu_seconds\":%.3f,\"wall_seconds\":%.3f,\"peak_rss_bytes\":%" PRIu64 "}\n",
-            meter->flows_made, meter->records_made, meter->flows_evicted, meter->clock_steps,
-            (double)totals->cpu_ns / 1e9, (double)totals->wall_ns / 1e9, totals->rss_peak_bytes);
+    struct json json = {0};
+    json_add(&json, "{");
+    add_packets(&json, sum);
+    json_add(&json, ",");
+    add_interfaces(&json, &totals->sum);
+    json_add(&json,
+             ",\"flows\":%" PRIu64 ",\"records\":%" PRIu64 ",\"flows_evicted\":%" PRIu64 ",\"clock_steps\":%" PRIu64
+             ",\"cpu_seconds\":%.3f,\"wall_seconds\":%.3f,\"peak_rss_bytes\":%" PRIu64 "}",
+             meter->flows_made, meter->records_made, meter->flows_evicted, meter->clock_steps,
+             (double)totals->cpu_ns / 1e9, (double)totals->wall_ns / 1e9, totals->rss_peak_bytes);
+    fprintf(out, "%s\n", json.failed ? "{\"error\":\"out of memory\"}" : json.text);
+    json_fini(&json);
 }
 
 static void interface_print(FILE *out, const struct source_counts *s)
 {
-    print_name(out, s->source.name, false);
-    fprintf(out, " (%s)\n  packets        %12" PRIu64 "  offered, %" PRIu64 " metered, %" PRIu64 " bytes\n",
-            s->source.link_type[0] != '\0' ? s->source.link_type : "nothing read", source_offered(s),
-            s->outcomes[DECODE_METERED], s->bytes[DECODE_METERED]);
+    char name[PRINT_NAME_MAX];
+    fprintf(out, "%s (%s)\n  packets        %12" PRIu64 "  offered, %" PRIu64 " metered, %" PRIu64 " bytes\n",
+            print_name(s->source.name, name), s->source.link_type[0] != '\0' ? s->source.link_type : "nothing read",
+            source_offered(s), s->outcomes[DECODE_METERED], s->bytes[DECODE_METERED]);
     for (unsigned number = 0; number < DROPPED_COUNT; number++) {
         if (dropped_value(s, number) > 0)
             fprintf(out, "  dropped        %12" PRIu64 "  %s\n", dropped_value(s, number), dropped_name(number));

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/clock.h"
 
@@ -78,12 +77,8 @@ static void handle_packets(struct worker *w, const struct packet *packets, size_
 
 static void publish(struct worker *w)
 {
-    struct timespec cpu = {0};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-    w->counts.cpu_ns = (uint64_t)cpu.tv_sec * (uint64_t)NS_PER_S + (uint64_t)cpu.tv_nsec;
     meter_counts_get(w->meter, &w->counts.meter);
-    w->counts.records_waiting = batcher_waiting(w->batcher);
-    w->counts.records_lost = batcher_lost(w->batcher);
+    w->counts.lost = batcher_lost(w->batcher);
     w->counts.taken_ns = clock_wall_ns();
     w->counts.source_count = capture_source_count(w->options.capture);
     for (size_t i = 0; i < w->counts.source_count; i++) {

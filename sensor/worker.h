@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "sensor/batch/batch.h"
+#include "common/speak/batch.h"
 #include "sensor/capture/capture.h"
 #include "sensor/decode/decode.h"
 #include "sensor/meter/meter.h"
@@ -37,13 +37,11 @@ struct source_counts {
 
 struct worker_snapshot {
     struct meter_counts meter;
-    uint64_t records_waiting; /* in the batcher */
-    uint64_t records_lost;
+    struct batcher_lost lost;
     int64_t lag_ns;     /* live: how old a batch's newest packet was when it was handled; the most since the snapshot
                            that was got before */
     int64_t through_ns; /* every flow that began before this is in a batch handed on; 0: not known */
     int64_t taken_ns;   /* wall clock: what the kernel dropped before this is counted */
-    uint64_t cpu_ns;    /* of the thread */
     size_t source_count;
     struct source_counts sources[CAPTURE_SOURCES_MAX];
 };

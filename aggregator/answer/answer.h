@@ -1,44 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answer: the door for questions. Find, Nat, Sensors and Replay of proto/pavo.proto.
+/* Answer: the door for questions. What can be asked is the table of questions.c (docs/questions.md); how an answer
+ * looks is in proto/pavo.proto: a head, pages, a coverage, or an error.
  *
  * One thread owns the ROUTER socket; ANSWER_WORKERS threads, each with its own readers of the store, work on queries
  * and stream replies. A query has at most ANSWER_REPLIES_MAX replies waiting for its client; a client that takes none
- * for ANSWER_STALL_NS, or is gone, loses its query. A query that runs longer than ANSWER_TIMEOUT_NS (replay:
- * ANSWER_REPLAY_NS) is ended with an error that says so. At most ANSWER_QUERIES_MAX wait; ANSWER_CLIENT_MAX of one
- * client. */
+ * for ANSWER_STALL_NS, or is gone, loses its query. A query that runs longer than ANSWER_TIMEOUT_NS (a question may say
+ * otherwise) is ended with an error that says so. At most ANSWER_QUERIES_MAX wait; ANSWER_CLIENT_MAX of one client. */
 #ifndef PAVO_AGGREGATOR_ANSWER_H
 #define PAVO_AGGREGATOR_ANSWER_H
 
-#include "aggregator/commit.h"
-#include "aggregator/publish/publish.h"
-#include "aggregator/receive/receive.h"
-#include "aggregator/store/store.h"
-#include "common/authenticator.h"
-#include "common/keys.h"
+#include <stdint.h>
+
 #include "common/result.h"
 
-#define ANSWER_WORKERS       4
-#define ANSWER_REPLIES_MAX   8u
-#define ANSWER_QUERIES_MAX   64u
-#define ANSWER_CLIENT_MAX    8u
-#define ANSWER_STALL_NS      (15ll * 1000000000)
-#define ANSWER_TIMEOUT_NS    (60ll * 1000000000)
-#define ANSWER_REPLAY_NS     (600ll * 1000000000)
-#define ANSWER_QUERY_MAX     65536    /* bytes of a Query */
-#define ANSWER_ROWS_MAX      1000000u /* of find without a limit; a larger limit is taken as this */
-#define ANSWER_LOSSES_MAX    1000u
-#define ANSWER_NAT_FLOWS_MAX 1000u
-#define ANSWER_NAT_DEFAULT   100u
-#define ANSWER_NAT_ROWS_MAX  20000u /* records looked at for one nat question */
-/* A flow may be silent between two of its reports so long that neither touches the moment asked for; reports this far
- * off are looked at when a port is given. */
-#define ANSWER_NAT_REACH_NS (3600ll * 1000000000)
-#define ANSWER_NAT_HOPS_MAX 4 /* boundaries in a row */
+#define ANSWER_WORKERS     4
+#define ANSWER_REPLIES_MAX 8u
+#define ANSWER_QUERIES_MAX 64u
+#define ANSWER_CLIENT_MAX  8u
+#define ANSWER_STALL_NS    (15ll * 1000000000)
+#define ANSWER_TIMEOUT_NS  (60ll * 1000000000)
+#define ANSWER_REPLAY_NS   (600ll * 1000000000)
+#define ANSWER_QUERY_MAX   65536    /* bytes of a Query */
+#define ANSWER_ROWS_MAX    1000000u /* of stored records without a limit; a larger limit is taken as this */
+
+struct authenticator;
+struct committer;
+struct keys;
+struct publisher;
+struct receiver;
+struct store;
 
 struct answer_options {
     void *zmq_context;
     const char *endpoint;
-    const struct keys *keys;
+    const struct keys *keys; /* borrowed while the answerer lives, as all the others */
     struct authenticator *authenticator;
     struct store *store;
     struct receiver *receiver;

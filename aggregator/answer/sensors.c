@@ -1,197 +1,246 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sensors: what each sensor said of itself beside what the store holds of it; boundaries; intake. */
+/* sensors: what each life of each sensor said of itself, beside what the store and the door know of it. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/answer/columns.h"
+#include "aggregator/answer/lives.h"
+#include "aggregator/answer/sums.h"
 #include "aggregator/answer/work.h"
+#include "aggregator/receive/receive.h"
 
-/* Everything a report points to. */
-struct report {
-    Pavo__SensorReport message;
-    Pavo__Observer observer;
-    Pavo__Counter counters[RECEIVE_REASON_COUNT];
-    Pavo__Counter *pointers[RECEIVE_REASON_COUNT];
+#define SENSOR_STATES(X)                                                                                               \
+    X(UNKNOWN, unknown) X(CONNECTED, connected) X(ENDED, ended) X(AWAY, away) X(NO_STATUS, no_status)
+enum sensor_state {
+#define X(name, word) SENSOR_##name,
+    SENSOR_STATES(X)
+#undef X
+        SENSOR_STATE_COUNT
+};
+static const char *const state_words[SENSOR_STATE_COUNT] = {
+#define X(name, word) #word,
+    SENSOR_STATES(X)
+#undef X
 };
 
-static void fill_counter(Pavo__Counter *counter, const char *name, uint64_t value)
+#define SENSORS_TABLE(X)                                                                                               \
+    X(sensor, TEXT, TEXT, NONE, "SENSOR", "its name")                                                                  \
+    X(epoch, U64, EPOCH, NONE, NULL, "which life of it")                                                               \
+    X(state, U8, WORD, NONE, "STATE", "ended: it said so; no_status: connected, and nothing said of itself yet")       \
+    X(last_heard, TIME, TIME, SET, "HEARD", "when it last said something")                                             \
+    X(offered, U64, COUNT, NONE, "SEEN", "packets, over all interfaces")                                               \
+    X(metered, U64, COUNT, NONE, "METERED", "of those, counted in a flow")                                             \
+    X(dropped, U64, COUNT, NONE, "DROPPED", "of those, by whatever reason")                                            \
+    X(made, U64, COUNT, NONE, "MADE", "records made, but statuses and losses")                                         \
+    X(acknowledged, U64, COUNT, NONE, NULL, "of those, known to it as committed")                                      \
+    X(committed, U64, COUNT, NONE, "COMMITTED", "of those, in the store")                                              \
+    X(lost, U64, COUNT, NONE, "LOST", "records made, in declared losses")                                              \
+    X(held, U64, COUNT, NONE, "HELD", "records made, on their way")                                                    \
+    X(active, U64, COUNT, NONE, NULL, "flows in its table")                                                            \
+    X(in_table, U64, COUNT, NONE, NULL, "packets metered, and not yet in any record")                                  \
+    X(packets_committed, U64, COUNT, NONE, NULL, "packets in the flow records that the store holds")                   \
+    X(lag, I64, NANOSECONDS, NONE, "LAG", "age of the newest packet when it was handled, the most lately")             \
+    X(clock_offset, I64, NANOSECONDS, NONE, "CLOCK", "aggregator's clock minus the sensor's")                          \
+    X(clock_error, I64, NANOSECONDS, NONE, "+/-", "how far that may be wrong")                                         \
+    X(reported_through, TIME, TIME, SET, NULL, "every flow that began before has been reported")                       \
+    X(started, TIME, TIME, SET, NULL, "by the sensor's clock")                                                         \
+    X(software, TEXT, TEXT, SET, NULL, "name and version")                                                             \
+    X(batches_committed, U64, COUNT, NONE, NULL, "batches of this life that the store holds")                          \
+    X(duplicates, U64, COUNT, NONE, NULL, "batches that came again, since the aggregator's start")                     \
+    X(rejected, U16, LIST, NONE, NULL, "batches refused since the aggregator's start, by reason")                      \
+    X(trouble, TEXT, TEXT, SET, NULL, "which sum does not agree, and how")
+#define REJECTED_TABLE(X)                                                                                              \
+    X(rejected_reason, TEXT, TEXT, NONE, NULL, "why")                                                                  \
+    X(rejected_batches, U64, COUNT, NONE, NULL, "how many")
+
+struct sensors_row {
+    SENSORS_TABLE(ANSWER_ROW_MEMBER)
+};
+struct rejected_item {
+    REJECTED_TABLE(ANSWER_ROW_MEMBER)
+};
+enum { SENSORS_TABLE(ANSWER_ENUM_MEMBER) REJECTED_TABLE(ANSWER_ENUM_MEMBER) };
+
+static const struct record_kind *columns(void)
 {
-    pavo__counter__init(counter);
-    counter->name = (char *)name;
-    counter->value = value;
+    static struct field fields[] = {
+#define X(...) ANSWER_COLUMN(sensors_row, 0, __VA_ARGS__)
+        SENSORS_TABLE(X)
+#undef X
+#define X(...) ANSWER_COLUMN(rejected_item, 1, __VA_ARGS__)
+            REJECTED_TABLE(X)
+#undef X
+    };
+    static const struct record_list lists[] = {{.name = "rejected",
+                                                .prefix = "rejected_",
+                                                .count = COLUMN_rejected,
+                                                .first = COLUMN_rejected_reason,
+                                                .last = COLUMN_rejected_batches,
+                                                .items_max = RECEIVE_REASON_COUNT,
+                                                .size = sizeof(struct rejected_item)}};
+    static struct answer_columns table = {.name = "sensors",
+                                          .fields = fields,
+                                          .count = sizeof(fields) / sizeof(*fields),
+                                          .row_size = sizeof(struct sensors_row),
+                                          .lists = lists,
+                                          .list_count = 1,
+                                          .words = state_words,
+                                          .word_count = SENSOR_STATE_COUNT};
+    return answer_columns_kind(&table);
 }
 
-static void fill_life(struct report *report, const struct store_life *life)
+/* Of a life that has said nothing of itself; without a clock; of one that the door does not know. */
+static const unsigned of_status[] = {COLUMN_offered,      COLUMN_metered, COLUMN_dropped, COLUMN_made,
+                                     COLUMN_acknowledged, COLUMN_lost,    COLUMN_held,    COLUMN_active,
+                                     COLUMN_in_table,     COLUMN_lag};
+static const unsigned of_clock[] = {COLUMN_clock_offset, COLUMN_clock_error};
+
+static enum result unknown(struct work *work, const unsigned *which, size_t count, struct error *err)
 {
-    Pavo__SensorReport *m = &report->message;
-    pavo__observer__init(&report->observer);
-    report->observer.sensor = (char *)life->observer.sensor;
-    report->observer.epoch = life->observer.epoch;
-    m->observer = &report->observer;
-    m->records_committed = life->records;
-    m->packets_committed = life->packets;
-    m->batches_committed = life->batches;
-    m->records_lost = life->records_lost;
-    m->last_heard_ns = (uint64_t)life->last_received_ns;
-    m->received_ns = (uint64_t)life->status_received_ns;
-    if (life->status != NULL) /* our own packing; NULL only without memory, and then it is left out */
-        m->status = pavo__sensor_status__unpack(NULL, life->status_length, life->status);
+    enum result r = RESULT_OK;
+    for (size_t i = 0; i < count && r == RESULT_OK; i++)
+        r = work_unknown(work, which[i], err);
+    return r;
 }
 
-/* What the door knows belongs to the sensor's newest life. */
-static void fill_door(struct report *report, const struct receiver_sensor *door)
+/* What is lost or does not agree is missing from what the numbers rest on. */
+static void add_gaps(struct work *work, const struct store_life *life, uint64_t lost, const char *trouble)
 {
-    Pavo__SensorReport *m = &report->message;
-    if ((uint64_t)door->last_heard_ns > m->last_heard_ns)
-        m->last_heard_ns = (uint64_t)door->last_heard_ns;
-    m->connected = door->connected;
-    m->duplicates = door->duplicates;
-    m->rejected = report->pointers;
-    for (unsigned reason = 0; reason < RECEIVE_REASON_COUNT; reason++) {
-        if (door->rejected[reason] == 0)
-            continue;
-        fill_counter(&report->counters[m->n_rejected], receive_reason_name(reason), door->rejected[reason]);
-        report->pointers[m->n_rejected] = &report->counters[m->n_rejected];
-        m->n_rejected++;
+    struct coverage_gap gap = {.unit = "records", .at_most = lost > life->records_lost ? lost : life->records_lost};
+    memcpy(gap.sensor, life->observer.sensor, sizeof(gap.sensor));
+    if (gap.at_most > 0) {
+        gap.kind = PAVO__GAP__KIND__LOSS;
+        snprintf(gap.reason, sizeof(gap.reason), "records of life %" PRIu64 " are declared lost", life->observer.epoch);
+        coverage_gap(&work->coverage, &gap);
+    }
+    if (trouble[0] != '\0') {
+        gap.kind = PAVO__GAP__KIND__STATE;
+        gap.at_most = 0;
+        gap.unit = "";
+        snprintf(gap.reason, sizeof(gap.reason), "%s", trouble);
+        coverage_gap(&work->coverage, &gap);
     }
 }
 
-/* The newest life of this name among the store's and, for a sensor that has committed nothing yet, the door's. */
-static bool is_newest(const struct store_life *lives, size_t count, const struct store_life *life)
+static void fill_status(struct sensors_row *row, const struct records *status)
+{
+    const struct status_columns *s = status_columns(status);
+    const struct sensor_sums sums = sensor_sums(status, 0);
+    row->offered = sums.offered;
+    row->metered = sums.metered;
+    row->dropped = sums.dropped;
+    row->made = s->records_made[0];
+    row->acknowledged = s->records_acknowledged[0];
+    row->lost = s->records_lost[0];
+    row->held = s->records_held[0];
+    row->active = s->flows_active[0];
+    row->in_table = s->packets_in_table[0];
+    row->lag = s->capture_lag[0];
+    row->clock_offset = s->clock_offset[0];
+    row->clock_error = s->clock_error[0];
+    row->reported_through = s->reported_through[0];
+    row->started = s->started[0];
+    row->software = s->software[0];
+}
+
+static enum sensor_state state_of(const struct store_life *life, const struct receiver_sensor *door)
+{
+    bool connected = door != NULL && door->connected;
+    if (life->status != NULL && status_columns(life->status)->last[0] != 0)
+        return SENSOR_ENDED;
+    return !connected ? SENSOR_AWAY : life->status == NULL ? SENSOR_NO_STATUS : SENSOR_CONNECTED;
+}
+
+static enum result add_rejected(struct work *work, const struct receiver_sensor *door, struct error *err)
+{
+    enum result r = RESULT_OK;
+    for (unsigned reason = 0; reason < RECEIVE_REASON_COUNT && r == RESULT_OK; reason++) {
+        const struct rejected_item item = {receive_reason_name(reason), door->rejected[reason]};
+        if (item.rejected_batches > 0)
+            r = work_add_item(work, 0, &item, err);
+    }
+    return r;
+}
+
+/* A life, with what the door knows (NULL: nothing). */
+static enum result add_life(struct work *work, const struct store_life *life, const struct receiver_sensor *door,
+                            struct error *err)
+{
+    char trouble[SUMS_TEXT_MAX] = "";
+    struct sensors_row row = {.sensor = life->observer.sensor,
+                              .epoch = life->observer.epoch,
+                              .state = (uint8_t)state_of(life, door),
+                              .last_heard = life->last_received_ns,
+                              .committed = life->records,
+                              .packets_committed = life->packets,
+                              .batches_committed = life->batches,
+                              .duplicates = door == NULL ? 0 : door->duplicates,
+                              .trouble = trouble};
+    if (door != NULL && door->last_heard_ns > row.last_heard)
+        row.last_heard = door->last_heard_ns;
+    if (life->status != NULL) {
+        fill_status(&row, life->status);
+        (void)sensor_broken(life->status, 0, life->records, trouble);
+    }
+    add_gaps(work, life, row.lost, trouble);
+    enum result r = work_add(work, &row, err);
+    if (r == RESULT_OK)
+        r = door == NULL ? work_unknown(work, COLUMN_duplicates, err) : add_rejected(work, door, err);
+    if (r == RESULT_OK && life->status == NULL)
+        r = unknown(work, of_status, sizeof(of_status) / sizeof(*of_status), err);
+    if (r == RESULT_OK && (life->status == NULL || status_columns(life->status)->clock_known[0] == 0))
+        r = unknown(work, of_clock, sizeof(of_clock) / sizeof(*of_clock), err);
+    return r;
+}
+
+/* What the door knows belongs to the sensor's newest life; of one that has committed nothing yet it is all there is. */
+static const struct receiver_sensor *door_of(const struct receiver_report *doors, const struct store_life *lives,
+                                             size_t count, size_t which)
+{
+    for (size_t d = 0; d < doors->count && life_is_newest(lives, count, which); d++) {
+        if (strcmp(doors->sensors[d].name, lives[which].observer.sensor) == 0 &&
+            doors->sensors[d].epoch <= lives[which].observer.epoch)
+            return &doors->sensors[d];
+    }
+    return NULL;
+}
+
+static bool is_stored(const struct store_life *lives, size_t count, const struct receiver_sensor *door)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(lives[i].observer.sensor, life->observer.sensor) == 0 &&
-            lives[i].observer.epoch > life->observer.epoch)
-            return false;
+        if (strcmp(lives[i].observer.sensor, door->name) == 0 && lives[i].observer.epoch >= door->epoch)
+            return true;
     }
-    return true;
+    return false;
 }
 
-static enum result send_report(struct work *work, struct report *report)
-{
-    Pavo__SensorReport *pointer = &report->message;
-    Pavo__Reply reply = work_reply(true);
-    reply.sensors = &pointer;
-    reply.n_sensors = 1;
-    enum result r = work->reply(work->context, &reply);
-    if (report->message.status != NULL)
-        pavo__sensor_status__free_unpacked(report->message.status, NULL);
-    return r;
-}
-
-static enum result send_sensors(struct work *work, const struct store_life *lives, size_t life_count,
-                                const struct receiver_report *doors)
-{
-    enum result r = RESULT_OK;
-    for (size_t i = 0; i < life_count && r == RESULT_OK; i++) {
-        struct report report = {.message = PAVO__SENSOR_REPORT__INIT};
-        fill_life(&report, &lives[i]);
-        for (size_t d = 0; d < doors->count; d++) {
-            /* A newer life at the door, without a batch yet, has its own report below. */
-            if (strcmp(doors->sensors[d].name, lives[i].observer.sensor) == 0 &&
-                doors->sensors[d].epoch <= lives[i].observer.epoch && is_newest(lives, life_count, &lives[i]))
-                fill_door(&report, &doors->sensors[d]);
-        }
-        r = send_report(work, &report);
-    }
-    for (size_t d = 0; d < doors->count && r == RESULT_OK; d++) {
-        bool reported = false;
-        for (size_t i = 0; i < life_count && !reported; i++)
-            reported = strcmp(doors->sensors[d].name, lives[i].observer.sensor) == 0 &&
-                       lives[i].observer.epoch >= doors->sensors[d].epoch;
-        if (reported)
-            continue;
-        struct report report = {.message = PAVO__SENSOR_REPORT__INIT};
-        struct store_life nothing = {.observer = {.epoch = doors->sensors[d].epoch}};
-        memcpy(nothing.observer.sensor, doors->sensors[d].name, sizeof(nothing.observer.sensor));
-        fill_life(&report, &nothing);
-        fill_door(&report, &doors->sensors[d]);
-        r = send_report(work, &report);
-    }
-    return r;
-}
-
-static enum result send_boundaries(struct work *work)
-{
-    struct committer_boundary boundary;
-    enum result r = RESULT_OK;
-    for (size_t number = 0; r == RESULT_OK && committer_boundary(work->options->committer, number, &boundary);
-         number++) {
-        uint64_t unlinked[UNLINKED_REASON_COUNT];
-        Pavo__Counter counters[UNLINKED_REASON_COUNT], *pointers[UNLINKED_REASON_COUNT];
-        Pavo__BoundaryReport report = PAVO__BOUNDARY_REPORT__INIT, *report_pointer = &report;
-        store_boundary_counts(work->options->store, boundary.name, &report.linked, unlinked);
-        report.name = boundary.name;
-        report.waiting = boundary.waiting;
-        for (unsigned reason = 0; reason < UNLINKED_REASON_COUNT; reason++) {
-            fill_counter(&counters[reason], unlinked_reason_name(reason), unlinked[reason]);
-            pointers[reason] = &counters[reason];
-        }
-        report.unlinked = pointers;
-        report.n_unlinked = UNLINKED_REASON_COUNT;
-        Pavo__Reply reply = work_reply(true);
-        reply.boundaries = &report_pointer;
-        reply.n_boundaries = 1;
-        r = work->reply(work->context, &reply);
-    }
-    return r;
-}
-
-static enum result send_intake(struct work *work, const struct receiver_report *doors)
-{
-    struct authenticator_counts keys;
-    struct publisher_counts published;
-    struct store_summary summary;
-    authenticator_counts_get(work->options->authenticator, &keys);
-    publisher_counts_get(work->options->publisher, &published);
-    store_summarise(work->options->store, &summary);
-    const struct {
-        const char *name;
-        uint64_t value;
-    } values[] = {
-        {"connections accepted", keys.accepted},
-        {"connections refused, unknown key", keys.refused_unknown},
-        {"connections refused, key of another role", keys.refused_role},
-        {"connections refused, malformed", keys.refused_malformed},
-        {"batches received", doors->batches},
-        {"batches waiting", doors->batches_waiting},
-        {"batches deferred, no room", doors->deferred},
-        {"frames garbled", doors->frames_garbled},
-        {"messages published", published.messages},
-        {"sets not published, no room", published.unpublished},
-        {"subscriptions", published.subscriptions},
-    };
-    enum { COUNT = sizeof(values) / sizeof(values[0]) };
-    Pavo__Counter counters[COUNT], *pointers[COUNT];
-    for (unsigned i = 0; i < COUNT; i++) {
-        fill_counter(&counters[i], values[i].name, values[i].value);
-        pointers[i] = &counters[i];
-    }
-    Pavo__Intake intake = PAVO__INTAKE__INIT;
-    intake.paused = doors->paused;
-    intake.reason = (char *)doors->reason;
-    intake.counters = pointers;
-    intake.n_counters = COUNT;
-    intake.position = summary.position;
-    Pavo__Reply reply = work_reply(false);
-    reply.intake = &intake;
-    return work->reply(work->context, &reply);
-}
-
-enum result work_sensors(struct work *work, struct error *err)
+static enum result run(struct work *work, struct error *err)
 {
     struct store_life *lives = NULL;
-    size_t life_count = 0;
+    size_t count = 0;
     struct receiver_report doors = {0};
-    enum result r = store_lives(work->options->store, &lives, &life_count, err);
+    enum result r = lives_read(work->options->store, &lives, &count, err);
     if (r == RESULT_OK)
         r = receiver_report(work->options->receiver, &doors, err);
-    if (r == RESULT_OK)
-        r = send_sensors(work, lives, life_count, &doors);
-    if (r == RESULT_OK)
-        r = send_boundaries(work);
-    if (r == RESULT_OK)
-        r = send_intake(work, &doors);
-    store_lives_free(&lives, life_count);
+    for (size_t i = 0; i < count && r == RESULT_OK; i++)
+        r = add_life(work, &lives[i], door_of(&doors, lives, count, i), err);
+    for (size_t d = 0; d < doors.count && r == RESULT_OK; d++) {
+        struct store_life nothing = {.observer = {.epoch = doors.sensors[d].epoch}};
+        memcpy(nothing.observer.sensor, doors.sensors[d].name, sizeof(nothing.observer.sensor));
+        if (!is_stored(lives, count, &doors.sensors[d]))
+            r = add_life(work, &nothing, &doors.sensors[d], err);
+    }
+    if (r == RESULT_OK && doors.paused)
+        coverage_paused(&work->coverage, doors.reason);
+    store_lives_free(&lives, count);
     free(doors.sensors);
     return r;
 }
+
+const struct question question_sensors = {
+    .name = "sensors",
+    .summary = "Sensors: what each saw, sent and dropped, what the store holds of it, and whether the sums agree.",
+    .columns = columns,
+    .run = run};

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pavo command: what its sub-commands share. One thread. */
+/* The pavo command: what its sub-commands share. They see the aggregator through pavo.h alone. One thread, but for the
+ * line that tells a waiting person so (progress.h). */
 #ifndef PAVO_AGGREGATOR_CLI_CLI_H
 #define PAVO_AGGREGATOR_CLI_CLI_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/options.h"
 #include "common/result.h"
 
-/* Exit codes, documented in pavo(1). */
+/* Exit codes, documented in pavo(1); the same in every sub-command. */
 enum {
     CLI_ANSWERED = 0,
     CLI_NOTHING = 1,     /* nothing found */
     CLI_USAGE = 2,       /* the command line was wrong */
     CLI_UNREACHABLE = 3, /* no key, no connection, refused, no answer in time */
-    CLI_INCOMPLETE = 4,  /* answered, but something was lost or cut off, and it says so */
+    CLI_INCOMPLETE = 4,  /* answered, but something is known to be missing, and it says so */
+    CLI_INTERRUPTED = 130,
 };
 
 /* What every sub-command understands. */
 struct cli {
-    char *aggregator; /* owned; HOST[:PORT] */
+    char *aggregator; /* owned; HOST[:PORT]; NULL: localhost */
     char *publish;    /* owned; endpoint or NULL */
     char *answer;     /* owned; endpoint or NULL */
     char *key;        /* owned; path or NULL */
@@ -29,52 +32,19 @@ struct cli {
 };
 #define CLI_TIMEOUT_DEFAULT (30 * 1000000000ll)
 
-/* Rows of struct option_spec for what every sub-command understands. */
-#define CLI_OPTIONS(cli)                                                                                               \
-    {.name = "aggregator",                                                                                             \
-     .letter = 'a',                                                                                                    \
-     .kind = OPTION_STRING,                                                                                            \
-     .target = &(cli)->aggregator,                                                                                     \
-     .argument = "HOST[:PORT]",                                                                                        \
-     .group = "Connection",                                                                                            \
-     .help = "the aggregator; PORT is its first, the one sensors use (7461), and the doors asked here are the two "    \
-             "after it. Default: $PAVO_AGGREGATOR, else localhost"},                                                   \
-        {.name = "key",                                                                                                \
-         .letter = 'k',                                                                                                \
-         .kind = OPTION_STRING,                                                                                        \
-         .target = &(cli)->key,                                                                                        \
-         .argument = "FILE",                                                                                           \
-         .help = "a reader's key. Default: $PAVO_KEY, else ~/.config/pavo/reader.key, else /etc/pavo/reader.key"},     \
-        {.name = "answer",                                                                                             \
-         .kind = OPTION_STRING,                                                                                        \
-         .target = &(cli)->answer,                                                                                     \
-         .argument = "ENDPOINT",                                                                                       \
-         .help = "the answer door, where it is not at the usual port (HOST:PORT, tcp://..., ipc://...)"},              \
-        {.name = "publish",                                                                                            \
-         .kind = OPTION_STRING,                                                                                        \
-         .target = &(cli)->publish,                                                                                    \
-         .argument = "ENDPOINT",                                                                                       \
-         .help = "the publish door, likewise"},                                                                        \
-        {.name = "timeout",                                                                                            \
-         .kind = OPTION_DURATION,                                                                                      \
-         .target = &(cli)->timeout,                                                                                    \
-         .argument = "TIME",                                                                                           \
-         .min = 1000000,                                                                                               \
-         .help = "give up when nothing has come for so long. Default: 30s"},                                           \
-        {.name = "json",                                                                                               \
-         .letter = 'j',                                                                                                \
-         .kind = OPTION_FLAG,                                                                                          \
-         .target = &(cli)->json,                                                                                       \
-         .group = "Output",                                                                                            \
-         .help = "one JSON object a line"},                                                                            \
-        {.name = "csv", .kind = OPTION_FLAG, .target = &(cli)->csv, .help = "comma-separated values with a heading"},  \
-    {                                                                                                                  \
-        .name = "utc", .letter = 'u', .kind = OPTION_FLAG, .target = &(cli)->utc,                                      \
-        .help = "times in UTC, not in local time"                                                                      \
-    }
+/* Rows of struct option_spec that cli_specs writes, and that a sub-command may have of its own. */
+#define CLI_COMMON_SPECS 16
+#define CLI_SPECS_MAX    64
 
-/* Parses a sub-command's options. -1: go on, with *ret_first the first argument; otherwise an exit code. */
-int cli_options(const struct options *options, int argc, char **argv, int *ret_first);
+/* The options of every sub-command, ending with an empty row. Returns how many there are. */
+size_t cli_specs(struct cli *cli, struct option_spec ret_specs[static CLI_COMMON_SPECS]);
+
+/* Parses a sub-command's options: those of `options` (specs NULL: none) and those of every sub-command. -1: go on, with
+ * *ret_first the first argument; otherwise an exit code, the reason printed. */
+int cli_options(struct cli *cli, const struct options *options, int argc, char **argv, int *ret_first);
+
+/* The same with those of `options` alone. */
+int cli_parse(const struct options *options, int argc, char **argv, int *ret_first);
 
 /* "pavo: ..." on standard error; returns `code`, so that a failing function can end with it. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -84,8 +54,19 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Words from `first` on, joined by blanks. Owned by the caller; NULL: out of memory. */
 char *cli_join(int argc, char **argv, int first);
 
-/* Times as people type them into ns (0 for NULL). False: the sentence was printed. */
-bool cli_time(const char *option, const char *text, int64_t *ret_ns);
+/* `text` in lines of the terminal's width (of 120 columns where there is none), each indented by so many blanks. */
+void cli_wrap(const char *text, unsigned indent);
+
+/* The reader's key file: --key, PAVO_KEY, or the first of the usual places that exists. False: said what was looked at,
+ * and how to make one. */
+#define CLI_PATH_MAX 4096
+bool cli_key_path(const struct cli *cli, char ret_path[static CLI_PATH_MAX]);
+
+/* From here on SIGINT and SIGTERM are kept for cli_interrupted, so that what is printed ends with a whole line. While
+ * `blocked` is set they end the command at once: nothing is half printed, and nobody would ask cli_interrupted. */
+void cli_catch_signals(void);
+void cli_blocked(bool blocked);
+bool cli_interrupted(void);
 
 /* The sub-commands: argv[0] is the name, the rest is theirs. They return an exit code. */
 int cli_find(struct cli *cli, int argc, char **argv);
@@ -93,5 +74,11 @@ int cli_links(struct cli *cli, int argc, char **argv);
 int cli_nat(struct cli *cli, int argc, char **argv);
 int cli_sensors(struct cli *cli, int argc, char **argv);
 int cli_watch(struct cli *cli, int argc, char **argv);
+int cli_questions(struct cli *cli, int argc, char **argv);
+int cli_keys(struct cli *cli, int argc, char **argv);
+int cli_sign(struct cli *cli, int argc, char **argv);
+
+/* Any other word is a question of the aggregator's. `near`: the command whose name is nearest, or NULL. */
+int cli_question(struct cli *cli, const char *near, int argc, char **argv);
 
 #endif

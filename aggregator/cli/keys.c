@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pavo keys make | enrol | show. */
-#include "aggregator/cli/keys.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <sodium.h>
@@ -29,11 +27,58 @@ static const char *directory_of(const struct keys_options *o)
     return o->directory == NULL ? KEYS_DIRECTORY : o->directory;
 }
 
+/* What a key of each role opens; the aggregator's own is made by `make`. */
+static const char *const role_help[KEY_ROLE_COUNT] = {
+    [KEY_ROLE_SENSOR] = "sends flows it sees itself, translations, losses, its status",
+    [KEY_ROLE_COLLECTOR] = "sends what a sensor sends, and flows of its exporters, named NAME/EXPORTER",
+    [KEY_ROLE_WITNESS] = "sends translations it knows of (a NAT's log), losses, its status",
+    [KEY_ROLE_DETECTOR] = "sends alerts, losses, its status",
+    [KEY_ROLE_READER] = "subscribes and asks",
+    [KEY_ROLE_GATEWAY] = "asks in the name of readers that let it (pavo sign)",
+    [KEY_ROLE_RELAY] = "can be enrolled; no door lets it in yet",
+};
+
+/* "sensor: sends ...", a line a role. */
+#define ROLES_TEXT_MAX 1024
+static const char *roles_text(char text[static ROLES_TEXT_MAX])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int role = 0; role < KEY_ROLE_COUNT && used < ROLES_TEXT_MAX; role++) {
+        if (role_help[role] != NULL)
+            used += (size_t)snprintf(text + used, ROLES_TEXT_MAX - used, "\n%s: %s", key_role_name((enum key_role)role),
+                                     role_help[role]);
+    }
+    return text;
+}
+
+/* "sensor, reader ...". */
+static const char *roles_list(char text[static ROLES_TEXT_MAX])
+{
+    size_t used = 0;
+    for (int role = 0; role < KEY_ROLE_COUNT && used < ROLES_TEXT_MAX; role++) {
+        if (role_help[role] != NULL)
+            used += (size_t)snprintf(text + used, ROLES_TEXT_MAX - used, "%s%s", used == 0 ? "" : ", ",
+                                     key_role_name((enum key_role)role));
+    }
+    return text;
+}
+
 static enum result aggregator_path(const struct keys_options *o, char path[static PATH_MAX], struct error *err)
 {
     if (snprintf(path, PATH_MAX, "%s/aggregator.key", directory_of(o)) >= PATH_MAX)
         return error_set(err, RESULT_REJECT, "the path of the directory is too long");
     return RESULT_OK;
+}
+
+static struct option_spec directory_spec(struct keys_options *o)
+{
+    return (struct option_spec){.name = "dir",
+                                .letter = 'd',
+                                .kind = OPTION_STRING,
+                                .target = &o->directory,
+                                .argument = "DIR",
+                                .help = "where the aggregator's keys lie (default " KEYS_DIRECTORY ")"};
 }
 
 /* ---- make */
@@ -52,9 +97,7 @@ static enum result make_directories(const char *directory, struct error *err)
 
 static int run_make(struct keys_options *o, int argc, char **argv)
 {
-    const struct option_spec specs[] = {{"dir", 'd', OPTION_STRING, &o->directory, "DIR",
-                                         "where the aggregator's keys lie (default " KEYS_DIRECTORY ")", NULL, 0, 0},
-                                        {0}};
+    const struct option_spec specs[] = {directory_spec(o), {0}};
     const struct options options = {
         .program = "pavo keys make",
         .usage = "[--dir DIR]",
@@ -65,7 +108,7 @@ static int run_make(struct keys_options *o, int argc, char **argv)
     struct error err;
     struct stat st;
     char path[PATH_MAX];
-    int first, code = cli_options(&options, argc, argv, &first);
+    int first, code = cli_parse(&options, argc, argv, &first);
     if (code >= 0)
         return code;
     if (first < argc)
@@ -120,31 +163,37 @@ static enum result enrol(const struct keys_options *o, enum key_role role, const
 
 static int run_enrol(struct keys_options *o, int argc, char **argv)
 {
-    const struct option_spec specs[] = {
-        {"dir", 'd', OPTION_STRING, &o->directory, "DIR",
-         "where the aggregator's keys lie (default " KEYS_DIRECTORY ")", NULL, 0, 0},
-        {"output", 'o', OPTION_STRING, &o->output, "FILE", "where the new key goes (default NAME.key)", NULL, 0, 0},
-        {0}};
-    const struct options options = {
-        .program = "pavo keys enrol",
-        .usage = "ROLE NAME [--dir DIR] [--output FILE]",
-        .about =
-            "Makes the key of a sensor, reader or relay, writes it to FILE (mode 0600), and enrols its public half as "
-            "DIR/enrolled/ROLE/NAME.pub. Carry FILE to its machine by a safe way and remove it here. The aggregator "
-            "takes note on SIGHUP. Revoking is removing NAME.pub and SIGHUP.",
-        .examples = "pavo keys enrol sensor inner --output inner.key\npavo keys enrol reader alice",
-        .specs = specs};
+    const struct option_spec specs[] = {directory_spec(o),
+                                        {.name = "output",
+                                         .letter = 'o',
+                                         .kind = OPTION_STRING,
+                                         .target = &o->output,
+                                         .argument = "FILE",
+                                         .help = "where the new key goes (default NAME.key)"},
+                                        {0}};
+    char roles[ROLES_TEXT_MAX], about[ROLES_TEXT_MAX + 512];
+    snprintf(about, sizeof(about),
+             "Makes the key of one that is to connect, writes it to FILE (mode 0600), and enrols its public half as "
+             "DIR/enrolled/ROLE/NAME.pub. Carry FILE to its machine by a safe way and remove it here. The aggregator "
+             "takes note on SIGHUP. Revoking is removing NAME.pub and SIGHUP.\n\nRoles:%s",
+             roles_text(roles));
+    const struct options options = {.program = "pavo keys enrol",
+                                    .usage = "ROLE NAME [--dir DIR] [--output FILE]",
+                                    .about = about,
+                                    .examples =
+                                        "pavo keys enrol sensor inner --output inner.key\npavo keys enrol reader alice",
+                                    .specs = specs};
     struct error err;
     enum key_role role;
     char output[PATH_MAX];
-    int first, code = cli_options(&options, argc, argv, &first);
+    int first, code = cli_parse(&options, argc, argv, &first);
     if (code >= 0)
         return code;
     if (argc - first != 2)
         return cli_fail(CLI_USAGE, "enrol needs ROLE and NAME: pavo keys enrol sensor inner");
     const char *name = argv[first + 1];
     if (key_role_parse(argv[first], &role) != RESULT_OK || role == KEY_ROLE_AGGREGATOR)
-        return cli_fail(CLI_USAGE, "'%s' is no role; write sensor, reader or relay", argv[first]);
+        return cli_fail(CLI_USAGE, "'%s' is no role; write one of %s", argv[first], roles_list(roles));
     if (!sensor_name_valid(name))
         return cli_fail(CLI_USAGE, "'%s' is no name (1 to 63 of A-Z a-z 0-9 - _ .)", name);
     snprintf(output, sizeof(output), o->output == NULL ? "%s.key" : "%s", o->output == NULL ? name : o->output);
@@ -233,12 +282,12 @@ static int show_directory(const struct keys_options *o)
     for (size_t i = 0; enrolled_at(enrolled, i, &role, &name, key); i++) {
         key_encode(key, text);
         if (i == 0 && !o->json)
-            printf("\n%-7s %-24s %-40s %s\n", "ROLE", "NAME", "PUBLIC", "FINGERPRINT");
+            printf("\n%-9s %-24s %-40s %s\n", "ROLE", "NAME", "PUBLIC", "FINGERPRINT");
         if (o->json)
             printf("{\"role\":\"%s\",\"name\":\"%s\",\"public\":\"%s\",\"fingerprint\":\"%s\"}\n", key_role_name(role),
                    name, text, fingerprint(key, print));
         else
-            printf("%-7s %-24s %-40s %s\n", key_role_name(role), name, text, fingerprint(key, print));
+            printf("%-9s %-24s %-40s %s\n", key_role_name(role), name, text, fingerprint(key, print));
     }
     enrolled_destroy(&enrolled);
     return CLI_ANSWERED;
@@ -247,9 +296,13 @@ static int show_directory(const struct keys_options *o)
 static int run_show(struct keys_options *o, int argc, char **argv)
 {
     const struct option_spec specs[] = {
-        {"dir", 'd', OPTION_STRING, &o->directory, "DIR",
-         "show the aggregator's key in DIR and all that are enrolled there", NULL, 0, 0},
-        {"json", 'j', OPTION_FLAG, &o->json, NULL, "one JSON object a line", NULL, 0, 0},
+        {.name = "dir",
+         .letter = 'd',
+         .kind = OPTION_STRING,
+         .target = &o->directory,
+         .argument = "DIR",
+         .help = "show the aggregator's key in DIR and all that are enrolled there"},
+        {.name = "json", .letter = 'j', .kind = OPTION_FLAG, .target = &o->json, .help = "one JSON object a line"},
         {0}};
     const struct options options = {
         .program = "pavo keys show",
@@ -258,7 +311,7 @@ static int run_show(struct keys_options *o, int argc, char **argv)
                  "aggregator, seal and digest fingerprints.",
         .examples = "pavo keys show inner.key\npavo keys show --dir /etc/pavo/keys",
         .specs = specs};
-    int first, code = cli_options(&options, argc, argv, &first);
+    int first, code = cli_parse(&options, argc, argv, &first);
     if (code >= 0)
         return code;
     if (first == argc && o->directory == NULL)
@@ -277,7 +330,7 @@ static const struct {
     int (*run)(struct keys_options *options, int argc, char **argv);
 } actions[] = {
     {"make", "make the aggregator's own key", run_make},
-    {"enrol", "make the key of a sensor, reader or relay, and let it in", run_enrol},
+    {"enrol", "make the key of a sensor, reader ..., and let it in", run_enrol},
     {"show", "whose a key file is, or who is enrolled; never a secret", run_show},
 };
 #define ACTIONS (sizeof(actions) / sizeof(*actions))

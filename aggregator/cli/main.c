@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "aggregator/cli/cli.h"
-#include "aggregator/cli/keys.h"
 #include "common/nearest.h"
 
 static const struct {
@@ -17,9 +16,11 @@ static const struct {
     {"find", "flows that match a filter", cli_find},
     {"nat", "who was behind an address, or where it came out", cli_nat},
     {"links", "connections seen on both sides of a boundary", cli_links},
-    {"watch", "flows, links and losses as they come in", cli_watch},
+    {"watch", "flows, verdicts, losses ... as they come in", cli_watch},
     {"sensors", "what each sensor saw, sent and dropped", cli_sensors},
+    {"questions", "what else the aggregator can be asked", cli_questions},
     {"keys", "make, enrol and show keys", cli_keys},
+    {"sign", "let a console or gateway ask in your name", cli_sign},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -30,9 +31,10 @@ static void about(char *text, size_t size)
     for (size_t i = 0; i < COMMANDS; i++)
         used += (size_t)snprintf(text + used, size - used, "%s: %s\n", commands[i].name, commands[i].summary);
     snprintf(text + used, size - used,
-             "\n`pavo COMMAND --help` explains each.\n\n"
-             "Exit status: 0 answered, 1 nothing found, 2 wrong usage, 3 not reached or refused, 4 answered but "
-             "incomplete (something was lost or cut off, and it says so).");
+             "\n`pavo COMMAND --help` explains each. Any other word is a question that the aggregator answers: `pavo "
+             "verdicts`, `pavo losses` ...; `pavo questions` lists them.\n\n"
+             "Exit status: 0 answered, 1 nothing found, 2 wrong usage, 3 not reached or refused, 4 answered, but "
+             "something is known to be missing, and it says so.");
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -43,9 +45,7 @@ static int run(struct cli *cli, int argc, char **argv)
             return commands[i].run(cli, argc, argv);
         nearest_try(&nearest, commands[i].name);
     }
-    if (nearest.name != NULL)
-        return cli_fail(CLI_USAGE, "no command '%s'; did you mean '%s'?", argv[0], nearest.name);
-    return cli_fail(CLI_USAGE, "no command '%s'; pavo --help lists them", argv[0]);
+    return cli_question(cli, nearest.name, argc, argv);
 }
 
 static char *copy_environment(const char *name)
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
     struct cli cli = {.timeout = CLI_TIMEOUT_DEFAULT,
                       .aggregator = copy_environment("PAVO_AGGREGATOR"),
                       .key = copy_environment("PAVO_KEY")};
-    const struct option_spec specs[] = {CLI_OPTIONS(&cli), {0}};
+    struct option_spec specs[CLI_COMMON_SPECS];
     const struct options options = {
         .program = "pavo",
         .usage = "[OPTION]... COMMAND [ARGUMENT]...",
@@ -73,10 +73,11 @@ int main(int argc, char **argv)
     };
     setlocale(LC_CTYPE, ""); /* for the widths of a table's columns */
     about(text, sizeof(text));
-    int first, code = cli_options(&options, argc, argv, &first);
+    (void)cli_specs(&cli, specs);
+    int first, code = cli_parse(&options, argc, argv, &first);
     if (code < 0 && first == argc)
-        code = cli_fail(CLI_USAGE,
-                        "a command was expected: find, nat, links, watch, sensors or keys; pavo --help explains");
+        code = cli_fail(CLI_USAGE, "a command was expected: find, nat, links, watch, sensors, questions, keys or sign; "
+                                   "pavo --help explains");
     else if (code < 0)
         code = run(&cli, argc - first, argv + first);
     if (fflush(stdout) != 0 || ferror(stdout))

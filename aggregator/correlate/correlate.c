@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The streaming join: views come, wait, and leave as links or as given up. */
+/* The streaming join: views come, wait, and leave linked or given up. */
 #include "aggregator/correlate/correlate.h"
 
 #include <limits.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "aggregator/correlate/internal.h"
+#include "common/records/binding.h"
 
 /* Rivals are told apart by score when one leads by so much (the weight of equal payload, or more), and else by time. */
 #define SCORE_LEAD 6
@@ -77,8 +78,8 @@ void correlator_destroy(struct correlator **correlator)
 
 void conclusions_fini(struct conclusions *conclusions)
 {
-    free(conclusions->links);
-    free(conclusions->unlinked);
+    records_free(&conclusions->verdicts);
+    records_free(&conclusions->bindings);
     *conclusions = (struct conclusions){0};
 }
 
@@ -243,22 +244,75 @@ void correlator_heard(struct correlator *c, const char *sensor, int64_t now_ns)
 
 /* ---- conclusions */
 
-static bool room(void **array, size_t count, size_t *capacity, size_t size)
+#define ROWS_FIRST 64u
+
+static struct records *opened(struct records **records, enum record_kind_number kind)
 {
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity == 0 ? 64 : *capacity * 2;
-    void *grown = realloc(*array, wanted * size);
-    if (grown == NULL)
-        return false;
-    *array = grown;
-    *capacity = wanted;
-    return true;
+    if (*records == NULL)
+        *records = records_new(record_kinds[kind], ROWS_FIRST);
+    return *records;
 }
 
-static struct flow_name name_of(const struct correlator *c, const struct view *v)
+/* The life's index in records that may not be there yet. False: out of memory, or too many lives. */
+static bool observer_in(struct records **records, enum record_kind_number kind, const struct correlator *c,
+                        const struct view *view, uint16_t *ret_index)
 {
-    return (struct flow_name){c->lives[v->observer].observer, v->flow};
+    return opened(records, kind) != NULL &&
+           records_observer(*records, &c->lives[view->observer].observer, ret_index) == RESULT_OK;
+}
+
+/* A verdict about `view`; boundary and names are filled in here. */
+static bool add_verdict(const struct correlator *c, const struct gate *gate, const struct view *view,
+                        struct verdict *verdict, struct conclusions *out)
+{
+    verdict->boundary = gate->boundary.name;
+    verdict->flow = view->flow;
+    return observer_in(&out->verdicts, RECORD_VERDICT, c, view, &verdict->observer) &&
+           records_append(&out->verdicts, verdict) == RESULT_OK;
+}
+
+/* The verdict on a linked pair, with its evidence. */
+static bool add_linked(const struct correlator *c, const struct gate *gate, const struct view *inside,
+                       const struct view *outside, const struct evidence *evidence, struct verdict *verdict,
+                       struct conclusions *out)
+{
+    verdict->odds = evidence->odds;
+    verdict->partner_flow = outside->flow;
+    if (!observer_in(&out->verdicts, RECORD_VERDICT, c, outside, &verdict->partner_observer) ||
+        !add_verdict(c, gate, inside, verdict, out))
+        return false;
+    bool added = true;
+    for (unsigned i = 0; i < evidence->count; i++)
+        added = records_add_item(out->verdicts, VERDICT_TERMS, &evidence->terms[i]) == RESULT_OK && added;
+    return added;
+}
+
+/* What the pair witnesses of one of its ends, if that was translated; the peer is as the inside sees it. */
+static bool add_binding(const struct correlator *c, const struct view *inside, const struct verdict *v,
+                        enum translation end, struct conclusions *out)
+{
+    if (v->translated != end && v->translated != TRANSLATED_BOTH)
+        return true;
+    bool source = end == TRANSLATED_SOURCE;
+    struct binding binding = {.witness = WITNESS_LINK,
+                              .boundary = v->boundary,
+                              .translated = (uint8_t)end,
+                              .protocol = v->protocol,
+                              .inside_hi = source ? v->src_hi : v->dst_hi,
+                              .inside_lo = source ? v->src_lo : v->dst_lo,
+                              .inside_port = source ? v->src_port : v->dst_port,
+                              .outside_hi = source ? v->post_nat_src_hi : v->post_nat_dst_hi,
+                              .outside_lo = source ? v->post_nat_src_lo : v->post_nat_dst_lo,
+                              .outside_port = source ? v->post_nat_src_port : v->post_nat_dst_port,
+                              .peer_hi = source ? v->dst_hi : v->src_hi,
+                              .peer_lo = source ? v->dst_lo : v->src_lo,
+                              .peer_port = source ? v->dst_port : v->src_port,
+                              .first_time = v->first_time,
+                              .last_time = v->last_time,
+                              .odds = v->odds,
+                              .flow = v->flow};
+    return observer_in(&out->bindings, RECORD_BINDING, c, inside, &binding.observer) &&
+           records_append(&out->bindings, &binding) == RESULT_OK;
 }
 
 static void learn_offset(struct gate *gate, int64_t offset_ns)
@@ -279,16 +333,15 @@ static void make_link(struct correlator *c, struct gate *gate, uint32_t inside, 
                       const struct match *match, uint32_t candidates, struct conclusions *out)
 {
     const struct view *a = &gate->views.views[inside], *b = &gate->views.views[outside];
-    if (room((void **)&out->links, out->link_count, &out->link_capacity, sizeof(*out->links))) {
-        struct link *link = &out->links[out->link_count++];
-        match_link(a, b, match, link);
-        memcpy(link->boundary, gate->boundary.name, sizeof(link->boundary));
-        link->inside = name_of(c, a);
-        link->outside = name_of(c, b);
-        link->candidates = candidates;
-    } else {
+    struct verdict verdict;
+    struct evidence evidence;
+    match_verdict(a, b, match, &verdict);
+    match_evidence(a, b, &gate->boundary, match, views_in_time(&gate->views, inside, gate->boundary.tolerance_ns),
+                   &evidence);
+    verdict.candidates = candidates;
+    if (!add_linked(c, gate, a, b, &evidence, &verdict, out) || !add_binding(c, a, &verdict, TRANSLATED_SOURCE, out) ||
+        !add_binding(c, a, &verdict, TRANSLATED_DESTINATION, out))
         out->failed = true;
-    }
     if (match->proven) {
         gate->ids_agree += match->ids_agree;
         gate->ids_differ += match->ids_differ;
@@ -317,9 +370,8 @@ struct candidates {
 static bool ids_forbid(const struct gate *gate, const struct match *match)
 {
     bool rewrites = gate->ids_differ >= IDS_SAMPLES && gate->ids_differ > gate->ids_agree;
-    return match->ids_differ > 0 && !match->strong && !rewrites &&
-           match->method != PAVO__LINK__METHOD__SEQUENCE_NUMBERS &&
-           match->method != PAVO__LINK__METHOD__INITIAL_SEQUENCE;
+    return match->ids_differ > 0 && !match->strong && !rewrites && match->method != METHOD_SEQUENCE_NUMBERS &&
+           match->method != METHOD_INITIAL_SEQUENCE;
 }
 
 static void find_candidates(const struct gate *gate, uint32_t number, unsigned kinds, uint32_t most,
@@ -374,18 +426,15 @@ static void contest(struct gate *gate, uint32_t number)
     }
 }
 
-static void give_up(struct correlator *c, struct gate *gate, uint32_t number, enum unlinked_reason reason,
-                    struct conclusions *out)
+static void give_up(struct correlator *c, struct gate *gate, uint32_t number, enum verdict_word word,
+                    uint32_t candidates, struct conclusions *out)
 {
-    const struct view *v = &gate->views.views[number];
-    if (room((void **)&out->unlinked, out->unlinked_count, &out->unlinked_capacity, sizeof(*out->unlinked))) {
-        struct unlinked *u = &out->unlinked[out->unlinked_count++];
-        *u = (struct unlinked){.view = name_of(c, v), .inside = v->side == SIDE_INSIDE, .reason = (uint8_t)reason};
-        memcpy(u->boundary, gate->boundary.name, sizeof(u->boundary));
-    } else {
+    struct verdict verdict;
+    view_verdict(&gate->views.views[number], word, &verdict);
+    verdict.candidates = candidates;
+    if (!add_verdict(c, gate, &gate->views.views[number], &verdict, out))
         out->failed = true;
-    }
-    if (reason != UNLINKED_EVICTED)
+    if (word != VERDICT_EVICTED)
         contest(gate, number);
     views_remove(&gate->views, number);
 }
@@ -509,12 +558,12 @@ static bool decide(struct correlator *c, struct gate *gate, uint32_t number, str
     return true;
 }
 
-static enum unlinked_reason reason_of(const struct view *v, uint32_t candidates)
+static enum verdict_word word_for(const struct view *v, uint32_t candidates)
 {
     if (candidates > 0 || v->contested)
-        return UNLINKED_AMBIGUOUS;
-    return v->side == SIDE_INSIDE && (v->evidence & FLOW_HAS_SRC_ISN) != 0 ? UNLINKED_BLOCKED_OR_LOCAL
-                                                                           : UNLINKED_NO_PARTNER;
+        return VERDICT_AMBIGUOUS;
+    return v->side == SIDE_INSIDE && (v->evidence & FLOW_HAS_SRC_ISN) != 0 ? VERDICT_BLOCKED_OR_LOCAL
+                                                                           : VERDICT_NO_PARTNER;
 }
 
 /* One waiting view; it may be gone afterwards, and so may another (its partner). True: a decision was tried. */
@@ -529,7 +578,7 @@ static bool look_at(struct correlator *c, struct gate *gate, uint32_t number, in
     if (decide(c, gate, number, out, &candidates, &open))
         return true;
     if (expired || (over && !open))
-        give_up(c, gate, number, reason_of(v, candidates), out);
+        give_up(c, gate, number, word_for(v, candidates), candidates, out);
     else
         v->tried = !open;
     return true;
@@ -571,7 +620,7 @@ static void evict_oldest(struct correlator *c, struct gate *gate, int64_t now_ns
 {
     gate->evicted = true;
     gate->evicted_ns = now_ns;
-    give_up(c, gate, gate->views.oldest, UNLINKED_EVICTED, out);
+    give_up(c, gate, gate->views.oldest, VERDICT_EVICTED, 0, out);
 }
 
 /* A flow's first record makes a view; later ones add to it while it waits. A flow that was decided upon is not taken up
@@ -607,26 +656,34 @@ static void gate_add(struct correlator *c, struct gate *gate, enum side side, ui
     decide_strong(c, gate, number, out);
 }
 
+/* The rows of one observer, at one boundary. */
+static void add_observed(struct correlator *c, struct gate *gate, enum side side, uint32_t life,
+                         const struct flow_batch *flows, uint32_t observer, int64_t now_ns, struct conclusions *out)
+{
+    for (uint32_t row = 0; row < flows->rows; row++) {
+        struct flow flow;
+        if (flows->observer[row] != observer)
+            continue;
+        flow_batch_get(flows, row, &flow);
+        gate_add(c, gate, side, life, &flow, now_ns, out);
+    }
+}
+
+/* Observers at no boundary leave nothing here: a collector may have any number of exporters. */
 static void add_rows(struct correlator *c, struct gate *only, const struct flow_batch *flows, int64_t now_ns,
                      struct conclusions *out)
 {
     for (uint32_t o = 0; o < flows->observer_count; o++) {
-        uint32_t life = life_get(c, &flows->observers[o]);
-        if (life == VIEW_NONE) {
-            out->failed = true;
-            return;
-        }
-        c->lives[life].heard_ns = now_ns;
         for (size_t g = 0; g < c->gate_count; g++) {
             struct gate *gate = &c->gates[g];
             int side = only == NULL || only == gate ? side_of(gate, flows->observers[o].sensor) : -1;
-            for (uint32_t row = 0; side >= 0 && row < flows->rows; row++) {
-                struct flow flow;
-                if (flows->observer[row] != o)
-                    continue;
-                flow_batch_get(flows, row, &flow);
-                gate_add(c, gate, (enum side)side, life, &flow, now_ns, out);
-            }
+            uint32_t life = side < 0 ? VIEW_NONE : life_get(c, &flows->observers[o]);
+            if (side >= 0 && life == VIEW_NONE)
+                out->failed = true;
+            if (life == VIEW_NONE)
+                continue;
+            c->lives[life].heard_ns = now_ns;
+            add_observed(c, gate, (enum side)side, life, flows, o, now_ns, out);
         }
     }
 }

@@ -2,8 +2,8 @@
 /* Correlate: which two views are one connection, seen before and after a boundary?
  *
  * A streaming join for each configured boundary. Every flow of the inside and of the outside sensor becomes a waiting
- * view with its first record (later records of the flow add evidence while it waits), and leaves as half of a link or
- * as given up, with the reason. Evidence, strongest first:
+ * view with its first record (later records of the flow add evidence while it waits), and leaves with a verdict: linked
+ * with a view of the other side, or given up and why. Evidence, strongest first:
  *
  *   SEQUENCE_NUMBERS  TCP initial sequence numbers of both directions
  *   INITIAL_SEQUENCE  the initiator's alone, and an unchanged peer
@@ -13,7 +13,7 @@
  *
  * What cannot repeat by chance (two initial sequence numbers, or one with a time stamp origin or IP id; two IP ids)
  * links at once. What can (equal payloads) is decided only when no rival can come any more: both sensors have reported
- * through that time (SensorStatus), or have ended, or the window is over. Rivals are then told apart by further
+ * through that time (status), or have ended, or the window is over. Rivals are then told apart by further
  * evidence, at last by time; where nothing singles one out, in both directions, the views are given up as ambiguous. A
  * wrong link is worse than none.
  *
@@ -31,8 +31,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aggregator/link.h"
-#include "common/flow.h"
+#include "common/records/flow.h"
+#include "common/records/verdict.h"
 #include "common/result.h"
 
 #define CORRELATE_VIEWS_MAX            (1u << 19)
@@ -62,13 +62,15 @@ void correlator_destroy(struct correlator **correlator);
 MUST_CHECK enum result correlator_configure(struct correlator *correlator, const struct boundary *boundaries,
                                             size_t count, struct error *err);
 
-/* What was concluded; the caller starts with zeros, the correlator appends. */
+/* What was concluded: records of kind verdict and binding. The caller starts with zeros, the correlator appends, also
+ * beyond RECORDS_ROWS_MAX rows.
+ *
+ * A linked pair is one verdict: the view inside with the view outside as its partner, written from the initiator, and
+ * the evidence as terms whose weights add up to the odds (match.c says what each weighs). Where an end was translated,
+ * there is a binding for it as well. A view given up is a verdict without a partner. All are of revision 0. */
 struct conclusions {
-    struct link *links; /* owned */
-    size_t link_count, link_capacity;
-    struct unlinked *unlinked; /* owned */
-    size_t unlinked_count, unlinked_capacity;
-    bool failed; /* out of memory: some were dropped */
+    struct records *verdicts, *bindings; /* owned; NULL: none yet */
+    bool failed;                         /* out of memory: some were dropped */
 };
 void conclusions_fini(struct conclusions *conclusions);
 

@@ -5,7 +5,7 @@
 
 #include "aggregator/correlate/correlate.h"
 
-enum side { SIDE_INSIDE, SIDE_OUTSIDE, SIDE_COUNT };
+enum side { SIDE_INSIDE = VERDICT_INSIDE, SIDE_OUTSIDE = VERDICT_OUTSIDE, SIDE_COUNT };
 enum half { HALF_SRC, HALF_DST, HALF_COUNT };
 
 /* What a view is found by. KEY_NAME is its own name, the others are evidence. */
@@ -23,7 +23,7 @@ enum key_kind {
 #define VIEW_NONE UINT32_MAX
 
 struct view {
-    struct link_endpoint ends[HALF_COUNT]; /* src, dst */
+    struct endpoint ends[HALF_COUNT]; /* src, dst */
     uint64_t digest[HALF_COUNT];
     uint64_t payload[HALF_COUNT], packets[HALF_COUNT];
     uint64_t flow;
@@ -48,14 +48,17 @@ struct view {
     uint32_t next[KEY_COUNT], previous[KEY_COUNT]; /* in the chain: view numbers */
 };
 
+#define CROWD_SLOTS 1024u /* slots are taken modulo: those that far apart are counted together */
+
 /* Waiting views of one boundary. View numbers stay while a view waits; pointers do not outlast views_add. */
 struct views {
     struct view *views; /* owned */
     uint32_t capacity, count, free;
     uint32_t oldest, newest;
-    uint32_t *heads[KEY_COUNT]; /* owned: chains by kind */
-    uint32_t head_count;        /* a power of two */
-    int64_t slot_ns;            /* evidence that repeats is kept apart by time */
+    uint32_t *heads[KEY_COUNT];              /* owned: chains by kind */
+    uint32_t head_count;                     /* a power of two */
+    int64_t slot_ns;                         /* evidence that repeats is kept apart by time */
+    uint32_t crowd[SIDE_COUNT][CROWD_SLOTS]; /* waiting views by the time slot of their first packet */
 };
 void views_init(struct views *views, int64_t slot_ns);
 void views_fini(struct views *views);
@@ -73,17 +76,21 @@ uint32_t views_find(const struct views *views, enum side side, uint32_t observer
 uint32_t views_candidates(const struct views *views, uint32_t number, unsigned kinds, int64_t tolerance_ns,
                           uint32_t most, uint32_t ret_numbers[static CORRELATE_CANDIDATES_MAX], bool *ret_crowded);
 
+/* Nearly how many views wait on the other side whose first packets lie within `tolerance_ns`: counted by whole slots,
+ * so up to twice as many and more, never less. */
+uint32_t views_in_time(const struct views *views, uint32_t number, int64_t tolerance_ns);
+
 void view_from_flow(struct view *view, const struct flow *flow);
 /* A later report of the same flow. True: the evidence has changed. */
 bool view_merge(struct view *view, const struct flow *flow);
 
 /* How two views fit. */
 struct match {
-    uint32_t evidence;             /* enum link_evidence; named after the inside view's halves */
-    uint8_t method;                /* Pavo__Link__Method */
+    uint8_t method;                /* enum verdict_method */
     bool swapped;                  /* the outside view has src and dst the other way round */
     bool strong;                   /* cannot be chance */
     bool proven;                   /* strong without counting IP identifications */
+    uint8_t digests;               /* payload digests that agree */
     uint8_t ids_agree, ids_differ; /* halves with an IP identification on both sides */
     int score;                     /* for comparing rivals */
     int64_t offset_ns;             /* outside first_ns - inside first_ns */
@@ -91,8 +98,20 @@ struct match {
 /* False: they are not one connection. */
 bool match_views(const struct view *inside, const struct view *outside, const struct boundary *boundary,
                  struct match *ret_match);
-/* The link two views make; names are the caller's to fill in. */
-void match_link(const struct view *inside, const struct view *outside, const struct match *match,
-                struct link *ret_link);
+
+/* Why two views are one connection: pieces whose weights add up to `odds`. `in_time`: views of the other side that, by
+ * time alone, could have been the partner, the partner among them. */
+struct evidence {
+    struct verdict_term terms[VERDICT_TERMS_MAX];
+    unsigned count;
+    int32_t odds; /* log2, thousandths */
+};
+void match_evidence(const struct view *inside, const struct view *outside, const struct boundary *boundary,
+                    const struct match *match, uint32_t in_time, struct evidence *ret_evidence);
+/* Ends, times and method of the linked pair; names, odds and candidates are the caller's to fill in. */
+void match_verdict(const struct view *inside, const struct view *outside, const struct match *match,
+                   struct verdict *ret_verdict);
+/* The same of a view without a partner. */
+void view_verdict(const struct view *view, enum verdict_word word, struct verdict *ret_verdict);
 
 #endif

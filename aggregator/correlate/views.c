@@ -67,7 +67,7 @@ static bool peer_base(const struct view *v, enum half half, uint64_t *ret_base)
         content = v->digest[half];
     else
         return false;
-    const struct link_endpoint *end = &v->ends[half];
+    const struct endpoint *end = &v->ends[half];
     uint64_t more =
         end_port(v, half) | (uint64_t)v->protocol << 16 | (uint64_t)(is_icmp(v) ? v->icmp_sequence : 0) << 24;
     *ret_base = hash(KEY_PEER_SRC, end->address.hi, end->address.lo, content, more);
@@ -211,6 +211,11 @@ static bool grow_places(struct views *views)
     return true;
 }
 
+static uint32_t *crowd_of(struct views *views, enum side side, int64_t slot)
+{
+    return &views->crowd[side][(uint64_t)slot % CROWD_SLOTS];
+}
+
 uint32_t views_add(struct views *views, const struct view *view)
 {
     if (views->free == VIEW_NONE && !grow_places(views))
@@ -232,6 +237,7 @@ uint32_t views_add(struct views *views, const struct view *view)
     views->count++;
     set_bases(v);
     chain(views, number);
+    ++*crowd_of(views, v->side, slot_of(views, v->first_ns));
     return number;
 }
 
@@ -239,6 +245,7 @@ void views_remove(struct views *views, uint32_t number)
 {
     struct view *v = &views->views[number];
     unchain(views, number);
+    --*crowd_of(views, v->side, slot_of(views, v->first_ns));
     if (v->older != VIEW_NONE)
         views->views[v->older].newer = v->newer;
     else
@@ -311,6 +318,17 @@ uint32_t views_candidates(const struct views *views, uint32_t number, unsigned k
     return count;
 }
 
+uint32_t views_in_time(const struct views *views, uint32_t number, int64_t tolerance_ns)
+{
+    const struct view *v = &views->views[number];
+    enum side other = v->side == SIDE_INSIDE ? SIDE_OUTSIDE : SIDE_INSIDE;
+    int64_t to = slot_of(views, v->first_ns + tolerance_ns);
+    uint32_t count = 0;
+    for (int64_t slot = slot_of(views, v->first_ns - tolerance_ns); slot <= to; slot++)
+        count += views->crowd[other][(uint64_t)slot % CROWD_SLOTS];
+    return count;
+}
+
 /* ---- views from records */
 
 static void take_evidence(struct view *v, const struct flow *f, uint32_t fresh)
@@ -359,7 +377,7 @@ void view_from_flow(struct view *v, const struct flow *f)
 /* The sensor has learnt which end began. */
 static void turn(struct view *v)
 {
-    SWAP(struct link_endpoint, v->ends);
+    SWAP(struct endpoint, v->ends);
     SWAP(uint64_t, v->digest);
     SWAP(uint64_t, v->payload);
     SWAP(uint64_t, v->packets);
@@ -372,7 +390,7 @@ static void turn(struct view *v)
     v->evidence = rest | (v->evidence & src_bits) << 1 | (v->evidence & dst_bits) >> 1;
 }
 
-static bool same_end(const struct link_endpoint *end, struct address address, uint16_t port)
+static bool same_end(const struct endpoint *end, struct address address, uint16_t port)
 {
     return end->port == port && address_equal(end->address, address);
 }

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <zmq.h>
 
+#include "aggregator/queue.h"
 #include "common/bus.h"
-#include "proto/codec.h"
+#include "common/records/wire.h"
+#include "pavo.pb-c.h"
 
 #define TICK_MS          250
 #define SUBSCRIPTION_MAX 256 /* bytes of a subscription frame */
@@ -18,50 +20,12 @@
 
 struct publisher {
     void *socket;
-    char endpoint[256];
+    char endpoint[BUS_ENDPOINT_MAX];
     pthread_t thread;
-    struct queue *queue; /* struct published * */
+    struct queue *queue; /* of struct batch */
     atomic_bool stopping;
     atomic_uint_fast64_t messages, unpublished, subscriptions;
 };
-
-void published_destroy(struct published **published)
-{
-    struct published *p = *published;
-    if (p == NULL)
-        return;
-    for (size_t i = 0; i < p->batch_count; i++)
-        intake_batch_destroy(&p->batches[i]);
-    free(p->batches);
-    free(p->places);
-    free(p->links);
-    free(p);
-    *published = NULL;
-}
-
-enum result publish_links_init(const struct link *links, size_t count, struct publish_links *ret_links,
-                               struct error *err)
-{
-    struct publish_links made = {.messages = calloc(count + 1, sizeof(*made.messages)),
-                                 .pointers = calloc(count + 1, sizeof(*made.pointers))};
-    if (made.messages == NULL || made.pointers == NULL) {
-        publish_links_fini(&made);
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    }
-    for (size_t i = 0; i < count; i++) {
-        link_message_init(&made.messages[i], &links[i]);
-        made.pointers[i] = &made.messages[i].message;
-    }
-    *ret_links = made;
-    return RESULT_OK;
-}
-
-void publish_links_fini(struct publish_links *links)
-{
-    free(links->messages);
-    free(links->pointers);
-    *links = (struct publish_links){0};
-}
 
 /* ---- sending; nothing here waits */
 
@@ -96,68 +60,46 @@ static void publish(struct publisher *p, const char *topic, const Pavo__Publishe
     atomic_fetch_add(&p->messages, 1);
 }
 
-static Pavo__Published message_at(uint64_t position, uint64_t previous)
+/* The rows as one message. */
+static void publish_rows(struct publisher *p, const struct records *rows, uint64_t position, uint64_t previous)
 {
     Pavo__Published message = PAVO__PUBLISHED__INIT;
+    struct wire_view view;
     message.version = 1;
     message.position = position;
     message.previous = previous;
-    return message;
-}
-
-static void publish_batch(struct publisher *p, const struct intake_batch *batch, const struct store_batch *place)
-{
-    Pavo__Observer observer = PAVO__OBSERVER__INIT;
-    observer.sensor = (char *)batch->observer.sensor;
-    observer.epoch = batch->observer.epoch;
-    if (batch->flows != NULL && batch->flows->rows > 0) {
-        Pavo__Published message = message_at(place->position, place->previous_flow);
-        struct flow_columns_view view;
-        if (flow_columns_view_init(&view, batch->flows, NULL) == RESULT_OK) {
-            message.flows = &view.message;
-            publish(p, "flow", &message);
-            flow_columns_view_fini(&view);
-        } else {
-            atomic_fetch_add(&p->unpublished, 1);
-        }
-    }
-    if (batch->message->n_losses > 0) {
-        Pavo__Published message = message_at(place->position, place->previous_loss);
-        for (size_t i = 0; i < batch->message->n_losses; i++) {
-            Pavo__Loss *loss = batch->message->losses[i];
-            if (loss->sensor[0] == '\0') /* protobuf-c's shared empty text, not owned */
-                loss->sensor = strdup(batch->observer.sensor);
-            if (loss->sensor == NULL)
-                loss->sensor = (char *)protobuf_c_empty_string;
-        }
-        message.losses = batch->message->losses;
-        message.n_losses = batch->message->n_losses;
-        message.observer = &observer;
-        publish(p, "loss", &message);
-    }
-    if (batch->message->status != NULL) {
-        Pavo__Published message = message_at(place->position, place->previous_status);
-        message.status = batch->message->status;
-        message.observer = &observer;
-        publish(p, "status", &message);
-    }
-}
-
-static void publish_links(struct publisher *p, const struct published *set)
-{
-    struct publish_links links;
-    if (publish_links_init(set->links, set->link_count, &links, NULL) != RESULT_OK) {
+    if (wire_view_init(&view, rows, NULL) != RESULT_OK) {
         atomic_fetch_add(&p->unpublished, 1);
         return;
     }
-    for (size_t at = 0; at < set->link_count; at += PUBLISH_LINKS_MAX) {
-        size_t left = set->link_count - at;
-        Pavo__Published message = message_at(set->link_position, at == 0 ? set->previous_link : set->link_position);
-        message.links = links.pointers + at;
-        message.n_links = left < PUBLISH_LINKS_MAX ? left : PUBLISH_LINKS_MAX;
-        publish(p, "link", &message);
+    *wire_member(&message.base, rows->kind) = view.message;
+    publish(p, rows->kind->name, &message);
+    wire_view_fini(&view);
+}
+
+static void publish_records(struct publisher *p, const struct records *records, uint64_t position, uint64_t previous)
+{
+    if (records->rows <= PUBLISH_ROWS_MAX || records->unknown.count > 0) {
+        publish_rows(p, records, position, previous);
+        return;
     }
-    publish_links_fini(&links);
+    for (uint32_t at = 0; at < records->rows; at += PUBLISH_ROWS_MAX) {
+        uint32_t left = records->rows - at;
+        struct records *part = records_copy(records, NULL, at, left < PUBLISH_ROWS_MAX ? left : PUBLISH_ROWS_MAX);
+        if (part == NULL)
+            atomic_fetch_add(&p->unpublished, 1);
+        else
+            publish_rows(p, part, position, at == 0 ? previous : position);
+        records_free(&part);
+    }
+}
+
+static void publish_batch(struct publisher *p, const struct batch *batch)
+{
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+        if (batch_rows(batch, (enum record_kind_number)kind) > 0)
+            publish_records(p, batch->records[kind], batch->position, batch->previous[kind]);
+    }
 }
 
 /* Subscriptions must be read, or they pile up in the socket. */
@@ -175,16 +117,12 @@ static void read_subscriptions(struct publisher *p)
 
 static void publish_queued(struct publisher *p)
 {
-    struct published *set;
-    while ((set = queue_pop(p->queue)) != NULL) {
+    struct batch *batch;
+    while ((batch = queue_pop(p->queue)) != NULL) {
         read_subscriptions(p);
-        if (atomic_load(&p->subscriptions) > 0) {
-            for (size_t i = 0; i < set->batch_count; i++)
-                publish_batch(p, set->batches[i], &set->places[i]);
-            if (set->link_count > 0)
-                publish_links(p, set);
-        }
-        published_destroy(&set);
+        if (atomic_load(&p->subscriptions) > 0)
+            publish_batch(p, batch);
+        batch_destroy(&batch);
     }
 }
 
@@ -212,15 +150,14 @@ enum result publisher_start(void *zmq_context, const char *endpoint, const struc
         return error_set(err, RESULT_FATAL, "out of memory");
     enum result r = queue_new(PUBLISH_QUEUE_BYTES, &p->queue, err);
     if (r == RESULT_OK)
-        r = bus_bind(zmq_context, ZMQ_XPUB, endpoint, BUS_PUBLISH_PORT, keys, "reader", PUBLISH_SUBSCRIBER_MESSAGES,
+        r = bus_bind(zmq_context, ZMQ_XPUB, endpoint, BUS_PUBLISH_PORT, keys, DOOR_PUBLISH, PUBLISH_SUBSCRIBER_MESSAGES,
                      MESSAGE_MAX, &p->socket, err);
     if (r != RESULT_OK) {
         queue_destroy(&p->queue);
         free(p);
         return r;
     }
-    size_t length = sizeof(p->endpoint);
-    zmq_getsockopt(p->socket, ZMQ_LAST_ENDPOINT, p->endpoint, &length);
+    bus_endpoint(p->socket, p->endpoint);
     if (pthread_create(&p->thread, NULL, publisher_run, p) != 0) {
         zmq_close(p->socket);
         queue_destroy(&p->queue);
@@ -236,17 +173,14 @@ const char *publisher_endpoint(const struct publisher *publisher)
     return publisher->endpoint;
 }
 
-void publisher_submit(struct publisher *publisher, struct published **published)
+void publisher_submit(struct publisher *publisher, struct batch **batch)
 {
-    uint64_t weight = sizeof(**published) + (*published)->link_count * sizeof(struct link);
-    for (size_t i = 0; i < (*published)->batch_count; i++)
-        weight += intake_batch_weight((*published)->batches[i]);
-    if (queue_push(publisher->queue, *published, weight) == RESULT_OK) {
-        *published = NULL;
+    if (queue_push(publisher->queue, *batch, batch_weight(*batch)) == RESULT_OK) {
+        *batch = NULL;
         return;
     }
     atomic_fetch_add(&publisher->unpublished, 1);
-    published_destroy(published);
+    batch_destroy(batch);
 }
 
 void publisher_counts_get(struct publisher *publisher, struct publisher_counts *ret_counts)
@@ -264,9 +198,9 @@ void publisher_stop(struct publisher **publisher_pointer)
     atomic_store(&p->stopping, true);
     queue_wake(p->queue);
     pthread_join(p->thread, NULL);
-    struct published *set;
-    while ((set = queue_pop(p->queue)) != NULL)
-        published_destroy(&set);
+    struct batch *batch;
+    while ((batch = queue_pop(p->queue)) != NULL)
+        batch_destroy(&batch);
     zmq_close(p->socket);
     queue_destroy(&p->queue);
     free(p);

@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What comes out of the seal, checked: the whole path of foreign bytes behind it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "aggregator/receive/receive.h"
-#include "proto/codec.h"
-
-void intake_batch_destroy(struct intake_batch **batch)
-{
-    if (*batch == NULL)
-        return;
-    flow_batch_destroy(&(*batch)->flows);
-    if ((*batch)->message != NULL)
-        pavo__batch__free_unpacked((*batch)->message, NULL);
-    free(*batch);
-    *batch = NULL;
-}
-
-uint64_t intake_batch_weight(const struct intake_batch *batch)
-{
-    uint64_t row = 0;
-#define X(number, name, kind, doc) row += sizeof(FLOW_COLUMN_##kind);
-    FLOW_FIELDS(X)
-#undef X
-    return sizeof(*batch) + 1024 + (batch->flows == NULL ? 0 : batch->flows->rows * row);
-}
+#include "common/records/wire.h"
+#include "pavo.pb-c.h"
 
 const char *receive_reason_name(enum receive_reason reason)
 {
@@ -36,46 +16,17 @@ const char *receive_reason_name(enum receive_reason reason)
     return reason < RECEIVE_REASON_COUNT ? names[reason] : "?";
 }
 
-/* Texts go to people's terminals: bounded, and without control characters. */
-static bool text_fits(char *text)
-{
-    size_t length = strnlen(text, RECEIVE_TEXT_MAX + 1);
-    if (length > RECEIVE_TEXT_MAX)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-            text[i] = '?';
-    }
-    return true;
-}
-
-static bool words_fit(const Pavo__Batch *m)
-{
-    if (m->n_losses > RECEIVE_LOSSES_MAX)
-        return false;
-    for (size_t i = 0; i < m->n_losses; i++) {
-        const Pavo__Loss *loss = m->losses[i];
-        if (!text_fits(loss->interface) || !text_fits(loss->reason) || loss->kind < 0 || loss->kind > UINT8_MAX ||
-            loss->from_ns > INT64_MAX || loss->to_ns > INT64_MAX)
-            return false;
-    }
-    const Pavo__SensorStatus *status = m->status;
-    if (status == NULL)
-        return true;
-    if (status->n_interfaces > RECEIVE_INTERFACES_MAX || !text_fits(status->software) || status->time_ns > INT64_MAX)
-        return false;
-    for (size_t i = 0; i < status->n_interfaces; i++) {
-        const Pavo__InterfaceStatus *interface = status->interfaces[i];
-        if (!text_fits(interface->name) || !text_fits(interface->link_type) ||
-            interface->n_dropped > RECEIVE_COUNTERS_MAX)
-            return false;
-        for (size_t c = 0; c < interface->n_dropped; c++) {
-            if (!text_fits(interface->dropped[c]->name))
-                return false;
-        }
-    }
-    return true;
-}
+/* What a role may say: records of these kinds, of itself; and of which of them also on behalf of others. */
+#define SAYS(kind) (1u << RECORD_##kind)
+static const struct says {
+    unsigned kinds, for_others;
+} says[KEY_ROLE_COUNT] = {
+    [KEY_ROLE_SENSOR] = {.kinds = SAYS(FLOW) | SAYS(BINDING) | SAYS(LOSS) | SAYS(STATUS)},
+    [KEY_ROLE_COLLECTOR] = {.kinds = SAYS(FLOW) | SAYS(BINDING) | SAYS(LOSS) | SAYS(STATUS),
+                            .for_others = SAYS(FLOW) | SAYS(BINDING) | SAYS(LOSS)},
+    [KEY_ROLE_WITNESS] = {.kinds = SAYS(BINDING) | SAYS(LOSS) | SAYS(STATUS)},
+    [KEY_ROLE_DETECTOR] = {.kinds = SAYS(ALERT) | SAYS(LOSS) | SAYS(STATUS)},
+};
 
 static enum result refuse(enum receive_reason reason, enum receive_reason *ret_reason, struct error *err,
                           const char *detail)
@@ -85,56 +36,114 @@ static enum result refuse(enum receive_reason reason, enum receive_reason *ret_r
                           : error_set(err, RESULT_REJECT, "%s: %s", receive_reason_name(reason), detail);
 }
 
-static bool times_fit(const struct flow_batch *flows)
+/* One of this collector's exporters, "COLLECTOR/EXPORTER", in this life of the collector? */
+static bool is_exporter_of(const struct observer *observer, const struct observer *speaker)
 {
-    for (uint32_t i = 0; i < flows->rows; i++) {
-        if (flows->first_time[i] > RECEIVE_TIME_MAX || flows->first_time[i] < -RECEIVE_TIME_MAX ||
-            flows->last_time[i] > RECEIVE_TIME_MAX || flows->last_time[i] < -RECEIVE_TIME_MAX)
-            return false;
-    }
-    return true;
+    size_t length = strlen(speaker->sensor);
+    return observer->epoch == speaker->epoch && strncmp(observer->sensor, speaker->sensor, length) == 0 &&
+           observer->sensor[length] == '/';
 }
 
-static enum result check(struct intake_batch *batch, enum receive_reason *ret_reason, struct error *err)
+/* Do the records name others in their rows besides who speaks, as alerts do whose flows they rest on? */
+static bool names_others(const struct record_kind *kind)
 {
-    Pavo__Batch *m = batch->message;
-    if (m == NULL)
-        return refuse(RECEIVE_CONTENT, ret_reason, err, NULL);
-    if (strcmp(m->sensor, batch->observer.sensor) != 0 || m->epoch != batch->observer.epoch ||
-        m->sequence != batch->sequence)
-        return refuse(RECEIVE_INNER_NAME, ret_reason, err, NULL);
-    if (!words_fit(m))
-        return refuse(RECEIVE_WORDS, ret_reason, err, NULL);
-    if (m->flows == NULL)
-        return RESULT_OK;
+    for (unsigned f = 0; f < kind->stored_count; f++) {
+        if (kind->fields[f].kind == KIND_OBSERVER && (int)f != kind->observer)
+            return true;
+    }
+    return false;
+}
+
+/* NULL, or the first observer that the speaker does not speak for. */
+static const struct observer *stranger(const struct records *records, const struct observer *speaker, bool for_others)
+{
+    uint8_t listed[RECORDS_OBSERVERS_MAX] = {0};
+    const uint32_t *column = records_column(records, (unsigned)records->kind->observer);
+    if (names_others(records->kind)) {
+        for (uint32_t row = 0; row < records->rows; row++)
+            listed[column[row]] = 1;
+    } else {
+        memset(listed, 1, records->observer_count);
+    }
+    for (uint32_t i = 0; i < records->observer_count; i++) {
+        const struct observer *observer = &records->observers[i];
+        if (listed[i] && !observer_equal(observer, speaker) && !(for_others && is_exporter_of(observer, speaker)))
+            return observer;
+    }
+    return NULL;
+}
+
+/* NULL, or the first field with a time that is out of range. */
+static const struct field *untimely(const struct records *records)
+{
+    for (unsigned f = 0; f < records->kind->stored_count; f++) {
+        const struct field *field = &records->kind->fields[f];
+        const int64_t *times = records_column(records, f);
+        uint32_t count = field->list == 0 ? records->rows : records->items[field->list - 1];
+        for (uint32_t i = 0; field->type == FIELD_TIME && i < count; i++) {
+            if (times[i] > RECEIVE_TIME_MAX || times[i] < -RECEIVE_TIME_MAX)
+                return field;
+        }
+    }
+    return NULL;
+}
+
+/* The records of one kind, from the message into the batch. */
+static enum result take_kind(struct batch *batch, const Pavo__Batch *message, enum record_kind_number number,
+                             const struct says *may, enum receive_reason *ret_reason, struct error *err)
+{
+    const struct record_kind *kind = record_kinds[number];
+    const ProtobufCMessage *columns = *wire_member((ProtobufCMessage *)message, kind);
     struct error why;
-    if (flow_batch_from_message(m->flows, &batch->flows, &why) != RESULT_OK)
+    if (columns == NULL)
+        return RESULT_OK;
+    if ((may->kinds & 1u << number) == 0)
+        return refuse(RECEIVE_ROLE, ret_reason, err, kind->name);
+    enum result r = wire_read(kind, columns, &batch->records[number], &why);
+    if (r == RESULT_REJECT)
         return refuse(RECEIVE_COLUMNS, ret_reason, err, why.text);
-    if (!times_fit(batch->flows))
-        return refuse(RECEIVE_TIMES, ret_reason, err, NULL);
-    /* A sensor speaks for this life of itself and nobody else. */
-    for (uint32_t i = 0; i < batch->flows->observer_count; i++) {
-        if (!observer_equal(&batch->flows->observers[i], &batch->observer))
-            return refuse(RECEIVE_OBSERVER, ret_reason, err, batch->flows->observers[i].sensor);
-    }
-    pavo__flow_columns__free_unpacked(m->flows, NULL);
-    m->flows = NULL;
-    return RESULT_OK;
+    if (r != RESULT_OK)
+        return error_set(err, r, "%s", why.text);
+    const struct records *records = batch->records[number];
+    const struct observer *other = stranger(records, &batch->observer, (may->for_others & 1u << number) != 0);
+    if (other != NULL)
+        return refuse(RECEIVE_OBSERVER, ret_reason, err, other->sensor);
+    const struct field *field = untimely(records);
+    return field == NULL ? RESULT_OK : refuse(RECEIVE_TIMES, ret_reason, err, field->label);
 }
 
-enum result receive_decode(const uint8_t *plain, size_t length, const struct observer *observer, uint64_t sequence,
-                           struct intake_batch **ret_batch, enum receive_reason *ret_reason, struct error *err)
+static enum result take_all(struct batch *batch, const Pavo__Batch *message, enum key_role role,
+                            enum receive_reason *ret_reason, struct error *err)
 {
-    struct intake_batch *batch = calloc(1, sizeof(*batch));
-    if (batch == NULL)
-        return refuse(RECEIVE_CONTENT, ret_reason, err, "out of memory");
-    batch->observer = *observer;
-    batch->sequence = sequence;
-    batch->message = pavo__batch__unpack(NULL, length, plain);
-    enum result r = check(batch, ret_reason, err);
+    if (strcmp(message->sensor, batch->observer.sensor) != 0 || message->epoch != batch->observer.epoch ||
+        message->sequence != batch->sequence)
+        return refuse(RECEIVE_INNER_NAME, ret_reason, err, NULL);
+    enum result r = RESULT_OK;
+    for (unsigned number = 0; r == RESULT_OK && number < RECORD_KIND_COUNT; number++)
+        r = take_kind(batch, message, (enum record_kind_number)number, &says[role], ret_reason, err);
+    return r;
+}
+
+enum result receive_decode(const uint8_t *plain, size_t length, enum key_role role, const struct observer *observer,
+                           uint64_t sequence, struct batch **ret_batch, enum receive_reason *ret_reason,
+                           struct error *err)
+{
+    Pavo__Batch *message = pavo__batch__unpack(NULL, length, plain);
+    if (message == NULL)
+        return refuse(RECEIVE_CONTENT, ret_reason, err, NULL);
+    struct batch *batch = batch_new();
+    enum result r = RESULT_FATAL;
+    if (batch == NULL) {
+        error_set(err, r, "out of memory");
+    } else {
+        batch->observer = *observer;
+        batch->sequence = sequence;
+        r = take_all(batch, message, role, ret_reason, err);
+    }
+    pavo__batch__free_unpacked(message, NULL);
     if (r == RESULT_OK)
         *ret_batch = batch;
     else
-        intake_batch_destroy(&batch);
+        batch_destroy(&batch);
     return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The thread behind the sensors' door. */
+/* The thread behind the intake door. */
 #include "aggregator/receive/receive.h"
 
 #include <inttypes.h>
@@ -10,15 +10,19 @@
 #include <string.h>
 #include <zmq.h>
 
+#include "aggregator/store/store.h"
 #include "common/bus.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/seal.h"
+#include "pavo.pb-c.h"
 
 #define SOFTWARE        "pavo-aggregator " PAVO_VERSION
 #define SOCKET_MESSAGES 1000 /* per sensor, in ZeroMQ */
 #define TICK_MS         250
 #define MESSAGE_MAX     (SEAL_SEALED_MAX + 4096)
+#define PREVIOUS_BYTES  32 /* of a batch's predecessor's digest, where there is one; */
+#define SIGNATURE_BYTES 64 /* of its signature */
 
 /* A name that is held, queued or being committed. */
 struct flight {
@@ -26,15 +30,16 @@ struct flight {
     uint64_t sequence;
 };
 
-struct peer {
-    uint8_t id[RECEIVE_PEER_MAX];
-    uint8_t length;
+/* Who sent a frame. */
+struct speaker {
+    struct route route;
+    enum key_role role;
 };
 
 /* A frame that waits for room in the queue, still sealed. */
 struct held {
     struct held *next;
-    struct peer peer;
+    struct speaker speaker;
     Pavo__FromSensor *frame; /* owned */
     int64_t received_ns;
     size_t size;
@@ -42,14 +47,14 @@ struct held {
 
 struct sensor {
     struct receiver_sensor public;
-    struct peer peer; /* of the last frame */
+    struct route route; /* of the last frame */
     struct log_gate gate;
 };
 
 struct receiver {
     struct receiver_options options;
     void *socket;
-    char endpoint[256];
+    char endpoint[BUS_ENDPOINT_MAX];
     pthread_t thread;
     atomic_bool refusing, stopping;
 
@@ -99,11 +104,11 @@ static void count_rejection(struct receiver *r, const char *name, enum receive_r
     }
     pthread_mutex_unlock(&r->lock);
     if (speak)
-        log_warning("sensor %s: a batch is refused: %s (%" PRIu64 " more since the last such line)", name, sentence,
+        log_warning("%s: a batch is refused: %s (%" PRIu64 " more since the last such line)", name, sentence,
                     suppressed);
 }
 
-static void note_heard(struct receiver *r, const char *name, const struct peer *peer, uint64_t epoch)
+static void note_heard(struct receiver *r, const char *name, const struct speaker *speaker, uint64_t epoch)
 {
     pthread_mutex_lock(&r->lock);
     struct sensor *sensor = sensor_get(r, name);
@@ -112,14 +117,15 @@ static void note_heard(struct receiver *r, const char *name, const struct peer *
         int64_t now = clock_wall_ns();
         first = now - sensor->public.last_heard_ns > RECEIVE_CONNECTED_NS || epoch > sensor->public.epoch;
         sensor->public.last_heard_ns = now;
+        sensor->public.role = speaker->role;
         if (epoch >= sensor->public.epoch) {
             sensor->public.epoch = epoch;
-            sensor->peer = *peer;
+            sensor->route = speaker->route;
         }
     }
     pthread_mutex_unlock(&r->lock);
     if (first)
-        log_notice("sensor %s is here (epoch %" PRIu64 ")", name, epoch);
+        log_notice("%s %s is here (epoch %" PRIu64 ")", key_role_name(speaker->role), name, epoch);
 }
 
 /* Each sensor's share of what may be under way. */
@@ -140,24 +146,25 @@ static uint32_t credit(struct receiver *r)
 /* ---- sending */
 
 /* A peer that is gone or whose queue is full gets nothing: it asks again. */
-static void send_to(struct receiver *r, const struct peer *peer, const Pavo__ToSensor *message)
+static void send_to(struct receiver *r, const struct route *route, const Pavo__ToSensor *message)
 {
     size_t length = pavo__to_sensor__get_packed_size(message);
     uint8_t *packed = malloc(length + 1);
     if (packed == NULL)
         return;
     pavo__to_sensor__pack(message, packed);
-    if (bus_send(r->socket, peer->id, peer->length, true) == RESULT_OK &&
+    if (bus_send(r->socket, route->peer, route->length, true) == RESULT_OK &&
         bus_send(r->socket, packed, length, false) != RESULT_OK)
         log_debug("an answer to a sensor could not be sent");
     free(packed);
 }
 
-static void send_acknowledgement(struct receiver *r, const struct peer *peer, uint64_t epoch, uint64_t *sequences,
-                                 size_t count, Pavo__Rejection *rejection)
+static void send_acknowledgement(struct receiver *r, const struct route *route, const struct observer *observer,
+                                 uint64_t *sequences, size_t count, Pavo__Rejection *rejection)
 {
     Pavo__Acknowledgement ack = PAVO__ACKNOWLEDGEMENT__INIT;
-    ack.epoch = epoch;
+    ack.sensor = (char *)observer->sensor;
+    ack.epoch = observer->epoch;
     ack.sequences = sequences;
     ack.n_sequences = count;
     ack.credit = credit(r);
@@ -169,32 +176,32 @@ static void send_acknowledgement(struct receiver *r, const struct peer *peer, ui
     message.version = 1;
     message.body_case = PAVO__TO_SENSOR__BODY_ACKNOWLEDGEMENT;
     message.acknowledgement = &ack;
-    send_to(r, peer, &message);
+    send_to(r, route, &message);
 }
 
-static void reject(struct receiver *r, const struct peer *peer, const char *name, uint64_t epoch, uint64_t sequence,
+static void reject(struct receiver *r, const struct route *route, const struct observer *observer, uint64_t sequence,
                    enum receive_reason reason, const char *sentence)
 {
-    count_rejection(r, name, reason, sentence);
+    count_rejection(r, observer->sensor, reason, sentence);
     Pavo__Rejection rejection = PAVO__REJECTION__INIT;
     rejection.sequence = sequence;
     rejection.reason = (char *)sentence;
-    send_acknowledgement(r, peer, epoch, NULL, 0, &rejection);
+    send_acknowledgement(r, route, observer, NULL, 0, &rejection);
 }
 
-static void welcome(struct receiver *r, const struct peer *peer, const Pavo__Hello *hello, int64_t received_ns)
+static void welcome(struct receiver *r, const struct route *route, const Pavo__Hello *hello, int64_t received_ns)
 {
     Pavo__Welcome w = PAVO__WELCOME__INIT;
     w.hello_sent_ns = hello->sent_ns;
-    w.received_ns = (uint64_t)received_ns;
+    w.received_ns = received_ns;
     w.credit = credit(r);
     w.software = SOFTWARE;
-    w.sent_ns = (uint64_t)clock_wall_ns();
+    w.sent_ns = clock_wall_ns();
     Pavo__ToSensor message = PAVO__TO_SENSOR__INIT;
     message.version = 1;
     message.body_case = PAVO__TO_SENSOR__BODY_WELCOME;
     message.welcome = &w;
-    send_to(r, peer, &message);
+    send_to(r, route, &message);
 }
 
 /* ---- batches */
@@ -222,51 +229,58 @@ static struct observer batch_observer(const Pavo__SealedBatch *sealed)
     return observer;
 }
 
+static void count_deferred(struct receiver *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->deferred++;
+    pthread_mutex_unlock(&r->lock);
+}
+
 /* Opens, checks and hands over one batch whose name is under way. */
-static void take(struct receiver *r, const struct peer *peer, const Pavo__SealedBatch *sealed, int64_t received_ns)
+static void take(struct receiver *r, const struct speaker *speaker, const Pavo__SealedBatch *sealed,
+                 int64_t received_ns)
 {
     struct observer observer = batch_observer(sealed);
     struct bytes plain = {0};
-    struct intake_batch *batch = NULL;
+    struct batch *batch = NULL;
     enum receive_reason reason = RECEIVE_UNSEALING;
     struct error err;
     enum result result = unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, r->options.keys->seal_public,
                                 r->options.keys->seal_secret, &plain, &err);
     if (result == RESULT_OK)
-        result = receive_decode(plain.data, plain.length, &observer, sealed->sequence, &batch, &reason, &err);
+        result =
+            receive_decode(plain.data, plain.length, speaker->role, &observer, sealed->sequence, &batch, &reason, &err);
     bytes_free(&plain);
+    if (result == RESULT_OK && !store_has_room(r->options.store, batch)) {
+        reason = RECEIVE_LIMIT;
+        result = error_set(&err, RESULT_REJECT, "more than %u observers in one day", STORE_OBSERVERS_MAX);
+    }
     if (result == RESULT_OK) {
         batch->received_ns = received_ns;
-        memcpy(batch->peer, peer->id, peer->length);
-        batch->peer_length = peer->length;
-        result = queue_push(r->options.intake, batch, intake_batch_weight(batch));
+        batch->route = speaker->route;
+        result = queue_push(r->options.intake, batch, batch_weight(batch));
     }
     if (result == RESULT_OK)
         return;
-    intake_batch_destroy(&batch);
+    batch_destroy(&batch);
     flight_end(r, &observer, sealed->sequence);
-    if (result == RESULT_REJECT) {
-        reject(r, peer, observer.sensor, observer.epoch, sealed->sequence, reason, err.text);
-        return;
-    }
-    pthread_mutex_lock(&r->lock);
-    r->deferred++; /* no room, no memory: the sensor sends it again */
-    pthread_mutex_unlock(&r->lock);
+    if (result == RESULT_REJECT)
+        reject(r, &speaker->route, &observer, sealed->sequence, reason, err.text);
+    else
+        count_deferred(r); /* no room, no memory: the sensor sends it again */
 }
 
-static void hold(struct receiver *r, const struct peer *peer, Pavo__FromSensor **frame, int64_t received_ns)
+static void hold(struct receiver *r, const struct speaker *speaker, Pavo__FromSensor **frame, int64_t received_ns)
 {
     const Pavo__SealedBatch *sealed = (*frame)->batch;
     struct held *held = r->held_bytes + sealed->sealed.len > RECEIVE_HELD_BYTES ? NULL : malloc(sizeof(*held));
     if (held == NULL) {
         struct observer observer = batch_observer(sealed);
         flight_end(r, &observer, sealed->sequence);
-        pthread_mutex_lock(&r->lock);
-        r->deferred++;
-        pthread_mutex_unlock(&r->lock);
+        count_deferred(r);
         return;
     }
-    *held = (struct held){.peer = *peer, .frame = *frame, .received_ns = received_ns, .size = sealed->sealed.len};
+    *held = (struct held){.speaker = *speaker, .frame = *frame, .received_ns = received_ns, .size = sealed->sealed.len};
     *frame = NULL;
     *r->held_end = held;
     r->held_end = &held->next;
@@ -281,154 +295,171 @@ static void take_held(struct receiver *r)
         if (r->held_first == NULL)
             r->held_end = &r->held_first;
         r->held_bytes -= held->size;
-        take(r, &held->peer, held->frame->batch, held->received_ns);
+        take(r, &held->speaker, held->frame->batch, held->received_ns);
         pavo__from_sensor__free_unpacked(held->frame, NULL);
         free(held);
     }
 }
 
+static bool number_fits(uint64_t number, uint64_t most)
+{
+    return number >= 1 && number <= most;
+}
+
+/* What can be seen of a batch from outside. RECEIVE_REASON_COUNT: nothing is wrong. */
+static enum receive_reason wrong_outside(const Pavo__SealedBatch *sealed)
+{
+    if (!number_fits(sealed->epoch, EPOCH_MAX) || !number_fits(sealed->sequence, RECEIVE_SEQUENCE_MAX))
+        return RECEIVE_NUMBERS;
+    if (sealed->size == 0 || sealed->size > SEAL_PLAIN_MAX || sealed->sealed.len > SEAL_SEALED_MAX)
+        return RECEIVE_SIZE;
+    if ((sealed->previous.len != 0 && sealed->previous.len != PREVIOUS_BYTES) ||
+        (sealed->signature.len != 0 && sealed->signature.len != SIGNATURE_BYTES))
+        return RECEIVE_CHAIN;
+    return RECEIVE_REASON_COUNT;
+}
+
+static void count_duplicate(struct receiver *r, const char *name)
+{
+    pthread_mutex_lock(&r->lock);
+    struct sensor *sensor = sensor_get(r, name);
+    if (sensor != NULL)
+        sensor->public.duplicates++;
+    pthread_mutex_unlock(&r->lock);
+}
+
 /* A batch whose name is the key's: known already, refused, under way, or new. Takes *frame when it keeps it. */
-static void batch_came(struct receiver *r, const struct peer *peer, Pavo__FromSensor **frame, int64_t received_ns)
+static void batch_came(struct receiver *r, const struct speaker *speaker, Pavo__FromSensor **frame, int64_t received_ns)
 {
     Pavo__SealedBatch *sealed = (*frame)->batch;
     struct observer observer = batch_observer(sealed);
+    enum receive_reason wrong = wrong_outside(sealed);
     pthread_mutex_lock(&r->lock);
     r->batches++;
     pthread_mutex_unlock(&r->lock);
-    if (sealed->size == 0 || sealed->size > SEAL_PLAIN_MAX || sealed->sealed.len > SEAL_SEALED_MAX ||
-        sealed->sequence == 0) {
-        reject(r, peer, observer.sensor, sealed->epoch, sealed->sequence, RECEIVE_SIZE, "size");
+    enum store_name known =
+        wrong == RECEIVE_REASON_COUNT ? store_name(r->options.store, &observer, sealed->sequence) : STORE_NAME_REFUSED;
+    if (known == STORE_NAME_REFUSED) {
+        enum receive_reason reason = wrong == RECEIVE_REASON_COUNT ? RECEIVE_LIMIT : wrong;
+        reject(r, &speaker->route, &observer, sealed->sequence, reason, receive_reason_name(reason));
         return;
     }
-    enum store_name known = store_name(r->options.store, &observer, sealed->sequence);
-    if (known != STORE_NAME_NEW) {
-        if (known == STORE_NAME_REFUSED) {
-            reject(r, peer, observer.sensor, sealed->epoch, sealed->sequence, RECEIVE_LIMIT,
-                   receive_reason_name(RECEIVE_LIMIT));
-            return;
-        }
-        pthread_mutex_lock(&r->lock);
-        struct sensor *sensor = sensor_get(r, observer.sensor);
-        if (sensor != NULL)
-            sensor->public.duplicates++;
-        pthread_mutex_unlock(&r->lock);
-        send_acknowledgement(r, peer, sealed->epoch, &sealed->sequence, 1, NULL);
+    if (known == STORE_NAME_COMMITTED) {
+        count_duplicate(r, observer.sensor);
+        send_acknowledgement(r, &speaker->route, &observer, &sealed->sequence, 1, NULL);
         return;
     }
     if (atomic_load(&r->refusing) || flight_find(r, &observer, sealed->sequence) != NULL)
         return;
     if (r->flight_count == RECEIVE_BATCHES_MAX) {
-        pthread_mutex_lock(&r->lock);
-        r->deferred++;
-        pthread_mutex_unlock(&r->lock);
+        count_deferred(r);
         return;
     }
     r->flights[r->flight_count++] = (struct flight){observer, sealed->sequence};
     if (r->held_first != NULL || queue_is_full(r->options.intake))
-        hold(r, peer, frame, received_ns);
+        hold(r, speaker, frame, received_ns);
     else
-        take(r, peer, sealed, received_ns);
+        take(r, speaker, sealed, received_ns);
 }
 
 /* ---- frames */
 
-static void frame_came(struct receiver *r, const struct peer *peer, zmq_msg_t *message, int64_t received_ns)
+/* The reason a frame is not this speaker's to say; RECEIVE_REASON_COUNT: it is, and *ret_epoch the life it speaks of.
+ */
+static enum receive_reason wrong_frame(const Pavo__FromSensor *frame, const char *name, uint64_t *ret_epoch)
+{
+    const char *said;
+    if (frame == NULL)
+        return RECEIVE_GARBLED;
+    if (frame->version != 1)
+        return RECEIVE_VERSION;
+    if (frame->body_case == PAVO__FROM_SENSOR__BODY_HELLO)
+        said = frame->hello->sensor, *ret_epoch = frame->hello->epoch;
+    else if (frame->body_case == PAVO__FROM_SENSOR__BODY_BATCH)
+        said = frame->batch->sensor, *ret_epoch = frame->batch->epoch;
+    else
+        return RECEIVE_GARBLED;
+    if (strcmp(said, name) != 0)
+        return RECEIVE_NAME;
+    bool hello = frame->body_case == PAVO__FROM_SENSOR__BODY_HELLO;
+    return hello && !number_fits(*ret_epoch, EPOCH_MAX) ? RECEIVE_NUMBERS : RECEIVE_REASON_COUNT;
+}
+
+static void frame_came(struct receiver *r, struct speaker *speaker, zmq_msg_t *message, int64_t received_ns)
 {
     const char *user = zmq_msg_gets(message, "User-Id");
     char name[SENSOR_NAME_MAX];
     snprintf(name, sizeof(name), "%s", user == NULL ? "" : user);
-    if (name[0] == '\0' || !authenticator_admits(r->options.authenticator, KEY_ROLE_SENSOR, message)) {
+    if (!authenticator_admits(r->options.authenticator, DOOR_INTAKE, message, &speaker->role)) {
         if (name[0] != '\0')
             count_rejection(r, name, RECEIVE_REVOKED, receive_reason_name(RECEIVE_REVOKED));
         return;
     }
     Pavo__FromSensor *frame = pavo__from_sensor__unpack(NULL, zmq_msg_size(message), zmq_msg_data(message));
-    const char *said = NULL;
     uint64_t epoch = 0;
-    enum receive_reason reason = RECEIVE_GARBLED;
-    if (frame != NULL && frame->version != 1)
-        reason = RECEIVE_VERSION;
-    else if (frame != NULL && frame->body_case == PAVO__FROM_SENSOR__BODY_HELLO)
-        said = frame->hello->sensor, epoch = frame->hello->epoch;
-    else if (frame != NULL && frame->body_case == PAVO__FROM_SENSOR__BODY_BATCH)
-        said = frame->batch->sensor, epoch = frame->batch->epoch;
-    if (said != NULL && strcmp(said, name) != 0) {
-        said = NULL;
-        reason = RECEIVE_NAME;
-    }
-    if (said == NULL) {
-        count_rejection(r, name, reason, receive_reason_name(reason));
+    enum receive_reason wrong = wrong_frame(frame, name, &epoch);
+    if (wrong != RECEIVE_REASON_COUNT) {
+        count_rejection(r, name, wrong, receive_reason_name(wrong));
     } else {
-        note_heard(r, name, peer, epoch);
+        if (number_fits(epoch, EPOCH_MAX))
+            note_heard(r, name, speaker, epoch);
         if (frame->body_case == PAVO__FROM_SENSOR__BODY_HELLO)
-            welcome(r, peer, frame->hello, received_ns);
+            welcome(r, &speaker->route, frame->hello, received_ns);
         else
-            batch_came(r, peer, &frame, received_ns);
+            batch_came(r, speaker, &frame, received_ns);
     }
     if (frame != NULL)
         pavo__from_sensor__free_unpacked(frame, NULL);
 }
 
-/* One message of two frames, routing id and payload; anything else is read away and counted. False: none was there. */
+/* False: none was there. */
 static bool receive_one(struct receiver *r)
 {
-    zmq_msg_t id, payload;
-    zmq_msg_init(&id);
-    zmq_msg_init(&payload);
-    if (zmq_msg_recv(&id, r->socket, ZMQ_DONTWAIT) < 0) {
-        zmq_msg_close(&id);
-        zmq_msg_close(&payload);
+    struct speaker speaker = {0};
+    zmq_msg_t payload;
+    enum result result = bus_receive(r->socket, speaker.route.peer, &speaker.route.length, &payload);
+    if (result == RESULT_AGAIN)
         return false;
-    }
-    struct peer peer = {.length = (uint8_t)zmq_msg_size(&id)};
-    memcpy(peer.id, zmq_msg_data(&id), peer.length);
-    unsigned frames = 0;
-    bool more = zmq_msg_more(&id);
-    while (more && zmq_msg_recv(&payload, r->socket, ZMQ_DONTWAIT) >= 0) {
-        frames++;
-        more = zmq_msg_more(&payload);
-    }
-    if (frames == 1) {
-        frame_came(r, &peer, &payload, clock_wall_ns());
+    if (result == RESULT_OK) {
+        frame_came(r, &speaker, &payload, clock_wall_ns());
+        zmq_msg_close(&payload);
     } else {
         pthread_mutex_lock(&r->lock);
         r->garbled++;
         pthread_mutex_unlock(&r->lock);
     }
-    zmq_msg_close(&id);
-    zmq_msg_close(&payload);
     return true;
 }
 
 /* ---- what the committer says */
 
+static bool same_way(const struct receipt *a, const struct receipt *b)
+{
+    return observer_equal(&a->observer, &b->observer) && a->route.length == b->route.length &&
+           memcmp(a->route.peer, b->route.peer, a->route.length) == 0;
+}
+
 /* Acknowledges runs of batches of one sensor with one message each. */
-static void send_outcomes(struct receiver *r)
+static void send_receipts(struct receiver *r)
 {
     enum { RUN = 256 };
     uint64_t sequences[RUN];
     size_t count = 0;
-    struct peer peer = {0};
-    uint64_t epoch = 0;
-    struct intake_batch *batch;
-    while ((batch = queue_pop(r->options.outcomes)) != NULL) {
-        bool same = count > 0 && count < RUN && epoch == batch->observer.epoch && peer.length == batch->peer_length &&
-                    memcmp(peer.id, batch->peer, peer.length) == 0;
-        if (count > 0 && !same) {
-            send_acknowledgement(r, &peer, epoch, sequences, count, NULL);
+    struct receipt run;
+    struct receipt *receipt;
+    while ((receipt = queue_pop(r->options.receipts)) != NULL) {
+        if (count == RUN || (count > 0 && !same_way(&run, receipt))) {
+            send_acknowledgement(r, &run.route, &run.observer, sequences, count, NULL);
             count = 0;
         }
-        flight_end(r, &batch->observer, batch->sequence);
-        if (batch->outcome == RESULT_OK) {
-            peer.length = batch->peer_length;
-            memcpy(peer.id, batch->peer, peer.length);
-            epoch = batch->observer.epoch;
-            sequences[count++] = batch->sequence;
-        }
-        intake_batch_destroy(&batch);
+        flight_end(r, &receipt->observer, receipt->sequence);
+        if (count == 0)
+            run = *receipt;
+        sequences[count++] = receipt->sequence;
+        free(receipt);
     }
     if (count > 0)
-        send_acknowledgement(r, &peer, epoch, sequences, count, NULL);
+        send_acknowledgement(r, &run.route, &run.observer, sequences, count, NULL);
 }
 
 /* Everybody learns of a pause, and of its end, without having to ask. */
@@ -443,8 +474,10 @@ static void tell_pause(struct receiver *r)
         memcpy(sensors, r->sensors, count * sizeof(*sensors));
     pthread_mutex_unlock(&r->lock);
     for (size_t i = 0; sensors != NULL && i < count; i++) {
-        if (sensors[i].peer.length > 0)
-            send_acknowledgement(r, &sensors[i].peer, sensors[i].public.epoch, NULL, 0, NULL);
+        struct observer observer = {.epoch = sensors[i].public.epoch};
+        memcpy(observer.sensor, sensors[i].public.name, sizeof(observer.sensor));
+        if (sensors[i].route.length > 0)
+            send_acknowledgement(r, &sensors[i].route, &observer, NULL, 0, NULL);
     }
     free(sensors);
 }
@@ -452,18 +485,18 @@ static void tell_pause(struct receiver *r)
 static void *receiver_run(void *argument)
 {
     struct receiver *r = argument;
-    enum { BURST = 64 }; /* frames before outcomes are looked at again */
+    enum { BURST = 64 }; /* frames before receipts are looked at again */
     while (!atomic_load(&r->stopping)) {
         zmq_pollitem_t items[2] = {{.socket = r->socket, .events = ZMQ_POLLIN},
-                                   {.fd = queue_descriptor(r->options.outcomes), .events = ZMQ_POLLIN}};
+                                   {.fd = queue_descriptor(r->options.receipts), .events = ZMQ_POLLIN}};
         zmq_poll(items, 2, TICK_MS);
         for (int i = 0; i < BURST && receive_one(r); i++)
             continue;
-        send_outcomes(r);
+        send_receipts(r);
         take_held(r);
         tell_pause(r);
     }
-    send_outcomes(r);
+    send_receipts(r);
     return NULL;
 }
 
@@ -477,13 +510,12 @@ enum result receiver_start(const struct receiver_options *options, struct receiv
     r->options = *options;
     r->held_end = &r->held_first;
     enum result result = bus_bind(options->zmq_context, ZMQ_ROUTER, options->endpoint, BUS_INTAKE_PORT, options->keys,
-                                  "sensor", SOCKET_MESSAGES, MESSAGE_MAX, &r->socket, err);
+                                  DOOR_INTAKE, SOCKET_MESSAGES, MESSAGE_MAX, &r->socket, err);
     if (result != RESULT_OK) {
         free(r);
         return result;
     }
-    size_t length = sizeof(r->endpoint);
-    zmq_getsockopt(r->socket, ZMQ_LAST_ENDPOINT, r->endpoint, &length);
+    bus_endpoint(r->socket, r->endpoint);
     pthread_mutex_init(&r->lock, NULL);
     if (pthread_create(&r->thread, NULL, receiver_run, r) != 0) {
         zmq_close(r->socket);
@@ -507,7 +539,7 @@ void receiver_pause(struct receiver *receiver, bool paused, const char *reason)
     receiver->paused = paused;
     snprintf(receiver->reason, sizeof(receiver->reason), "%s", reason == NULL ? "" : reason);
     pthread_mutex_unlock(&receiver->lock);
-    queue_wake(receiver->options.outcomes);
+    queue_wake(receiver->options.receipts);
 }
 
 void receiver_refuse(struct receiver *receiver)
@@ -521,7 +553,7 @@ void receiver_stop(struct receiver **receiver_pointer)
     if (r == NULL)
         return;
     atomic_store(&r->stopping, true);
-    queue_wake(r->options.outcomes);
+    queue_wake(r->options.receipts);
     pthread_join(r->thread, NULL);
     zmq_close(r->socket);
     while (r->held_first != NULL) {

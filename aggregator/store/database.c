@@ -7,17 +7,41 @@
 
 #include "aggregator/store/internal.h"
 
-enum result db_error(struct error *err, const char *what, const char *sentence)
+static enum result tell(struct error *err, const char *what, duckdb_error_type type, const char *sentence)
 {
+    if (type == DUCKDB_ERROR_INTERRUPT)
+        return error_set(err, RESULT_AGAIN, "%s: interrupted", what);
     if (sentence == NULL)
         sentence = "no reason given";
     /* DuckDB adds a stack trace behind the first line. */
     int length = (int)strcspn(sentence, "\n");
-    bool broken = strstr(sentence, "FATAL") != NULL || strstr(sentence, "invalidated") != NULL;
-    bool interrupted = strncmp(sentence, "INTERRUPT", 9) == 0;
-    if (interrupted)
-        return error_set(err, RESULT_AGAIN, "%s: interrupted", what);
-    return error_set(err, broken ? RESULT_FATAL : RESULT_AGAIN, "%s: %.*s", what, length, sentence);
+    return error_set(err, type == DUCKDB_ERROR_FATAL ? RESULT_FATAL : RESULT_AGAIN, "%s: %.*s", what, length, sentence);
+}
+
+static enum result tell_result(struct error *err, const char *what, duckdb_result *result)
+{
+    return tell(err, what, duckdb_result_error_type(result), duckdb_result_error(result));
+}
+
+/* A failed prepare has a sentence and no type: the sentence begins with the type's name. */
+static enum result tell_prepare(struct error *err, duckdb_prepared_statement statement)
+{
+    const char *sentence = duckdb_prepare_error(statement);
+    duckdb_error_type type = sentence == NULL                         ? DUCKDB_ERROR_INVALID
+                             : strncmp(sentence, "FATAL", 5) == 0     ? DUCKDB_ERROR_FATAL
+                             : strncmp(sentence, "INTERRUPT", 9) == 0 ? DUCKDB_ERROR_INTERRUPT
+                                                                      : DUCKDB_ERROR_INVALID;
+    return tell(err, "store, preparing a query", type, sentence);
+}
+
+enum result db_appender_error(struct error *err, const char *what, duckdb_appender appender)
+{
+    if (appender == NULL)
+        return tell(err, what, DUCKDB_ERROR_INVALID, NULL);
+    duckdb_error_data data = duckdb_appender_error_data(appender);
+    enum result r = tell(err, what, duckdb_error_data_error_type(data), duckdb_error_data_message(data));
+    duckdb_destroy_error_data(&data);
+    return r;
 }
 
 enum result db_run(duckdb_connection connection, struct error *err, const char *format, ...)
@@ -34,21 +58,24 @@ enum result db_run(duckdb_connection connection, struct error *err, const char *
     if (duckdb_query(connection, text, &result) != DuckDBSuccess) {
         char what[48];
         snprintf(what, sizeof(what), "store, %.20s", text);
-        r = db_error(err, what, duckdb_result_error(&result));
+        r = tell_result(err, what, &result);
     }
     duckdb_destroy_result(&result);
     free(text);
     return r;
 }
 
-enum result db_rows_open(duckdb_connection connection, const char *sql, struct db_rows *ret_rows, struct error *err)
+enum result db_rows_open(duckdb_connection connection, const struct sql *sql, struct db_rows *ret_rows,
+                         struct error *err)
 {
+    if (sql->failed)
+        return error_set(err, RESULT_AGAIN, "out of memory");
     struct db_rows rows = {0};
     enum result r = RESULT_OK;
-    if (duckdb_prepare(connection, sql, &rows.statement) != DuckDBSuccess)
-        r = db_error(err, "store, preparing a query", duckdb_prepare_error(rows.statement));
+    if (duckdb_prepare(connection, sql->text, &rows.statement) != DuckDBSuccess)
+        r = tell_prepare(err, rows.statement);
     else if (duckdb_execute_prepared_streaming(rows.statement, &rows.result) != DuckDBSuccess) {
-        r = db_error(err, "store, a query", duckdb_result_error(&rows.result));
+        r = tell_result(err, "store, a query", &rows.result);
         duckdb_destroy_result(&rows.result);
     }
     if (r != RESULT_OK) {
@@ -69,7 +96,7 @@ enum result db_rows_next(struct db_rows *rows, struct error *err)
         if (rows->chunk == NULL) {
             const char *sentence = duckdb_result_error(&rows->result);
             if (sentence != NULL && sentence[0] != '\0')
-                return db_error(err, "store, reading a query's rows", sentence);
+                return tell_result(err, "store, reading a query's rows", &rows->result);
             return RESULT_END;
         }
         rows->count = duckdb_data_chunk_get_size(rows->chunk);

@@ -2,6 +2,7 @@
 /* Day files: found, attached, read into memory, made, checkpointed, set aside when damaged. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,27 +13,23 @@
 #include <unistd.h>
 
 #include "aggregator/store/internal.h"
+#include "common/clock.h"
 
 #define FILE_PREFIX "flows-"
 #define FILE_SUFFIX ".duckdb"
+#define FILE_ASIDE  ".damaged-" /* and when that was */
+
+/* A day's file has flows that began before the day: as long as they are reported at the latest, by and large. */
+#define DAMAGE_BEFORE_NS (3600 * NS_PER_S)
 
 void day_destroy(struct day **day)
 {
     if (*day == NULL)
         return;
     free((*day)->path);
-    free((*day)->observers);
+    observers_fini(&(*day)->observers);
     free(*day);
     *day = NULL;
-}
-
-uint32_t day_observer(const struct day *day, const struct observer *observer)
-{
-    for (uint32_t i = day->observer_count; i-- > 0;) {
-        if (observer_equal(&day->observers[i], observer))
-            return i;
-    }
-    return UINT32_MAX;
 }
 
 static struct day *day_new(const struct store *store, const char date[static 11])
@@ -47,8 +44,8 @@ static struct day *day_new(const struct store *store, const char date[static 11]
         day_destroy(&day);
         return NULL;
     }
-    day->first_ns = INT64_MAX;
-    day->last_ns = INT64_MIN;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        day->times[kind] = (struct extent){INT64_MAX, INT64_MIN};
     return day;
 }
 
@@ -57,170 +54,194 @@ static struct day *day_new(const struct store *store, const char date[static 11]
 typedef enum result row_fn(struct store *store, struct day *day, const struct db_rows *rows, idx_t row,
                            struct error *err);
 
-static enum result each_row(struct store *store, struct day *day, row_fn *take, struct error *err, const char *columns,
-                            const char *rest)
+/* Runs what is in `sql`, and clears it. */
+static enum result each_row(struct store *store, struct day *day, struct sql *sql, row_fn *take, struct error *err)
 {
-    struct sql sql = {0};
-    sql_add(&sql, "SELECT %s FROM %s.%s", columns, day->catalog, rest);
     struct db_rows rows = {0};
-    enum result r =
-        sql.failed ? error_set(err, RESULT_AGAIN, "out of memory") : db_rows_open(store->writer, sql.text, &rows, err);
+    enum result r = db_rows_open(store->writer, sql, &rows, err);
     while (r == RESULT_OK && (r = db_rows_next(&rows, err)) == RESULT_OK) {
         for (idx_t i = 0; i < rows.count && r == RESULT_OK; i++)
             r = take(store, day, &rows, i, err);
     }
     db_rows_close(&rows);
-    sql_fini(&sql);
+    sql_clear(sql);
     return r == RESULT_END ? RESULT_OK : r;
-}
-
-static uint64_t column_u64(const struct db_rows *rows, idx_t column, idx_t row)
-{
-    return ((const uint64_t *)db_column(rows, column))[row];
 }
 
 static enum result take_observer(struct store *store, struct day *day, const struct db_rows *rows, idx_t row,
                                  struct error *err)
 {
     (void)store;
-    uint32_t id = ((const uint32_t *)db_column(rows, 0))[row];
-    struct observer *grown = realloc(day->observers, (day->observer_count + 1) * sizeof(*grown));
-    if (grown == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    day->observers = grown;
-    if (id != day->observer_count)
+    struct observer observer = {.epoch = db_u64(rows, 2, row), .unknown = {db_u64(rows, 3, row), db_u64(rows, 4, row)}};
+    db_text_copy(rows, 1, row, observer.sensor, sizeof(observer.sensor));
+    if (db_u32(rows, 0, row) != day->observers.count)
         return error_set(err, RESULT_REJECT, "observers are not numbered one after the other");
-    struct observer *observer = &grown[day->observer_count++];
-    *observer = (struct observer){.epoch = column_u64(rows, 2, row)};
-    db_text_copy(rows, 1, row, observer->sensor, sizeof(observer->sensor));
+    if (observers_add(&day->observers, &observer) != RESULT_OK)
+        return error_set(err, RESULT_AGAIN, "out of memory");
     return RESULT_OK;
 }
 
-static struct life *life_of(struct store *store, const struct day *day, uint32_t id)
+static const struct observer *observer_of(const struct day *day, uint32_t id)
 {
-    return id < day->observer_count ? lives_get(store, &day->observers[id]) : NULL;
+    return id < day->observers.count ? &day->observers.list[id] : NULL;
+}
+
+static enum result take_name(struct store *store, struct day *day, const struct observer *observer,
+                             const struct db_rows *rows, idx_t row, struct error *err)
+{
+    struct life *life = lives_get(store, observer);
+    if (life == NULL)
+        return error_set(err, RESULT_REJECT, "more than %u lives of sensors", STORE_LIVES_MAX);
+    if (sequences_add(&life->sequences, db_u64(rows, 1, row)) != RESULT_OK)
+        return error_set(err, RESULT_REJECT, "more than %u gaps in the batches of %s", SEQUENCES_RANGES_MAX,
+                         observer->sensor);
+    int64_t received = (int64_t)db_u64(rows, 4, row);
+    lives_note_batch(life, db_u32(rows, 2, row), db_u64(rows, 3, row), received);
+    day->last_received_ns = max_ns(day->last_received_ns, received);
+    return RESULT_OK;
 }
 
 static enum result take_batch(struct store *store, struct day *day, const struct db_rows *rows, idx_t row,
                               struct error *err)
 {
-    struct life *life = life_of(store, day, ((const uint32_t *)db_column(rows, 0))[row]);
-    if (life == NULL)
-        return error_set(err, RESULT_REJECT, "a batch names no known observer, or more than %u are known",
-                         STORE_LIVES_MAX);
-    if (sequences_add(&life->sequences, column_u64(rows, 1, row)) != RESULT_OK)
-        return error_set(err, RESULT_REJECT, "more than %u gaps in the batches of %s", SEQUENCES_RANGES_MAX,
-                         life->sums.observer.sensor);
-    uint32_t records = ((const uint32_t *)db_column(rows, 2))[row];
-    int64_t received = (int64_t)column_u64(rows, 4, row);
-    uint64_t position = column_u64(rows, 5, row);
-    lives_note_batch(life, records, column_u64(rows, 3, row), received);
-    if (day->first_position == 0) {
-        day->first_received_ns = received;
-        day->first_position = position;
+    const struct observer *observer = observer_of(day, db_u32(rows, 0, row));
+    if (observer == NULL)
+        return error_set(err, RESULT_REJECT, "a batch names no known observer");
+    enum result r = observer->sensor[0] == '\0' ? RESULT_OK : take_name(store, day, observer, rows, row, err);
+    if (r != RESULT_OK)
+        return r;
+    uint64_t position = db_u64(rows, 5, row);
+    day->first_position = day->first_position == 0 ? position : day->first_position;
+    day->last_position = position; /* they come in order */
+    if (db_u8(rows, 8, row) != 0) {
+        extent_add(&day->times[RECORD_FLOW], (int64_t)db_u64(rows, 6, row), (int64_t)db_u64(rows, 7, row));
+        store->last[RECORD_FLOW] = position;
     }
-    day->last_received_ns = max_ns(day->last_received_ns, received);
-    day->last_position = position > day->last_position ? position : day->last_position;
-    if (records > 0) {
-        day->first_ns = min_ns(day->first_ns, (int64_t)column_u64(rows, 6, row));
-        day->last_ns = max_ns(day->last_ns, (int64_t)column_u64(rows, 7, row));
-        if (position > store->last[TOPIC_FLOW])
-            store->last[TOPIC_FLOW] = position;
-    }
+    return RESULT_OK;
+}
+
+static enum result take_extent(struct store *store, struct day *day, const struct db_rows *rows, idx_t row,
+                               struct error *err)
+{
+    (void)err;
+    uint8_t kind = db_u8(rows, 0, row);
+    uint64_t position = db_u64(rows, 1, row);
+    if (position == 0)
+        return RESULT_OK; /* no rows: the times are NULL */
+    store->last[kind] = position;
+    extent_add(&day->times[kind], (int64_t)db_u64(rows, 2, row), (int64_t)db_u64(rows, 3, row));
+    extent_add(&day->times[kind], (int64_t)db_u64(rows, 4, row), (int64_t)db_u64(rows, 5, row));
     return RESULT_OK;
 }
 
 static enum result take_loss(struct store *store, struct day *day, const struct db_rows *rows, idx_t row,
                              struct error *err)
 {
-    struct life *life = life_of(store, day, ((const uint32_t *)db_column(rows, 0))[row]);
-    if (life == NULL)
+    const struct observer *observer = observer_of(day, db_u32(rows, 0, row));
+    if (observer == NULL)
         return error_set(err, RESULT_REJECT, "a loss names no known observer");
-    life->sums.records_lost += column_u64(rows, 1, row);
-    if (column_u64(rows, 2, row) > store->last[TOPIC_LOSS])
-        store->last[TOPIC_LOSS] = column_u64(rows, 2, row);
+    struct life *life = lives_find(store, observer);
+    if (life != NULL)
+        lives_note_lost(life, db_u64(rows, 1, row));
     return RESULT_OK;
 }
 
 static enum result take_status(struct store *store, struct day *day, const struct db_rows *rows, idx_t row,
                                struct error *err)
 {
-    struct life *life = life_of(store, day, ((const uint32_t *)db_column(rows, 0))[row]);
-    if (life == NULL)
-        return error_set(err, RESULT_REJECT, "a status names no known observer");
-    size_t length;
-    const char *message = db_text(rows, 3, row, &length);
-    uint8_t *copy = malloc(length + 1);
-    if (copy == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    memcpy(copy, message, length);
-    free(life->sums.status);
-    life->sums.status = copy;
-    life->sums.status_length = length;
-    life->sums.status_position = column_u64(rows, 1, row);
-    life->sums.status_received_ns = (int64_t)column_u64(rows, 2, row);
-    if (life->sums.status_position > store->last[TOPIC_STATUS])
-        store->last[TOPIC_STATUS] = life->sums.status_position;
+    const struct record_kind *kind = record_kinds[RECORD_STATUS];
+    const struct sql_observers observers = {day->observers.list, day->observers.count};
+    struct records *status;
+    enum result r = chunk_read(rows, kind, &observers, row, 1, &status, err);
+    if (r != RESULT_OK)
+        return r;
+    int64_t received = (int64_t)db_u64(rows, schema_columns(kind), row);
+    lives_note_status(store, status, 0, db_u64(rows, 0, row), received);
+    records_free(&status);
     return RESULT_OK;
 }
 
-static enum result take_linked(struct store *store, struct day *day, const struct db_rows *rows, idx_t row,
-                               struct error *err)
-{
-    char name[BOUNDARY_NAME_MAX];
-    db_text_copy(rows, 0, row, name, sizeof(name));
-    struct boundary_counts *counts = lives_boundary(store, name);
-    if (counts == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    counts->linked += column_u64(rows, 1, row);
-    uint64_t position = column_u64(rows, 2, row);
-    if (position > store->last[TOPIC_LINK])
-        store->last[TOPIC_LINK] = position;
-    if (position > day->last_position)
-        day->last_position = position;
-    return RESULT_OK;
-}
-
-static enum result take_unlinked(struct store *store, struct day *day, const struct db_rows *rows, idx_t row,
+static enum result take_verdicts(struct store *store, struct day *day, const struct db_rows *rows, idx_t row,
                                  struct error *err)
 {
+    (void)day;
     char name[BOUNDARY_NAME_MAX];
     db_text_copy(rows, 0, row, name, sizeof(name));
     struct boundary_counts *counts = lives_boundary(store, name);
     if (counts == NULL)
         return error_set(err, RESULT_AGAIN, "out of memory");
-    uint8_t reason = ((const uint8_t *)db_column(rows, 1))[row];
-    if (reason < UNLINKED_REASON_COUNT)
-        counts->unlinked[reason] += column_u64(rows, 2, row);
-    if (column_u64(rows, 3, row) > day->last_position)
-        day->last_position = column_u64(rows, 3, row);
+    if (db_u8(rows, 1, row) < VERDICT_COUNT)
+        counts->verdicts[db_u8(rows, 1, row)] += db_u64(rows, 2, row);
     return RESULT_OK;
+}
+
+/* Of kinds but flow, whose batches say it. */
+static void select_extents(struct sql *sql, const char *catalog)
+{
+    for (unsigned number = RECORD_FLOW + 1; number < RECORD_KIND_COUNT; number++) {
+        const struct record_kind *kind = record_kinds[number];
+        const char *first = kind->fields[kind->first_time].name, *last = kind->fields[kind->last_time].name;
+        sql_add(sql,
+                "%sSELECT %u::UTINYINT, coalesce(max(position), 0)::UBIGINT, min(\"%s\"), max(\"%s\"), min(\"%s\"),"
+                " max(\"%s\") FROM %s.\"%s\"",
+                number == RECORD_FLOW + 1 ? "" : " UNION ALL ", number, first, first, last, last, catalog, kind->name);
+    }
+}
+
+static void select_lost(struct sql *sql, const char *catalog)
+{
+    /* Counts are what sensors claim: their sum need not fit, and a cast that fails would cost the file. */
+    sql_add(sql, "SELECT observer, least(sum(count), %" PRIu64 ")::UBIGINT FROM %s.loss WHERE FALSE", UINT64_MAX,
+            catalog);
+    for (unsigned kind = 0; kind < LOSS_KIND_COUNT; kind++) {
+        if (loss_kind_is_of_records(kind))
+            sql_add(sql, " OR loss = %u", kind);
+    }
+    sql_add(sql, " GROUP BY observer");
+}
+
+/* The last status of each observer, and when it came. */
+static void select_statuses(struct sql *sql, const char *catalog)
+{
+    sql_add(sql, "SELECT s.*, b.received FROM (SELECT ");
+    schema_select(sql, record_kinds[RECORD_STATUS]);
+    sql_add(sql,
+            " FROM %s.status WHERE rowid IN (SELECT max(rowid) FROM %s.status GROUP BY observer)) s"
+            " JOIN %s.batch b ON b.position = s.position",
+            catalog, catalog, catalog);
 }
 
 static enum result day_load(struct store *store, struct day *day, struct error *err)
 {
-    uint64_t before = store->position;
-    enum result r = each_row(store, day, take_observer, err, "id, sensor, epoch", "observer ORDER BY id");
-    if (r == RESULT_OK)
-        r = each_row(store, day, take_batch, err,
-                     "observer, sequence, records, packets, received, position, first_time, last_time",
-                     "batch ORDER BY position");
-    if (r == RESULT_OK)
-        r = each_row(store, day, take_loss, err,
-                     "observer, coalesce(sum(count) FILTER (kind IN (3, 4)), 0)::UBIGINT, max(position)",
-                     "loss GROUP BY observer");
-    if (r == RESULT_OK)
-        r = each_row(store, day, take_status, err,
-                     "observer, max(position), arg_max(received, position), arg_max(message, position)",
-                     "status GROUP BY observer");
-    if (r == RESULT_OK)
-        r = each_row(store, day, take_linked, err, "boundary, count(*)::UBIGINT, max(position)",
-                     "link GROUP BY boundary");
-    if (r == RESULT_OK)
-        r = each_row(store, day, take_unlinked, err, "boundary, reason, count(*)::UBIGINT, max(position)",
-                     "unlinked GROUP BY boundary, reason");
-    if (day->first_position == 0 && day->last_position != 0)
-        day->first_position = before + 1; /* conclusions only, no batch */
+    struct sql sql = {0};
+    sql_add(&sql, "SELECT id, sensor, epoch, unknown_low, unknown_high FROM %s.observer ORDER BY id", day->catalog);
+    enum result r = each_row(store, day, &sql, take_observer, err);
+    if (r == RESULT_OK) {
+        sql_add(&sql,
+                "SELECT observer, sequence, records, packets, received, position, first_time, last_time,"
+                " (first_time IS NOT NULL)::UTINYINT FROM %s.batch"
+                " ORDER BY position",
+                day->catalog);
+        r = each_row(store, day, &sql, take_batch, err);
+    }
+    if (r == RESULT_OK) {
+        select_extents(&sql, day->catalog);
+        r = each_row(store, day, &sql, take_extent, err);
+    }
+    if (r == RESULT_OK) {
+        select_lost(&sql, day->catalog);
+        r = each_row(store, day, &sql, take_loss, err);
+    }
+    if (r == RESULT_OK) {
+        select_statuses(&sql, day->catalog);
+        r = each_row(store, day, &sql, take_status, err);
+    }
+    if (r == RESULT_OK) {
+        sql_add(&sql, "SELECT boundary, verdict, count(*)::UBIGINT FROM %s.verdict GROUP BY boundary, verdict",
+                day->catalog);
+        r = each_row(store, day, &sql, take_verdicts, err);
+    }
+    sql_fini(&sql);
     if (day->last_position > store->position)
         store->position = day->last_position;
     return r;
@@ -269,6 +290,21 @@ static enum result days_add(struct store *store, struct day **day, struct error 
     return grown != NULL ? RESULT_OK : error_set(err, RESULT_AGAIN, "out of memory");
 }
 
+static enum result note_damage(struct store *store, const char *file, struct error *err)
+{
+    struct tm tm = {0};
+    struct store_damage *grown = realloc(store->damages, (store->damage_count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    store->damages = grown;
+    struct store_damage *damage = &grown[store->damage_count++];
+    strptime(file + strlen(FILE_PREFIX), "%Y-%m-%d", &tm);
+    int64_t midnight = (int64_t)timegm(&tm) * NS_PER_S;
+    *damage = (struct store_damage){.from_ns = midnight - DAMAGE_BEFORE_NS, .to_ns = midnight + 24 * 3600 * NS_PER_S};
+    snprintf(damage->file, sizeof(damage->file), "%s", file);
+    return RESULT_OK;
+}
+
 /* Renames the file and its log; the store goes on without. */
 static enum result set_aside(struct store *store, const struct day *day, const char *reason, struct error *err)
 {
@@ -293,14 +329,15 @@ static enum result set_aside(struct store *store, const struct day *day, const c
     uint64_t floor = (uint64_t)now.tv_sec * 1000000u;
     if (store->position < floor)
         store->position = floor;
-    return RESULT_OK;
+    return note_damage(store, strrchr(aside, '/') + 1, err);
 }
 
-static bool date_in_name(const char *name, char ret_date[static 11])
+/* What follows the date is `suffix`, and no more when it is the whole. */
+static bool date_in_name(const char *name, const char *suffix, bool whole, char ret_date[static 11])
 {
-    size_t prefix = strlen(FILE_PREFIX), length = strlen(name);
-    if (length != prefix + 10 + strlen(FILE_SUFFIX) || strncmp(name, FILE_PREFIX, prefix) != 0 ||
-        strcmp(name + prefix + 10, FILE_SUFFIX) != 0)
+    size_t prefix = strlen(FILE_PREFIX), end = prefix + 10;
+    if (strlen(name) < end + strlen(suffix) || strncmp(name, FILE_PREFIX, prefix) != 0 ||
+        strncmp(name + end, suffix, strlen(suffix)) != 0 || (whole && name[end + strlen(suffix)] != '\0'))
         return false;
     for (int i = 0; i < 10; i++) {
         char c = name[prefix + (size_t)i];
@@ -312,6 +349,18 @@ static bool date_in_name(const char *name, char ret_date[static 11])
     return true;
 }
 
+/* Has another process the file open? DuckDB says so only in a sentence; its lock can be asked for. For files that we do
+ * not have open: closing any descriptor of one gives our own lock up. */
+static bool open_elsewhere(const char *path)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool held = file >= 0 && fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (file >= 0)
+        close(file);
+    return held;
+}
+
 static enum result day_open(struct store *store, const char *date, struct error *err)
 {
     struct day *day = day_new(store, date);
@@ -319,7 +368,7 @@ static enum result day_open(struct store *store, const char *date, struct error 
         return error_set(err, RESULT_FATAL, "out of memory");
     struct error why = {""};
     enum result r = day_attach(store, day, &why);
-    if (r != RESULT_OK && strstr(why.text, "lock on file") != NULL) {
+    if (r != RESULT_OK && open_elsewhere(day->path)) {
         r = error_set(err, RESULT_FATAL, "%s is open in another program: close that first", day->path);
         day_destroy(&day);
         return r;
@@ -336,6 +385,14 @@ static enum result day_open(struct store *store, const char *date, struct error 
     return r;
 }
 
+/* DATE.duckdb.damaged-TIME of an earlier start; its log has the same name and more. */
+static bool is_aside(const char *name)
+{
+    char date[11];
+    return date_in_name(name, FILE_SUFFIX FILE_ASIDE, false, date) && strstr(name, ".wal") == NULL &&
+           strlen(name) < sizeof(((struct store_damage *)NULL)->file);
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -350,12 +407,38 @@ enum result days_open(struct store *store, struct error *err)
     enum result r = RESULT_OK;
     for (int i = 0; i < count; i++) {
         char date[11];
-        if (r == RESULT_OK && date_in_name(names[i]->d_name, date))
+        if (r == RESULT_OK && date_in_name(names[i]->d_name, FILE_SUFFIX, true, date))
             r = day_open(store, date, err);
+        if (r == RESULT_OK && is_aside(names[i]->d_name))
+            r = note_damage(store, names[i]->d_name, err);
         free(names[i]);
     }
     free(names);
+    /* What is missing may have been of any kind: whoever followed the stream must not take the next record for the one
+     * after the last known. */
+    uint64_t missing = store_missing_before(store, store->position + 1);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        store->last[kind] = store->last[kind] > missing ? store->last[kind] : missing;
     return r;
+}
+
+const struct store_damage *store_damaged(const struct store *store, size_t *ret_count)
+{
+    *ret_count = store->damage_count;
+    return store->damages;
+}
+
+uint64_t store_missing_before(struct store *store, uint64_t position)
+{
+    uint64_t known = position; /* everything from there on is in a file */
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = store->day_count; i-- > 0;) {
+        const struct day *day = store->days[i];
+        if (day->first_position != 0 && day->first_position < known && day->last_position + 1 >= known)
+            known = day->first_position;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return known - 1;
 }
 
 /* ---- today */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store knows in memory: sums per sensor's life, committed names, counts per boundary. */
+/* What the store knows in memory: sums and the last status per sensor's life, committed names, counts per boundary. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,9 +38,28 @@ void lives_note_batch(struct life *life, uint64_t records, uint64_t packets, int
     life->sums.records += records;
     life->sums.packets += packets;
     life->sums.batches++;
-    if (life->first_received_ns == 0 || received_ns < life->first_received_ns)
-        life->first_received_ns = received_ns;
     life->sums.last_received_ns = max_ns(life->sums.last_received_ns, received_ns);
+}
+
+void lives_note_lost(struct life *life, uint64_t records)
+{
+    uint64_t room = UINT64_MAX - life->sums.records_lost;
+    life->sums.records_lost += records < room ? records : room;
+}
+
+void lives_note_status(struct store *store, const struct records *records, uint32_t row, uint64_t position,
+                       int64_t received_ns)
+{
+    struct life *life = lives_find(store, &records->observers[status_columns(records)->observer[row]]);
+    if (life == NULL || position < life->sums.status_position)
+        return; /* of an observer that does not speak itself */
+    struct records *status = records_copy(records, NULL, row, 1);
+    if (status == NULL)
+        return; /* out of memory: the store has it; only the view in memory stays a status behind */
+    records_free(&life->sums.status);
+    life->sums.status = status;
+    life->sums.status_position = position;
+    life->sums.status_received_ns = received_ns;
 }
 
 struct boundary_counts *lives_boundary(struct store *store, const char *name)
@@ -59,10 +78,9 @@ struct boundary_counts *lives_boundary(struct store *store, const char *name)
     return made;
 }
 
-enum result store_lives(const struct store *store, struct store_life **ret_lives, size_t *ret_count, struct error *err)
+enum result store_lives(struct store *store, struct store_life **ret_lives, size_t *ret_count, struct error *err)
 {
-    pthread_mutex_t *lock = (pthread_mutex_t *)&store->lock;
-    pthread_mutex_lock(lock);
+    pthread_mutex_lock(&store->lock);
     size_t count = store->life_count;
     struct store_life *copies = calloc(count + 1, sizeof(*copies));
     bool failed = copies == NULL;
@@ -71,12 +89,10 @@ enum result store_lives(const struct store *store, struct store_life **ret_lives
         copies[i].status = NULL;
         if (store->lives[i].sums.status == NULL)
             continue;
-        copies[i].status = malloc(copies[i].status_length + 1);
+        copies[i].status = records_copy(store->lives[i].sums.status, NULL, 0, 1);
         failed = copies[i].status == NULL;
-        if (!failed)
-            memcpy(copies[i].status, store->lives[i].sums.status, copies[i].status_length);
     }
-    pthread_mutex_unlock(lock);
+    pthread_mutex_unlock(&store->lock);
     if (failed) {
         store_lives_free(&copies, count);
         return error_set(err, RESULT_AGAIN, "out of memory listing sensors");
@@ -89,15 +105,14 @@ enum result store_lives(const struct store *store, struct store_life **ret_lives
 void store_lives_free(struct store_life **lives, size_t count)
 {
     for (size_t i = 0; *lives != NULL && i < count; i++)
-        free((*lives)[i].status);
+        records_free(&(*lives)[i].status);
     free(*lives);
     *lives = NULL;
 }
 
-enum store_name store_name(const struct store *store, const struct observer *observer, uint64_t sequence)
+enum store_name store_name(struct store *store, const struct observer *observer, uint64_t sequence)
 {
-    pthread_mutex_t *lock = (pthread_mutex_t *)&store->lock;
-    pthread_mutex_lock(lock);
+    pthread_mutex_lock(&store->lock);
     const struct life *life = lives_find(store, observer);
     enum store_name name = STORE_NAME_NEW;
     if (life == NULL)
@@ -106,45 +121,51 @@ enum store_name store_name(const struct store *store, const struct observer *obs
         name = STORE_NAME_COMMITTED;
     else if (life->sequences.count + STORE_SPARE >= SEQUENCES_RANGES_MAX)
         name = STORE_NAME_REFUSED;
-    pthread_mutex_unlock(lock);
+    pthread_mutex_unlock(&store->lock);
     return name;
 }
 
-void store_summarise(const struct store *store, struct store_summary *ret_summary)
+bool store_has_room(struct store *store, const struct batch *batch)
 {
-    pthread_mutex_t *lock = (pthread_mutex_t *)&store->lock;
-    pthread_mutex_lock(lock);
-    struct store_summary s = {.position = store->position,
-                              .last_flow = store->last[TOPIC_FLOW],
-                              .last_link = store->last[TOPIC_LINK],
-                              .last_loss = store->last[TOPIC_LOSS],
-                              .last_status = store->last[TOPIC_STATUS]};
-    int64_t first = INT64_MAX, last = INT64_MIN;
+    bool room = true;
+    pthread_mutex_lock(&store->lock);
+    const struct day *day = store->days[store->day_count - 1]; /* store_open has made one */
+    if (day->observers.count >= STORE_OBSERVERS_MAX) {
+        for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+            for (uint32_t i = 0; batch_rows(batch, kind) > 0 && i < batch->records[kind]->observer_count; i++)
+                room = room && observers_find(&day->observers, &batch->records[kind]->observers[i]) != UINT32_MAX;
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    return room;
+}
+
+void store_summarise(struct store *store, struct store_summary *ret_summary)
+{
+    pthread_mutex_lock(&store->lock);
+    struct store_summary s = {.position = store->position};
+    struct extent times = {INT64_MAX, INT64_MIN};
+    memcpy(s.last, store->last, sizeof(s.last));
     for (size_t i = 0; i < store->day_count; i++) {
-        first = min_ns(first, store->days[i]->first_ns);
-        last = max_ns(last, store->days[i]->last_ns);
-        s.last_received_ns = max_ns(s.last_received_ns, store->days[i]->last_received_ns);
+        const struct day *day = store->days[i];
+        extent_add(&times, day->times[RECORD_FLOW].first_ns, day->times[RECORD_FLOW].last_ns);
+        s.last_received_ns = max_ns(s.last_received_ns, day->last_received_ns);
     }
-    if (first <= last) {
-        s.first_ns = first;
-        s.last_ns = last;
+    pthread_mutex_unlock(&store->lock);
+    if (times.first_ns <= times.last_ns) {
+        s.first_ns = times.first_ns;
+        s.last_ns = times.last_ns;
     }
-    pthread_mutex_unlock(lock);
     *ret_summary = s;
 }
 
-void store_boundary_counts(const struct store *store, const char *boundary, uint64_t *ret_linked,
-                           uint64_t ret_unlinked[static UNLINKED_REASON_COUNT])
+void store_boundary_counts(struct store *store, const char *boundary, uint64_t ret_counts[static VERDICT_COUNT])
 {
-    pthread_mutex_t *lock = (pthread_mutex_t *)&store->lock;
-    pthread_mutex_lock(lock);
-    *ret_linked = 0;
-    memset(ret_unlinked, 0, UNLINKED_REASON_COUNT * sizeof(*ret_unlinked));
+    memset(ret_counts, 0, VERDICT_COUNT * sizeof(*ret_counts));
+    pthread_mutex_lock(&store->lock);
     for (size_t i = 0; i < store->boundary_count; i++) {
-        if (strcmp(store->boundaries[i].name, boundary) != 0)
-            continue;
-        *ret_linked = store->boundaries[i].linked;
-        memcpy(ret_unlinked, store->boundaries[i].unlinked, sizeof(store->boundaries[i].unlinked));
+        if (strcmp(store->boundaries[i].name, boundary) == 0)
+            memcpy(ret_counts, store->boundaries[i].verdicts, sizeof(store->boundaries[i].verdicts));
     }
-    pthread_mutex_unlock(lock);
+    pthread_mutex_unlock(&store->lock);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading flows: one statement for each day file that can hold rows, its result streamed. */
-#include <inttypes.h>
+/* Reading records: one statement for each day file that can hold some, its result streamed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +23,7 @@ enum result store_reader_open(struct store *store, struct store_reader **ret_rea
 static void find_end(struct store_reader *reader)
 {
     db_rows_close(&reader->rows);
+    db_rows_close(&reader->unknown);
     free(reader->plan);
     reader->plan = NULL;
     reader->plan_count = reader->plan_at = 0;
@@ -39,6 +39,7 @@ void store_reader_close(struct store_reader **reader_pointer)
         return;
     find_end(reader);
     duckdb_disconnect(&reader->connection);
+    duckdb_disconnect(&reader->beside);
     sql_fini(&reader->sql);
     free(reader);
     *reader_pointer = NULL;
@@ -60,10 +61,24 @@ enum result reader_go_on(struct store_reader *reader, struct error *err)
     return atomic_load(&reader->stop) ? error_set(err, RESULT_AGAIN, "interrupted") : RESULT_OK;
 }
 
+/* ---- days */
+
 static int day_order(const void *a, const void *b)
 {
     const struct day_view *x = a, *y = b;
     return strcmp(x->catalog, y->catalog);
+}
+
+static bool day_is_wanted(const struct day *day, const struct day_wanted *wanted)
+{
+    if (day->first_position == 0 || day->last_position <= wanted->after ||
+        (wanted->through != 0 && day->first_position > wanted->through))
+        return false;
+    if (wanted->kind < 0)
+        return true;
+    const struct extent *times = &day->times[wanted->kind];
+    return times->first_ns <= times->last_ns && (wanted->from_ns == 0 || times->last_ns >= wanted->from_ns) &&
+           (wanted->to_ns == 0 || times->first_ns < wanted->to_ns);
 }
 
 enum result reader_days(struct store_reader *reader, const struct day_wanted *wanted, struct day_view **ret_days,
@@ -75,13 +90,7 @@ enum result reader_days(struct store_reader *reader, const struct day_wanted *wa
     size_t count = 0;
     for (size_t i = 0; views != NULL && i < store->day_count; i++) {
         const struct day *day = store->days[i];
-        if (day->first_position == 0)
-            continue;
-        if (wanted->flows &&
-            (day->first_ns > day->last_ns || (wanted->from_ns != 0 && day->last_ns < wanted->from_ns) ||
-             (wanted->to_ns != 0 && day->first_ns >= wanted->to_ns)))
-            continue;
-        if (day->last_position <= wanted->after || (wanted->through != 0 && day->first_position > wanted->through))
+        if (!day_is_wanted(day, wanted))
             continue;
         memcpy(views[count].catalog, day->catalog, sizeof(day->catalog));
         views[count].day = day;
@@ -100,10 +109,10 @@ enum result reader_observers(struct store_reader *reader, const struct day *day,
                              size_t *ret_count, struct error *err)
 {
     pthread_mutex_lock(&reader->store->lock);
-    size_t count = day->observer_count;
+    size_t count = day->observers.count;
     struct observer *copy = malloc((count + 1) * sizeof(*copy));
     if (copy != NULL && count > 0)
-        memcpy(copy, day->observers, count * sizeof(*copy));
+        memcpy(copy, day->observers.list, count * sizeof(*copy));
     pthread_mutex_unlock(&reader->store->lock);
     if (copy == NULL)
         return error_set(err, RESULT_AGAIN, "out of memory");
@@ -112,179 +121,87 @@ enum result reader_observers(struct store_reader *reader, const struct day *day,
     return RESULT_OK;
 }
 
-/* The conditions of a query other than its filter and endpoint. */
-static void add_conditions(struct sql *sql, const struct store_query *q, const struct sql_observers *observers)
+/* Newest first, or by position oldest first. */
+static void newest_first(struct store_reader *reader)
 {
-    sql_add(sql, "TRUE");
-    if (q->from_ns != 0)
-        sql_add(sql, " AND last_time >= make_timestamp_ns(%" PRId64 ")", q->from_ns);
-    if (q->to_ns != 0)
-        sql_add(sql, " AND first_time < make_timestamp_ns(%" PRId64 ")", q->to_ns);
-    if (q->after != 0)
-        sql_add(sql, " AND position > %" PRIu64, q->after);
-    if (q->through != 0)
-        sql_add(sql, " AND position <= %" PRIu64, q->through);
-    if (q->protocol != 0)
-        sql_add(sql, " AND protocol = %u", q->protocol);
-    if (q->name_count > 0) {
-        sql_add(sql, " AND ");
-        sql_names(sql, "observer", "flow", q->names, q->name_count, observers);
-    }
-}
-
-/* SELECT for one day: one arm, or two where "either side" is asked for. */
-static void add_select(struct sql *sql, const struct store_query *q, const char *catalog,
-                       const struct sql_observers *observers)
-{
-    const struct filter_node *root = q->filter == NULL ? NULL : filter_root(q->filter);
-    const struct filter_node *pinned =
-        root == NULL || q->by_position || q->endpoint != NULL ? NULL : sql_filter_pin(root);
-    bool two = (pinned != NULL || q->endpoint != NULL) && !q->by_position;
-    for (unsigned arm = 0; arm < (two ? 2u : 1u); arm++) {
-        sql_add(sql, "%sSELECT %s FROM %s.flow WHERE ", arm > 0 ? " UNION ALL " : "", schema_flow_list(), catalog);
-        add_conditions(sql, q, observers);
-        if (q->endpoint != NULL) {
-            sql_add(sql, " AND ");
-            sql_endpoint(sql, arm == 0 ? "src" : "dst", q->endpoint);
-            if (arm == 1) {
-                sql_add(sql, " AND NOT ");
-                sql_endpoint(sql, "src", q->endpoint);
-            }
-        }
-        if (root != NULL) {
-            sql_add(sql, " AND ");
-            sql_filter(sql, root, pinned, arm == 0 ? SQL_ARM_SRC : SQL_ARM_DST_NOT_SRC, observers);
-        }
-    }
-}
-
-static enum result open_day(struct store_reader *reader, const struct day_view *view, struct error *err)
-{
-    const struct store_query *q = &reader->query;
-    free(reader->observers);
-    reader->observers = NULL;
-    enum result r = reader_observers(reader, view->day, &reader->observers, &reader->observer_count, err);
-    if (r != RESULT_OK)
-        return r;
-    struct sql *sql = &reader->sql;
-    struct sql_observers observers = {reader->observers, reader->observer_count};
-    sql_clear(sql);
-    bool sorted = !q->by_position && q->limit != 0 && q->limit <= STORE_SORTED_MAX;
-    if (reader->waiting[0] != '\0') {
-        reader_waiting_select(reader, view->catalog, &observers);
-    } else {
-        sql_add(sql, "SELECT * FROM (");
-        add_select(sql, q, view->catalog, &observers);
-        sql_add(sql, ")");
-    }
-    if (sorted)
-        sql_add(sql, " ORDER BY first_time DESC");
-    if (q->limit != 0)
-        sql_add(sql, " LIMIT %" PRIu64, reader->left);
-    if (sql->failed)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    return db_rows_open(reader->connection, sql->text, &reader->rows, err);
-}
-
-/* Days newest first, or oldest first when asked by position. */
-enum result reader_plan(struct store_reader *reader, const struct day_wanted *wanted, bool oldest_first,
-                        struct error *err)
-{
-    reader->plan = NULL;
-    reader->plan_count = 0;
-    enum result r = reader_days(reader, wanted, &reader->plan, &reader->plan_count, err);
-    if (r != RESULT_OK || oldest_first)
-        return r;
     for (size_t i = 0; i < reader->plan_count / 2; i++) {
         struct day_view swap = reader->plan[i];
         reader->plan[i] = reader->plan[reader->plan_count - 1 - i];
         reader->plan[reader->plan_count - 1 - i] = swap;
     }
-    return RESULT_OK;
 }
+
+static enum result open_day(struct store_reader *reader, const struct day_view *view, struct error *err)
+{
+    free(reader->observers);
+    reader->observers = NULL;
+    enum result r = reader_observers(reader, view->day, &reader->observers, &reader->observer_count, err);
+    if (r != RESULT_OK)
+        return r;
+    const struct sql_observers observers = {reader->observers, reader->observer_count};
+    sql_clear(&reader->sql);
+    if (reader->waiting[0] != '\0')
+        select_waiting(reader, view->catalog);
+    else
+        select_query(reader, view->catalog, &observers);
+    r = db_rows_open(reader->connection, &reader->sql, &reader->rows, err);
+    if (r == RESULT_OK && select_is_whole(reader))
+        r = unknown_open(reader, view, err); /* behind the rows': it then knows what belongs to each of them */
+    return r;
+}
+
+/* ---- finding */
 
 enum result store_find(struct store_reader *reader, const struct store_query *query, struct error *err)
 {
     find_end(reader);
-    if (query->name_count > STORE_NAMES_MAX)
-        return error_set(err, RESULT_REJECT, "%zu flows asked for by name, %u are allowed", query->name_count,
-                         STORE_NAMES_MAX);
+    enum result r = select_check(query, err);
+    if (r != RESULT_OK)
+        return r;
     reader->query = *query;
     reader->left = query->limit;
     reader->waiting[0] = '\0';
-    const struct day_wanted wanted = {.flows = true,
+    const struct day_wanted wanted = {.kind = (int)query->kind,
                                       .from_ns = query->from_ns,
                                       .to_ns = query->to_ns,
                                       .after = query->after,
                                       .through = query->through};
-    return reader_plan(reader, &wanted, query->by_position, err);
+    r = reader_days(reader, &wanted, &reader->plan, &reader->plan_count, err);
+    if (r == RESULT_OK && !query->by_position)
+        newest_first(reader);
+    return r;
 }
 
-/* ---- rows of a chunk as a batch */
-
-static void read_column(const struct db_rows *rows, unsigned column, struct flow_batch *batch, idx_t from,
-                        uint32_t count)
+enum result store_find_waiting(struct store_reader *reader, const char *boundary, const char *inside,
+                               const char *outside, int64_t since_ns, struct error *err)
 {
-    enum flow_field field = schema_flow_field(column);
-    void *to = flow_batch_column(batch, field);
-    const void *data = db_column(rows, column);
-    switch (flow_fields[field].kind) {
-    case FLOW_KIND_U8:
-        for (uint32_t i = 0; i < count; i++)
-            ((uint32_t *)to)[i] = ((const uint8_t *)data)[from + i];
-        break;
-    case FLOW_KIND_U16:
-        for (uint32_t i = 0; i < count; i++)
-            ((uint32_t *)to)[i] = ((const uint16_t *)data)[from + i];
-        break;
-    case FLOW_KIND_U32:
-    case FLOW_KIND_F32:
-        memcpy(to, (const uint32_t *)data + from, count * sizeof(uint32_t));
-        break;
-    case FLOW_KIND_U64:
-    case FLOW_KIND_F64:
-    case FLOW_KIND_TIME:
-        memcpy(to, (const uint64_t *)data + from, count * sizeof(uint64_t));
-        break;
+    find_end(reader);
+    if (!sensor_name_valid(boundary) || !sensor_name_valid(inside) || !sensor_name_valid(outside))
+        return error_set(err, RESULT_REJECT, "boundary %s has a bad name", boundary);
+    reader->query = (struct store_query){.kind = RECORD_FLOW, .by_position = true};
+    reader->left = 0;
+    strcpy(reader->waiting, boundary);
+    strcpy(reader->inside, inside);
+    strcpy(reader->outside, outside);
+    reader->since_ns = since_ns;
+    /* Days without flows have verdicts. */
+    enum result r = reader_days(reader, &(struct day_wanted){.kind = -1}, &reader->plan, &reader->plan_count, err);
+    if (r != RESULT_OK)
+        return r;
+    /* Only the days that reach past `since_ns`. */
+    size_t kept = 0;
+    pthread_mutex_lock(&reader->store->lock);
+    for (size_t i = 0; i < reader->plan_count; i++) {
+        int64_t last = reader->plan[i].day->last_received_ns; /* 0: conclusions only */
+        if (last == 0 || last >= since_ns)
+            reader->plan[kept++] = reader->plan[i];
     }
-}
-
-static enum result read_observers(const struct store_reader *reader, struct flow_batch *batch, idx_t from,
-                                  struct error *err)
-{
-    const uint32_t *ids = db_column(&reader->rows, 1);
-    uint32_t last_id = UINT32_MAX;
-    uint16_t index = 0;
-    for (uint32_t i = 0; i < batch->rows; i++) {
-        uint32_t id = ids[from + i];
-        if (id != last_id) {
-            if (id >= reader->observer_count)
-                return error_set(err, RESULT_REJECT, "the store's rows name an observer it does not know");
-            if (flow_batch_observer(batch, &reader->observers[id], &index) != RESULT_OK)
-                return error_set(err, RESULT_AGAIN, "out of memory");
-            last_id = id;
-        }
-        batch->observer[i] = index;
-    }
+    pthread_mutex_unlock(&reader->store->lock);
+    reader->plan_count = kept;
     return RESULT_OK;
 }
 
-static enum result take_rows(struct store_reader *reader, idx_t from, uint32_t count, struct flow_batch **ret_batch,
-                             struct error *err)
-{
-    struct flow_batch *batch = flow_batch_new(count);
-    if (batch == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    batch->rows = count;
-    for (unsigned c = 2; c < SCHEMA_FLOW_COLUMNS; c++)
-        read_column(&reader->rows, c, batch, from, count);
-    enum result r = read_observers(reader, batch, from, err);
-    if (r == RESULT_OK)
-        *ret_batch = batch;
-    else
-        flow_batch_destroy(&batch);
-    return r;
-}
+/* ---- rows of a chunk as records */
 
 /* The next chunk, of this day or of the next that has one. */
 static enum result next_chunk(struct store_reader *reader, struct error *err)
@@ -306,99 +223,125 @@ static enum result next_chunk(struct store_reader *reader, struct error *err)
             return r;
         }
         db_rows_close(&reader->rows);
+        db_rows_close(&reader->unknown);
     }
 }
 
-/* One batch's rows can lie in several chunks: `more` is put behind `*batch` and freed. */
-static enum result join_rows(struct flow_batch **batch, struct flow_batch *more, struct error *err)
+/* Up to `count` rows from chunk_at on: as many as records may have of observers and items. */
+static enum result take_rows(struct store_reader *reader, uint32_t count, struct records **ret_records,
+                             struct error *err)
 {
-    struct flow_batch *first = *batch;
-    struct flow_batch *joined = flow_batch_new(first->rows + more->rows);
-    enum result r = joined == NULL ? error_set(err, RESULT_AGAIN, "out of memory") : RESULT_OK;
-    for (uint32_t i = 0; i < first->observer_count && r == RESULT_OK; i++)
-        r = flow_batch_observer(joined, &first->observers[i], &(uint16_t){0});
-    if (r == RESULT_OK) {
-        for (unsigned f = 0; f < FLOW_FIELD_COUNT; f++) {
-            size_t size = flow_kind_is_wide(flow_fields[f].kind) ? sizeof(uint64_t) : sizeof(uint32_t);
-            char *to = flow_batch_column(joined, (enum flow_field)f);
-            memcpy(to, flow_batch_column(first, (enum flow_field)f), first->rows * size);
-            memcpy(to + first->rows * size, flow_batch_column(more, (enum flow_field)f), more->rows * size);
-        }
-        joined->rows = first->rows + more->rows;
+    const struct sql_observers observers = {reader->observers, reader->observer_count};
+    for (;; count /= 2) {
+        enum result r = chunk_read(&reader->rows, record_kinds[reader->query.kind], &observers, reader->chunk_at, count,
+                                   ret_records, err);
+        if (r == RESULT_OK)
+            reader->chunk_at += count;
+        if (r != RESULT_FULL)
+            return r;
+        if (count == 1)
+            return error_set(err, RESULT_AGAIN, "out of memory"); /* one row was committed within these limits */
     }
-    for (uint32_t i = 0; i < more->rows && r == RESULT_OK; i++) {
-        uint16_t index = 0;
-        r = flow_batch_observer(joined, &more->observers[more->observer[i]], &index);
-        joined->observer[first->rows + i] = index;
-    }
-    flow_batch_destroy(&more);
-    flow_batch_destroy(batch);
-    *batch = joined;
-    return r;
 }
 
 /* Rows of the chunk from chunk_at on that share the first one's position. */
-static idx_t same_position(const struct store_reader *reader, uint64_t *ret_position)
+static uint32_t same_position(const struct store_reader *reader, uint64_t *ret_position)
 {
     const uint64_t *positions = db_column(&reader->rows, 0);
     idx_t to = reader->chunk_at;
     *ret_position = positions[to];
     while (to < reader->rows.count && positions[to] == *ret_position)
         to++;
-    return to - reader->chunk_at;
+    return (uint32_t)(to - reader->chunk_at);
 }
 
-static enum result next_position(struct store_reader *reader, struct flow_batch **ret_batch, uint64_t *ret_position,
-                                 struct error *err)
+/* Puts what the next chunks have of the same batch behind it. RESULT_END: no more chunks. */
+static enum result take_rest(struct store_reader *reader, uint64_t position, struct records **records,
+                             struct error *err)
 {
-    uint64_t position, next;
-    struct flow_batch *batch = NULL, *more = NULL;
-    idx_t count = same_position(reader, &position);
-    enum result r = take_rows(reader, reader->chunk_at, (uint32_t)count, &batch, err);
-    reader->chunk_at += count;
-    while (r == RESULT_OK && reader->chunk_at == reader->rows.count) {
-        r = db_rows_next(&reader->rows, err);
+    uint64_t next;
+    while (reader->chunk_at == reader->rows.count) {
+        enum result r = db_rows_next(&reader->rows, err);
         reader->chunk_at = 0;
         if (r != RESULT_OK)
+            return r;
+        uint32_t count = same_position(reader, &next);
+        if (next != position)
             break;
-        count = same_position(reader, &next);
-        if (next != position || batch->rows + count > FLOW_BATCH_ROWS_MAX)
-            break;
-        r = take_rows(reader, 0, (uint32_t)count, &more, err);
-        if (r == RESULT_OK)
-            r = join_rows(&batch, more, err);
-        reader->chunk_at = count;
+        struct records *more;
+        r = take_rows(reader, count, &more, err);
+        if (r != RESULT_OK)
+            return r;
+        if (records_join(records, more) != RESULT_OK)
+            r = error_set(err, RESULT_AGAIN, "out of memory");
+        records_free(&more);
+        if (r != RESULT_OK)
+            return r;
     }
-    if (r == RESULT_END) {
+    return RESULT_OK;
+}
+
+static enum result next_position(struct store_reader *reader, struct records **ret_records, uint64_t *ret_position,
+                                 struct error *err)
+{
+    uint64_t position;
+    struct records *records = NULL;
+    uint32_t count = same_position(reader, &position);
+    enum result r = take_rows(reader, count, &records, err);
+    if (r == RESULT_OK)
+        r = take_rest(reader, position, &records, err);
+    bool ended = r == RESULT_END;
+    if (r == RESULT_OK || ended)
+        r = unknown_take(reader, position, records, err);
+    if (ended) {
         db_rows_close(&reader->rows);
-        r = RESULT_OK;
+        db_rows_close(&reader->unknown);
     }
     if (r != RESULT_OK) {
-        flow_batch_destroy(&batch);
+        records_free(&records);
         return r;
     }
     if (ret_position != NULL)
         *ret_position = position;
-    *ret_batch = batch;
+    *ret_records = records;
     return RESULT_OK;
 }
 
-enum result store_next(struct store_reader *reader, struct flow_batch **ret_batch, uint64_t *ret_position,
+enum result store_next(struct store_reader *reader, struct records **ret_records, uint64_t *ret_position,
                        struct error *err)
 {
     enum result r = RESULT_OK;
     if (!reader->rows.open || reader->chunk_at == reader->rows.count)
         r = next_chunk(reader, err);
-    if (r == RESULT_OK && reader->query.by_position) {
-        r = next_position(reader, ret_batch, ret_position, err);
-    } else if (r == RESULT_OK) {
-        uint32_t count = (uint32_t)(reader->rows.count - reader->chunk_at);
-        r = take_rows(reader, reader->chunk_at, count, ret_batch, err);
-        reader->chunk_at = reader->rows.count;
-    }
+    if (r == RESULT_OK && reader->query.by_position)
+        r = next_position(reader, ret_records, ret_position, err);
+    else if (r == RESULT_OK)
+        r = take_rows(reader, (uint32_t)(reader->rows.count - reader->chunk_at), ret_records, err);
     if (r != RESULT_OK)
         find_end(reader);
     else if (reader->query.limit != 0)
-        reader->left -= (*ret_batch)->rows;
+        reader->left -= (*ret_records)->rows;
+    return r;
+}
+
+enum result store_collect(struct store_reader *reader, const struct store_query *query, struct records **ret_records,
+                          struct error *err)
+{
+    struct records *all = records_new(record_kinds[query->kind], 1), *more;
+    if (all == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    enum result r = store_find(reader, query, err);
+    while (r == RESULT_OK && (r = store_next(reader, &more, NULL, err)) == RESULT_OK) {
+        if (records_join(&all, more) != RESULT_OK)
+            r = error_set(err, RESULT_FULL, "more than %u observers in one answer, or out of memory",
+                          RECORDS_OBSERVERS_MAX);
+        records_free(&more);
+    }
+    if (r == RESULT_END) {
+        *ret_records = all;
+        return RESULT_OK;
+    }
+    find_end(reader);
+    records_free(&all);
     return r;
 }

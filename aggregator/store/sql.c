@@ -47,150 +47,212 @@ void sql_fini(struct sql *sql)
     *sql = (struct sql){0};
 }
 
+void sql_text(struct sql *sql, const char *text)
+{
+    sql_add(sql, "'");
+    for (;;) {
+        int length = (int)strcspn(text, "'");
+        sql_add(sql, "%.*s", length, text);
+        if (text[length] == '\0')
+            break;
+        sql_add(sql, "''");
+        text += length + 1;
+    }
+    sql_add(sql, "'");
+}
+
+/* ---- filters */
+
+/* A filter as it is being written. */
+struct writing {
+    struct sql *sql;
+    const struct record_kind *kind;
+    const struct sql_observers *observers;
+    const struct filter_node *pinned;
+    enum sql_arm arm;
+};
+
+static const char *const operators[] = {"=", "<>", "<", "<=", ">", ">="};
+
+static bool cannot_know(const struct observer *observer, uint32_t number)
+{
+    return number < OBSERVER_UNKNOWN_MAX && (observer->unknown[number / 64] >> number % 64 & 1) != 0;
+}
+
+/* " AND NOT (rows of observers that cannot know the field)". Neighbours in the file are mostly alike: as ranges. */
+static void and_known(const struct writing *w, unsigned field)
+{
+    uint32_t number = w->kind->fields[field].number;
+    const char *separator = " AND NOT (";
+    if (w->kind != record_kinds[RECORD_FLOW])
+        return;
+    for (size_t i = 0; i < w->observers->count; i++) {
+        size_t first = i;
+        while (i < w->observers->count && cannot_know(&w->observers->observers[i], number))
+            i++;
+        if (i == first)
+            continue;
+        sql_add(w->sql, "%sobserver BETWEEN %zu AND %zu", separator, first, i - 1);
+        separator = " OR ";
+    }
+    if (separator[1] == 'O')
+        sql_add(w->sql, ")");
+}
+
 /* The bits of a prefix as a range of the half address they reach into. */
-static void prefix_side(struct sql *sql, const char *side, const struct address_prefix *prefix)
+static void prefix_condition(struct sql *sql, const char *high, const char *low, const struct address_prefix *prefix)
 {
     uint64_t hi = prefix->address.hi, lo = prefix->address.lo;
     unsigned length = prefix->length;
     if (length == 0)
         sql_add(sql, "TRUE");
     else if (length < 64)
-        sql_add(sql, "(%s_hi BETWEEN %" PRIu64 " AND %" PRIu64 ")", side, hi, hi | UINT64_MAX >> length);
+        sql_add(sql, "(\"%s\" BETWEEN %" PRIu64 " AND %" PRIu64 ")", high, hi, hi | UINT64_MAX >> length);
     else if (length == 64)
-        sql_add(sql, "(%s_hi = %" PRIu64 ")", side, hi);
+        sql_add(sql, "(\"%s\" = %" PRIu64 ")", high, hi);
     else if (length < 128)
-        sql_add(sql, "(%s_hi = %" PRIu64 " AND %s_lo BETWEEN %" PRIu64 " AND %" PRIu64 ")", side, hi, side, lo,
+        sql_add(sql, "(\"%s\" = %" PRIu64 " AND \"%s\" BETWEEN %" PRIu64 " AND %" PRIu64 ")", high, hi, low, lo,
                 lo | UINT64_MAX >> (length - 64));
     else
-        sql_add(sql, "(%s_lo = %" PRIu64 " AND %s_hi = %" PRIu64 ")", side, lo, side, hi);
+        sql_add(sql, "(\"%s\" = %" PRIu64 " AND \"%s\" = %" PRIu64 ")", low, lo, high, hi);
 }
 
-static void address_leaf(struct sql *sql, const struct filter_node *node, enum sql_arm arm)
+static void compare_number(struct sql *sql, const struct filter_node *node, const struct field *field)
 {
-    const struct address_prefix *prefix = &node->prefix;
-    if (node->side == FILTER_SRC || arm == SQL_ARM_SRC) {
-        prefix_side(sql, "src", prefix);
-    } else if (node->side == FILTER_DST) {
-        prefix_side(sql, "dst", prefix);
-    } else {
-        sql_add(sql, "(");
-        prefix_side(sql, "dst", prefix);
-        sql_add(sql, arm == SQL_ARM_DST_NOT_SRC ? " AND NOT " : node->side == FILTER_BOTH ? " AND " : " OR ");
-        prefix_side(sql, "src", prefix);
-        sql_add(sql, ")");
-    }
-}
-
-/* A field as a number wide enough that nothing done with it overflows (DuckDB answers an overflow with an error). */
-static void field_number(struct sql *sql, enum flow_field field)
-{
-    if (flow_fields[field].kind == FLOW_KIND_TIME)
-        sql_add(sql, "epoch_ns(%s)", flow_fields[field].name);
+    const char *how = operators[node->comparison];
+    if (field->type == FIELD_TIME)
+        sql_add(sql, "\"%s\" %s make_timestamp_ns(%" PRId64 ")", field->name, how, (int64_t)node->value);
+    else if (field_type_is_signed(field->type))
+        sql_add(sql, "\"%s\" %s %" PRId64, field->name, how, (int64_t)node->value);
     else
-        sql_add(sql, "%s", flow_fields[field].name);
+        sql_add(sql, "\"%s\" %s %" PRIu64, field->name, how, node->value);
 }
 
-static void compare_field(struct sql *sql, const struct filter_node *node, enum flow_field field)
+/* One field of a leaf, in parentheses: false where its observer cannot know it. */
+static void leaf_field(const struct writing *w, const struct filter_node *node, unsigned f)
 {
-    static const char *const operators[] = {"=", "<>", "<", "<=", ">", ">="};
-    if (node->op == FILTER_MASK) {
-        sql_add(sql, "(%s::UBIGINT & %" PRIu64 "::UBIGINT) = %" PRIu64 "::UBIGINT", flow_fields[field].name, node->mask,
-                node->value);
-        return;
-    }
-    if (flow_fields[field].kind == FLOW_KIND_TIME)
-        sql_add(sql, "%s %s make_timestamp_ns(%" PRId64 ")", flow_fields[field].name, operators[node->comparison],
-                (int64_t)node->value);
-    else
-        sql_add(sql, "%s %s %" PRIu64, flow_fields[field].name, operators[node->comparison], node->value);
-}
-
-static void compare_leaf(struct sql *sql, const struct filter_node *node)
-{
-    static const char *const operators[] = {"=", "<>", "<", "<=", ">", ">="};
-    if (node->op == FILTER_COMPARE && node->value_of == FILTER_VALUE_DURATION) {
-        sql_add(sql, "(epoch_ns(last_time)::HUGEINT - epoch_ns(first_time)::HUGEINT %s %" PRIu64 ")",
-                operators[node->comparison], node->value);
-        return;
-    }
-    if (node->op == FILTER_COMPARE && node->value_of == FILTER_VALUE_SUM) {
-        sql_add(sql, "(");
-        field_number(sql, node->field);
-        sql_add(sql, "::HUGEINT + ");
-        field_number(sql, node->field + 1);
-        sql_add(sql, "::HUGEINT %s %" PRIu64 ")", operators[node->comparison], node->value);
-        return;
-    }
+    const struct field *field = &w->kind->fields[f];
+    struct sql *sql = w->sql;
     sql_add(sql, "(");
-    if (!node->pair || node->side == FILTER_SRC) {
-        compare_field(sql, node, node->field);
-    } else if (node->side == FILTER_DST) {
-        compare_field(sql, node, node->field + 1);
+    if (node->op == FILTER_ADDRESS) {
+        sql_add(sql, "%s", node->comparison == FILTER_NE ? "NOT " : "");
+        prefix_condition(sql, field->name, field[1].name, &node->prefix);
+    } else if (node->op == FILTER_MASK) {
+        sql_add(sql, "(\"%s\"::UBIGINT & %" PRIu64 "::UBIGINT) %s %" PRIu64 "::UBIGINT", field->name, node->mask,
+                operators[node->comparison], node->value);
+    } else if (node->op == FILTER_TEXT) {
+        sql_add(sql, "\"%s\" %s ", field->name, operators[node->comparison]);
+        sql_text(sql, node->text);
     } else {
-        compare_field(sql, node, node->field);
-        sql_add(sql, node->side == FILTER_BOTH ? " AND " : " OR ");
-        compare_field(sql, node, node->field + 1);
+        compare_number(sql, node, field);
     }
+    and_known(w, f);
     sql_add(sql, ")");
 }
 
-static void sensor_leaf(struct sql *sql, const char *sensor, const struct sql_observers *observers)
+/* A field as a number wide enough that nothing done with it overflows (DuckDB answers an overflow with an error). */
+static void wide_number(struct sql *sql, const struct field *field)
 {
-    const char *separator = "observer IN (";
-    for (size_t i = 0; i < observers->count; i++) {
-        if (strcmp(observers->observers[i].sensor, sensor) != 0)
-            continue;
-        sql_add(sql, "%s%zu", separator, i);
-        separator = ",";
-    }
-    sql_add(sql, separator[0] == ',' ? ")" : "FALSE");
+    sql_add(sql, field->type == FIELD_TIME ? "epoch_ns(\"%s\")::HUGEINT" : "\"%s\"::HUGEINT", field->name);
 }
 
-void sql_filter(struct sql *sql, const struct filter_node *node, const struct filter_node *pinned, enum sql_arm arm,
-                const struct sql_observers *observers)
+/* A sum of both fields, or the time between them. */
+static void leaf_both(const struct writing *w, const struct filter_node *node)
 {
+    struct sql *sql = w->sql;
+    sql_add(sql, "(");
+    wide_number(sql, &w->kind->fields[node->twin]);
+    sql_add(sql, node->value_of == FILTER_VALUE_SUM ? " + " : " - ");
+    wide_number(sql, &w->kind->fields[node->field]);
+    sql_add(sql, " %s %" PRId64, operators[node->comparison], (int64_t)node->value);
+    and_known(w, node->field);
+    and_known(w, node->twin);
+    sql_add(sql, ")");
+}
+
+static void leaf(const struct writing *w, const struct filter_node *node)
+{
+    enum sql_arm arm = node == w->pinned ? w->arm : SQL_ARM_BOTH;
+    if (node->op == FILTER_COMPARE && node->value_of != FILTER_VALUE_FIELD) {
+        leaf_both(w, node);
+    } else if (node->twin == node->field || node->side == FILTER_SRC || arm == SQL_ARM_SRC) {
+        leaf_field(w, node, node->field);
+    } else if (node->side == FILTER_DST) {
+        leaf_field(w, node, node->twin);
+    } else {
+        sql_add(w->sql, "(");
+        leaf_field(w, node, node->twin);
+        sql_add(w->sql, arm == SQL_ARM_DST_NOT_SRC ? " AND NOT " : node->side == FILTER_BOTH ? " AND " : " OR ");
+        leaf_field(w, node, node->field);
+        sql_add(w->sql, ")");
+    }
+}
+
+static void leaf_sensor(const struct writing *w, const struct filter_node *node)
+{
+    bool any = false;
+    for (size_t i = 0; i < w->observers->count; i++) {
+        if (strcmp(w->observers->observers[i].sensor, node->text) != 0)
+            continue;
+        if (any)
+            sql_add(w->sql, ",%zu", i);
+        else
+            sql_add(w->sql, "\"%s\" IN (%zu", w->kind->fields[node->field].name, i);
+        any = true;
+    }
+    sql_add(w->sql, any ? ")" : "FALSE");
+}
+
+static void write_node(const struct writing *w, const struct filter_node *node)
+{
+    struct writing left = *w, right = *w;
     switch (node->op) {
     case FILTER_TRUE:
-        sql_add(sql, "TRUE");
+        sql_add(w->sql, "TRUE");
         break;
-    case FILTER_AND: {
+    case FILTER_AND:
+    case FILTER_OR: {
         /* A subtree may hang in several places: the pin holds only where sql_filter_pin found it. */
-        bool left = pinned != NULL && sql_filter_pin(node->left) == pinned;
-        sql_add(sql, "(");
-        sql_filter(sql, node->left, left ? pinned : NULL, arm, observers);
-        sql_add(sql, " AND ");
-        sql_filter(sql, node->right, left ? NULL : pinned, arm, observers);
-        sql_add(sql, ")");
+        bool pin_left = node->op == FILTER_AND && w->pinned != NULL && sql_filter_pin(node->left) == w->pinned;
+        left.pinned = pin_left ? w->pinned : NULL;
+        right.pinned = pin_left || node->op == FILTER_OR ? NULL : w->pinned;
+        sql_add(w->sql, "(");
+        write_node(&left, node->left);
+        sql_add(w->sql, node->op == FILTER_AND ? " AND " : " OR ");
+        write_node(&right, node->right);
+        sql_add(w->sql, ")");
         break;
     }
-    case FILTER_OR:
-        sql_add(sql, "(");
-        sql_filter(sql, node->left, NULL, arm, observers);
-        sql_add(sql, " OR ");
-        sql_filter(sql, node->right, NULL, arm, observers);
-        sql_add(sql, ")");
-        break;
     case FILTER_NOT:
-        sql_add(sql, "(NOT ");
-        sql_filter(sql, node->left, NULL, arm, observers);
-        sql_add(sql, ")");
+        left.pinned = NULL;
+        sql_add(w->sql, "(NOT ");
+        write_node(&left, node->left);
+        sql_add(w->sql, ")");
         break;
     case FILTER_ADDRESS:
-        address_leaf(sql, node, node == pinned ? arm : SQL_ARM_BOTH);
-        break;
     case FILTER_COMPARE:
     case FILTER_MASK:
-        compare_leaf(sql, node);
+    case FILTER_TEXT:
+        leaf(w, node);
         break;
     case FILTER_SENSOR:
-        sensor_leaf(sql, node->sensor, observers);
+        leaf_sensor(w, node);
         break;
     }
+}
+
+void sql_filter(struct sql *sql, const struct filter *filter, const struct filter_node *pinned, enum sql_arm arm,
+                const struct sql_observers *observers)
+{
+    const struct writing w = {
+        .sql = sql, .kind = filter_kind(filter), .observers = observers, .pinned = pinned, .arm = arm};
+    write_node(&w, filter_root(filter));
 }
 
 const struct filter_node *sql_filter_pin(const struct filter_node *root)
 {
-    if (root->op == FILTER_ADDRESS && root->side == FILTER_EITHER && root->prefix.length > 0)
+    if (root->op == FILTER_ADDRESS && root->side == FILTER_EITHER && root->twin != root->field &&
+        root->comparison == FILTER_EQ && root->prefix.length > 0)
         return root;
     if (root->op != FILTER_AND) /* below OR and NOT an arm would not be a part of the whole */
         return NULL;
@@ -198,7 +260,9 @@ const struct filter_node *sql_filter_pin(const struct filter_node *root)
     return found != NULL ? found : sql_filter_pin(root->right);
 }
 
-void sql_endpoint(struct sql *sql, const char *side, const struct link_endpoint *endpoint)
+/* ---- ends and names */
+
+void sql_endpoint(struct sql *sql, const char *side, const struct endpoint *endpoint)
 {
     sql_add(sql, "(%s_lo = %" PRIu64 " AND %s_hi = %" PRIu64, side, endpoint->address.lo, side, endpoint->address.hi);
     if (endpoint->port != 0)
@@ -206,10 +270,9 @@ void sql_endpoint(struct sql *sql, const char *side, const struct link_endpoint 
     sql_add(sql, ")");
 }
 
-size_t sql_names(struct sql *sql, const char *observer_column, const char *flow_column, const struct flow_name *names,
-                 size_t count, const struct sql_observers *observers)
+void sql_names(struct sql *sql, const char *observer_column, const char *flow_column, const struct flow_name *names,
+               size_t count, const struct sql_observers *observers)
 {
-    size_t covered = 0;
     sql_add(sql, "(FALSE");
     for (size_t o = 0; o < observers->count; o++) {
         bool open = false;
@@ -221,11 +284,9 @@ size_t sql_names(struct sql *sql, const char *observer_column, const char *flow_
             else
                 sql_add(sql, ",%" PRIu64, names[i].flow);
             open = true;
-            covered++;
         }
         if (open)
             sql_add(sql, "))");
     }
     sql_add(sql, ")");
-    return covered;
 }

@@ -72,15 +72,19 @@ static enum result open_database(struct store *store, uint64_t memory_limit, str
     return r;
 }
 
-static enum result make_chunk(struct store *store, struct error *err)
+static enum result make_chunk(struct store *store, enum record_kind_number number, struct error *err)
 {
-    duckdb_logical_type types[SCHEMA_FLOW_COLUMNS];
-    for (unsigned c = 0; c < SCHEMA_FLOW_COLUMNS; c++)
-        types[c] = duckdb_create_logical_type(schema_flow_type(c));
-    store->flow_chunk = duckdb_create_data_chunk(types, SCHEMA_FLOW_COLUMNS);
-    for (unsigned c = 0; c < SCHEMA_FLOW_COLUMNS; c++)
+    const struct record_kind *kind = record_kinds[number];
+    duckdb_logical_type *types = calloc(schema_columns(kind), sizeof(*types));
+    if (types == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    for (unsigned c = 0; c < schema_columns(kind); c++)
+        types[c] = schema_type(kind, c);
+    store->chunks[number] = duckdb_create_data_chunk(types, schema_columns(kind));
+    for (unsigned c = 0; c < schema_columns(kind); c++)
         duckdb_destroy_logical_type(&types[c]);
-    return store->flow_chunk != NULL ? RESULT_OK : error_set(err, RESULT_FATAL, "out of memory");
+    free(types);
+    return store->chunks[number] != NULL ? RESULT_OK : error_set(err, RESULT_FATAL, "out of memory");
 }
 
 enum result store_open(const struct store_options *options, int64_t now_ns, struct store **ret_store, struct error *err)
@@ -98,8 +102,8 @@ enum result store_open(const struct store_options *options, int64_t now_ns, stru
         store->directory == NULL ? error_set(err, RESULT_FATAL, "out of memory") : take_directory(store, err);
     if (r == RESULT_OK)
         r = open_database(store, options->memory_limit != 0 ? options->memory_limit : STORE_MEMORY_DEFAULT, err);
-    if (r == RESULT_OK)
-        r = make_chunk(store, err);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT && r == RESULT_OK; kind++)
+        r = make_chunk(store, kind, err);
     if (r == RESULT_OK)
         r = days_open(store, err);
     struct day *today;
@@ -126,8 +130,8 @@ void store_close(struct store **store_pointer)
         (void)ignored;
         duckdb_disconnect(&store->writer);
     }
-    if (store->flow_chunk != NULL)
-        duckdb_destroy_data_chunk(&store->flow_chunk);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        duckdb_destroy_data_chunk(&store->chunks[kind]);
     if (store->database != NULL)
         duckdb_close(&store->database);
     for (size_t i = 0; i < store->day_count; i++)
@@ -135,10 +139,11 @@ void store_close(struct store **store_pointer)
     free(store->days);
     for (size_t i = 0; i < store->life_count; i++) {
         sequences_fini(&store->lives[i].sequences);
-        free(store->lives[i].sums.status);
+        records_free(&store->lives[i].sums.status);
     }
     free(store->lives);
     free(store->boundaries);
+    free(store->damages);
     free(store->directory);
     if (store->lock_file >= 0)
         close(store->lock_file);

@@ -18,11 +18,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aggregator/link.h"
-#include "common/filter.h"
-#include "common/flow.h"
+#include "aggregator/batch.h"
+#include "common/filter/filter.h"
+#include "common/records/flow.h"
+#include "common/records/verdict.h"
 #include "common/result.h"
-#include "pavo.pb-c.h"
 
 struct store;
 
@@ -48,31 +48,10 @@ void store_close(struct store **store);
 
 /* ------------------------------------------------------------------ writing */
 
-/* One batch of one sensor. Everything is borrowed for the call. */
-struct store_batch {
-    struct observer observer;
-    uint64_t sequence;
-    int64_t received_ns;
-    const struct flow_batch *flows; /* may be NULL */
-    Pavo__Loss *const *losses;
-    size_t loss_count;
-    const Pavo__SensorStatus *status;                       /* may be NULL */
-    uint64_t position;                                      /* given by store_commit */
-    uint64_t previous_flow, previous_loss, previous_status; /* position before it on each topic; given too */
-};
-
-struct store_commit_set {
-    struct store_batch *batches;
-    size_t batch_count;
-    const struct link *links;
-    size_t link_count;
-    const struct unlinked *unlinked;
-    size_t unlinked_count;
-    uint64_t link_position, previous_link; /* given by store_commit; 0 without links */
-};
-
-/* Names must be new: ask store_name before. Also goes over to a new file when the day has changed. */
-MUST_CHECK enum result store_commit(struct store *store, int64_t now_ns, struct store_commit_set *set,
+/* Everything of the batches, and their names (those that have one), or nothing. Names must be new: ask store_name
+ * before. Gives each batch its position, and by kind the position before it. Also goes over to a new file when the day
+ * has changed. */
+MUST_CHECK enum result store_commit(struct store *store, int64_t now_ns, struct batch *const *batches, size_t count,
                                     struct error *err);
 
 /* What the store says to a batch's name before the batch is taken. Any thread. */
@@ -81,7 +60,12 @@ enum store_name {
     STORE_NAME_COMMITTED, /* it is in the store: acknowledge again */
     STORE_NAME_REFUSED,   /* a limit is reached: too many gaps in this life's numbers, or too many lives */
 };
-enum store_name store_name(const struct store *store, const struct observer *observer, uint64_t sequence);
+enum store_name store_name(struct store *store, const struct observer *observer, uint64_t sequence);
+
+/* The same to what is in the batch: false when it names new observers and the file of the day has
+ * STORE_OBSERVERS_MAX. Batches already taken may go beyond that. Any thread. */
+bool store_has_room(struct store *store, const struct batch *batch);
+#define STORE_OBSERVERS_MAX 65536u
 
 /* ------------------------------------------------------------------ reading */
 
@@ -93,103 +77,83 @@ void store_reader_close(struct store_reader **reader);
 void store_reader_interrupt(struct store_reader *reader);
 void store_reader_resume(struct store_reader *reader);
 
-/* Which flow rows; each condition that is set narrows. Borrowed until the query's end. */
+/* Which records; each condition that is set narrows. Borrowed until the query's end. */
 struct store_query {
-    const struct filter *filter;          /* NULL: all */
-    int64_t from_ns, to_ns;               /* alive in [from, to); 0: unbounded */
-    uint64_t after, through;              /* positions: after < position <= through; 0: unbounded */
-    const struct link_endpoint *endpoint; /* src or dst is this; port 0: any. NULL: any */
-    uint8_t protocol;                     /* 0: any */
-    const struct flow_name *names;        /* these flows only */
-    size_t name_count;                    /* up to STORE_NAMES_MAX; 0: any */
-    uint64_t limit;                       /* rows; 0: none */
-    bool by_position;                     /* in the order committed; otherwise newest day first, and with a limit of
-                                             up to STORE_SORTED_MAX the newest flows first */
+    enum record_kind_number kind;
+    const struct filter *filter;     /* of that kind; NULL: all */
+    int64_t from_ns, to_ns;          /* alive in [from, to), by the kind's first and last time; 0: unbounded */
+    uint64_t after, through;         /* positions: after < position <= through; 0: unbounded */
+    const struct endpoint *endpoint; /* flows: src or dst is this; port 0: any. NULL: any */
+    uint8_t protocol;                /* flows: 0: any */
+    const struct flow_name *names;   /* flows: these; verdicts: about these, as view or partner */
+    size_t name_count;               /* up to STORE_NAMES_MAX; 0: any */
+    uint64_t limit;                  /* rows; 0: none */
+    bool by_position;                /* in the order committed; otherwise newest day first, and with a limit of up to
+                                        STORE_SORTED_MAX the newest records first */
 };
 #define STORE_NAMES_MAX  4096u
 #define STORE_SORTED_MAX 20000u
 
-/* Begins a query (an unfinished one is dropped), then hands out batches until RESULT_END. Batches are owned by the
- * caller. With by_position a batch is what of one committed batch matches, and ret_position (may be NULL) its position.
- */
+/* Begins a query (an unfinished one is dropped), then hands out records until RESULT_END; they are the caller's. With
+ * by_position they are what of one committed batch matches, and ret_position (may be NULL) its position; what a newer
+ * contract had in them is with them when nothing but the kind and positions narrowed the query. RESULT_REJECT: a
+ * condition that is not for records of this kind. */
 MUST_CHECK enum result store_find(struct store_reader *reader, const struct store_query *query, struct error *err);
-MUST_CHECK enum result store_next(struct store_reader *reader, struct flow_batch **ret_batch, uint64_t *ret_position,
+MUST_CHECK enum result store_next(struct store_reader *reader, struct records **ret_records, uint64_t *ret_position,
                                   struct error *err);
 
-/* Links, as rows of an owned array (free). By the names of views (either side), or with names NULL by position
- * after < p <= through in order, at most `limit`. ret_positions (may be NULL): each link's, owned as well. */
-struct store_links {
-    struct link *links;
-    uint64_t *positions;
-    size_t count;
-};
-MUST_CHECK enum result store_links_of(struct store_reader *reader, const struct flow_name *names, size_t name_count,
-                                      struct store_links *ret_links, struct error *err);
-MUST_CHECK enum result store_links_after(struct store_reader *reader, uint64_t after, uint64_t through, uint64_t limit,
-                                         struct store_links *ret_links, struct error *err);
-void store_links_free(struct store_links *links);
-
-/* Why views were given up. */
-MUST_CHECK enum result store_unlinked_of(struct store_reader *reader, const struct flow_name *names, size_t name_count,
-                                         struct unlinked **ret_unlinked, size_t *ret_count, struct error *err);
-
-/* Losses and statuses with their speaker, in order of position. `sensor` in a loss is filled. */
-struct store_word {
-    uint64_t position;
-    struct observer observer;
-    int64_t received_ns;
-    Pavo__Loss *loss; /* one of the two; owned */
-    Pavo__SensorStatus *status;
-};
-struct store_words {
-    struct store_word *words;
-    size_t count;
-};
-/* Losses overlapping [from, to), 0: unbounded. */
-MUST_CHECK enum result store_losses(struct store_reader *reader, int64_t from_ns, int64_t to_ns, size_t limit,
-                                    struct store_words *ret_words, struct error *err);
-MUST_CHECK enum result store_losses_after(struct store_reader *reader, uint64_t after, uint64_t through, size_t limit,
-                                          struct store_words *ret_words, struct error *err);
-MUST_CHECK enum result store_statuses_after(struct store_reader *reader, uint64_t after, uint64_t through, size_t limit,
-                                            struct store_words *ret_words, struct error *err);
-void store_words_free(struct store_words *words);
+/* All of a query at once (a new struct records, perhaps without rows); for those that are small. RESULT_FULL: more
+ * than RECORDS_OBSERVERS_MAX observers. */
+MUST_CHECK enum result store_collect(struct store_reader *reader, const struct store_query *query,
+                                     struct records **ret_records, struct error *err);
 
 /* Sensors of which no batch lies in [from, to): by flow times and by time of receipt. Owned array of names. */
 MUST_CHECK enum result store_silent(struct store_reader *reader, int64_t from_ns, int64_t to_ns,
-                                    char (**ret_sensors)[SENSOR_NAME_MAX], size_t *ret_count, struct error *err);
+                                    char (**ret_sensors)[OBSERVER_NAME_MAX], size_t *ret_count, struct error *err);
 
-/* For the correlator's new start: rows of the two sensors received since `since_ns` whose flow has neither link nor
- * reason at `boundary`, in the order committed; then as after store_find. */
+/* For the correlator's new start: flows of the two sensors received since `since_ns` that have no verdict at
+ * `boundary`, in the order committed; then as after store_find. */
 MUST_CHECK enum result store_find_waiting(struct store_reader *reader, const char *boundary, const char *inside,
                                           const char *outside, int64_t since_ns, struct error *err);
+
+/* ------------------------------------------------------------------ what is missing, any thread */
+
+/* The newest position before `position` that no day file has, because the file was damaged or taken away; 0: none. */
+uint64_t store_missing_before(struct store *store, uint64_t position);
+
+/* Day files that could not be read and lie beside the others under another name. Borrowed until store_close. */
+struct store_damage {
+    int64_t from_ns, to_ns; /* records of that time may be in it */
+    char file[64];
+};
+const struct store_damage *store_damaged(const struct store *store, size_t *ret_count);
 
 /* ------------------------------------------------------------------ in memory, any thread */
 
 /* One life of one sensor, summed over what is committed. */
 struct store_life {
     struct observer observer;
-    uint64_t records, packets, batches, records_lost;
+    uint64_t records; /* in the books: record_kind_counts */
+    uint64_t packets, batches, records_lost;
     uint64_t status_position;
     int64_t status_received_ns; /* 0: none yet */
     int64_t last_received_ns;
-    uint8_t *status; /* the last SensorStatus, packed; owned by the copy */
-    size_t status_length;
+    struct records *status; /* the last one, of one row; owned by the copy. NULL: none yet */
 };
 /* Owned array of copies; store_lives_free. */
-MUST_CHECK enum result store_lives(const struct store *store, struct store_life **ret_lives, size_t *ret_count,
+MUST_CHECK enum result store_lives(struct store *store, struct store_life **ret_lives, size_t *ret_count,
                                    struct error *err);
 void store_lives_free(struct store_life **lives, size_t count);
 
 struct store_summary {
-    uint64_t position;                                     /* last given */
-    int64_t first_ns, last_ns;                             /* flow times the store holds; 0 when empty */
-    int64_t last_received_ns;                              /* of the newest batch */
-    uint64_t last_flow, last_link, last_loss, last_status; /* last position on each topic */
+    uint64_t position;                /* last given */
+    int64_t first_ns, last_ns;        /* flow times the store holds; 0 when empty */
+    int64_t last_received_ns;         /* of the newest batch */
+    uint64_t last[RECORD_KIND_COUNT]; /* last position with records of the kind; 0: none */
 };
-void store_summarise(const struct store *store, struct store_summary *ret_summary);
+void store_summarise(struct store *store, struct store_summary *ret_summary);
 
-/* Links made and views given up at a boundary since the store began. */
-void store_boundary_counts(const struct store *store, const char *boundary, uint64_t *ret_linked,
-                           uint64_t ret_unlinked[static UNLINKED_REASON_COUNT]);
+/* Verdicts at a boundary since the store began, by enum verdict_word. */
+void store_boundary_counts(struct store *store, const char *boundary, uint64_t ret_counts[static VERDICT_COUNT]);
 
 #endif

@@ -9,6 +9,7 @@
 #include <zmq.h>
 
 #include "common/bus.h"
+#include "common/clock.h"
 
 enum result asker_open(void *zmq_context, const char *endpoint, const struct keys *keys, struct asker *ret_asker,
                        struct error *err)
@@ -53,6 +54,7 @@ enum result asker_receive(struct asker *asker, uint64_t id, Pavo__Reply **ret_re
     while (result == RESULT_AGAIN && zmq_msg_recv(&frame, asker->door.socket, ZMQ_DONTWAIT) != -1) {
         if (zmq_msg_size(&frame) == 0 || zmq_msg_more(&frame))
             continue; /* an envelope's delimiter */
+        asker->heard_ns = clock_monotonic_ns();
         Pavo__Reply *reply = pavo__reply__unpack(NULL, zmq_msg_size(&frame), zmq_msg_data(&frame));
         if (reply == NULL) {
             result = error_set(err, RESULT_REJECT, "%s: a reply of %zu bytes that cannot be read", asker->door.endpoint,

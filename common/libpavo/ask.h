@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking at the answer door: Query out, Reply in. Internal to libpavo and the pavo command; one thread at a time. */
+/* Asking at the answer door: Query out, Reply in. Internal to libpavo; one thread at a time. */
 #ifndef PAVO_COMMON_LIBPAVO_ASK_H
 #define PAVO_COMMON_LIBPAVO_ASK_H
 
@@ -12,6 +12,7 @@
 struct asker {
     struct door door;
     uint64_t last_id;
+    int64_t heard_ns; /* any reply, also one that nobody waits for; 0 none. Monotonic */
 };
 
 MUST_CHECK enum result asker_open(void *zmq_context, const char *endpoint, const struct keys *keys,

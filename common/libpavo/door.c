@@ -109,6 +109,7 @@ static void note(struct door *door, uint16_t event)
         if (door->state == DOOR_OPEN) {
             door->state = DOOR_CONNECTING;
             door->reason = ECONNRESET;
+            door->lost++;
         }
         door->shaking_ns = 0;
         break;
@@ -144,8 +145,8 @@ const char *door_text(const struct door *door, const char *key_name, char text[s
     if (door->state == DOOR_REFUSED)
         snprintf(
             text, DOOR_TEXT_MAX,
-            "%.120s refuses the key '%s': is it enrolled there as a reader (pavo keys show), was the aggregator told "
-            "(SIGHUP), and is it the aggregator the key was made for?",
+            "%.120s refuses the key '%s': is it enrolled there (pavo keys show), was the aggregator told (SIGHUP), "
+            "and is it the aggregator the key was made for?",
             door->endpoint, key_name);
     else if (door->state == DOOR_OPEN)
         snprintf(text, DOOR_TEXT_MAX, "%.200s let us in, but does not answer", door->endpoint);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's end of one of the aggregator's doors, and what its connection has come to.
  *
- * One thread at a time. Internal to libpavo and the pavo command. */
+ * One thread at a time. Internal to libpavo. */
 #ifndef PAVO_COMMON_LIBPAVO_DOOR_H
 #define PAVO_COMMON_LIBPAVO_DOOR_H
 
@@ -25,6 +25,7 @@ struct door {
     enum door_state state;
     int reason;         /* errno of the last failed attempt; 0 none */
     int64_t shaking_ns; /* a handshake is under way since; 0 none */
+    unsigned lost;      /* connections that stood, and were lost: what was asked over them is never answered */
     char endpoint[256]; /* as people know it */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libpavo: follow the flows, links and losses of a Pavo aggregator from a program of your own.
+/* libpavo: follow what a Pavo aggregator publishes, and ask it questions, from a program of your own.
  *
- * The whole of it, for a program that prints every SSH connection as a line of JSON:
+ * The whole of it, for a program that prints what became of every connection at a NAT as a line of JSON:
  *
  *     #include <pavo.h>
  *     #include <stdio.h>
@@ -11,41 +11,48 @@
  *         pavo_options *options = pavo_options_new();
  *         pavo_options_set_aggregator(options, "collector.example.org");
  *         pavo_options_set_key_file(options, "/etc/pavo/reader.key");
- *         pavo_options_set_filter(options, "tcp dst port 22");
+ *         pavo_options_set_topics(options, PAVO_TOPIC_VERDICT);
  *
  *         char error[PAVO_ERROR_MAX];
  *         pavo_subscriber *subscriber = pavo_subscriber_new(options, error);
- *         pavo_options_destroy(&options);
- *         if (subscriber == NULL) {
- *             fprintf(stderr, "%s\n", error);
- *             return 1;
- *         }
- *         for (;;) {
- *             const pavo_event *event;
- *             int result = pavo_subscriber_next(subscriber, 1000, &event);
- *             if (result == PAVO_OK)
- *                 puts(pavo_event_json(event));
- *             else if (result != PAVO_TIMEOUT)
- *                 break;
- *         }
- *         fprintf(stderr, "%s\n", pavo_subscriber_error(subscriber));
+ *         const pavo_event *event;
+ *         int result = PAVO_FAILED;
+ *         while (subscriber != NULL && (result = pavo_subscriber_next(subscriber, -1, &event)) == PAVO_OK)
+ *             puts(pavo_event_json(event));
+ *         fprintf(stderr, "%s\n", subscriber == NULL ? error : pavo_subscriber_error(subscriber));
  *         pavo_subscriber_destroy(&subscriber);
+ *         pavo_options_destroy(&options);
+ *         return 1;
  *     }
  *
  *     cc follow.c $(pkg-config --cflags --libs libpavo)
+ *
+ * and for one that asks:
+ *
+ *         pavo_asker *asker = pavo_asker_new(options, error);
+ *         const char *const arguments[] = {"end", "203.0.113.5:40312", "at", "2026-11-23T20:36:40Z", NULL};
+ *         pavo_answer *answer = pavo_ask(asker, "nat", arguments, error);
+ *         const pavo_columns *page;
+ *         while (answer != NULL && pavo_answer_next(answer, -1, &page) == PAVO_OK)
+ *             for (size_t row = 0; row < pavo_columns_rows(page); row++)
+ *                 puts(pavo_columns_text(page, row, pavo_columns_field(page, "answer")));
  *
  * The key file comes from the aggregator's administrator: `pavo keys enrol reader NAME`.
  *
  * What is promised. Every message published after the start comes to you once and in order within its topic: the
  * library notices what the network or your own slowness lost, fetches it from the aggregator's store, and where that
- * is not possible any more says so with a PAVO_EVENT_GAP. Nothing is lost silently. Being slow costs nobody else
- * anything.
+ * is not possible any more says so with an event of kind PAVO_EVENT_GAP. Nothing is lost silently. Being slow costs
+ * nobody else anything. An answer ends with what it rests on: pavo_answer_coverage() and pavo_answer_gaps().
  *
- * To go on after a restart where you were: keep pavo_subscriber_position() of each topic, and give it to
- * pavo_options_set_start() the next time.
+ * Used wrongly (a field that is not there, a row too many, NULL in place of an object) everything answers with "not
+ * known", NULL or PAVO_FAILED.
  *
- * Threads: the library has none of its own (libzmq has one for the network). A subscriber belongs to one thread at a
- * time; several subscribers are independent. For a program with an event loop: pavo_subscriber_fd().
+ * Known is not zero: whatever reads a value says whether it is known (a MAC address behind a router is not, the port of
+ * a connection that has none is not); an unknown one is never handed out as 0 or "".
+ *
+ * Threads: the library has none of its own (libzmq has one for the network). A subscriber, an asker with its answers,
+ * and what they hand out belong to one thread at a time; several are independent. For a program with an event loop:
+ * pavo_subscriber_fd().
  *
  * Stability: types are opaque; functions and numbers are only ever added. Symbols are versioned (libpavo.map). */
 #ifndef PAVO_H
@@ -64,6 +71,9 @@ extern "C" {
 typedef struct pavo_options pavo_options;
 typedef struct pavo_subscriber pavo_subscriber;
 typedef struct pavo_event pavo_event;
+typedef struct pavo_asker pavo_asker;
+typedef struct pavo_answer pavo_answer;
+typedef struct pavo_columns pavo_columns;
 
 /* Room for an error sentence. */
 #define PAVO_ERROR_MAX 512
@@ -71,14 +81,15 @@ typedef struct pavo_event pavo_event;
 /* "0.1.0" */
 const char *pavo_version(void);
 
-/* ------------------------------------------------------------------ options */
+/* ------------------------------------------------------------------ options, of a subscriber and of an asker */
 
 enum pavo_topic {
-    PAVO_TOPIC_FLOWS = 1,
-    PAVO_TOPIC_LINKS = 2,  /* connections seen on both sides of a NAT */
-    PAVO_TOPIC_LOSSES = 4, /* what sensors say was lost */
-    PAVO_TOPIC_STATUS = 8, /* what sensors say of themselves */
-    PAVO_TOPIC_ALERTS = 16 /* reserved: nobody publishes them yet */
+    PAVO_TOPIC_FLOW = 1,
+    PAVO_TOPIC_VERDICT = 2, /* what became of flows at the boundaries: linked with what, or why not */
+    PAVO_TOPIC_BINDING = 4, /* translations: which inside end was which outside end */
+    PAVO_TOPIC_LOSS = 8,    /* what sensors say was lost */
+    PAVO_TOPIC_STATUS = 16, /* what sensors say of themselves */
+    PAVO_TOPIC_ALERT = 32   /* what detectors conclude */
 };
 
 /* Where to begin; any other value: after that position. */
@@ -95,30 +106,111 @@ void pavo_options_set_aggregator(pavo_options *options, const char *aggregator);
 /* The two doors themselves, where they are elsewhere: HOST:PORT, or ZeroMQ's tcp://... or ipc://...; NULL: as above. */
 void pavo_options_set_doors(pavo_options *options, const char *publish, const char *answer);
 
-/* A reader's key, as `pavo keys enrol reader NAME` makes it. Required. */
+/* A reader's key, as `pavo keys enrol reader NAME` makes it (an asker's may be a gateway's). Required. */
 void pavo_options_set_key_file(pavo_options *options, const char *path);
 
-/* Bits of enum pavo_topic. Default: PAVO_TOPIC_FLOWS. */
+/* Bits of enum pavo_topic. Default: PAVO_TOPIC_FLOW. */
 void pavo_options_set_topics(pavo_options *options, unsigned topics);
 
-/* Which flows; the language of pavo-filter(7), that is tcpdump's and more. Other topics are not filtered. */
-void pavo_options_set_filter(pavo_options *options, const char *filter);
+/* Which events of these topics; the language of pavo-filter(7), that is tcpdump's and more, with the fields of the
+ * topic's kind of record. Once for each set of topics; a later call for a topic takes an earlier one's place. */
+void pavo_options_set_filter(pavo_options *options, unsigned topics, const char *filter);
 
 /* Where the topics begin. */
 void pavo_options_set_start(pavo_options *options, unsigned topics, uint64_t position);
 
-/* Messages (of some thousand flows each) that may wait in memory for pavo_subscriber_next; more are fetched from the
+/* Messages (of some thousand records each) that may wait in memory for pavo_subscriber_next; more are fetched from the
  * store later. Default 1000, at least 1. */
 void pavo_options_set_queue(pavo_options *options, unsigned messages);
 
-/* ------------------------------------------------------------------ subscriber */
+/* An asker's patience with an aggregator that says nothing, in milliseconds. Default 30000. */
+void pavo_options_set_timeout(pavo_options *options, unsigned milliseconds);
+
+/* ------------------------------------------------------------------ results */
 
 enum pavo_result {
     PAVO_OK = 0,
     PAVO_TIMEOUT = 1, /* nothing in that time */
     PAVO_REFUSED = 2, /* the aggregator does not let this key in; calling again goes on trying */
-    PAVO_FAILED = 3   /* of no more use */
+    PAVO_FAILED = 3,  /* of no more use */
+    PAVO_END = 4      /* the answer is complete */
 };
+
+/* ------------------------------------------------------------------ columns: records of a kind, or rows of an answer
+ */
+
+size_t pavo_columns_rows(const pavo_columns *columns);
+
+/* Fields are numbered 0 .. count - 1. By name ("src_bytes"); -1: there is none, and every other function takes that for
+ * a field that is never known. */
+int pavo_columns_count(const pavo_columns *columns);
+int pavo_columns_field(const pavo_columns *columns, const char *name);
+const char *pavo_columns_name(const pavo_columns *columns, int field);    /* NULL: no such field */
+const char *pavo_columns_heading(const pavo_columns *columns, int field); /* for a table; NULL: shown on request only */
+const char *pavo_columns_help(const pavo_columns *columns, int field);    /* what it is, in a sentence */
+const char *pavo_columns_list(const pavo_columns *columns, int field);    /* the list it is an item's field of; NULL */
+
+/* What the values are; numbers are those of pavo.proto's Column.kind. Who saw or said something stands in two fields,
+ * "sensor" and "epoch" (of a partner: "partner_sensor" and "partner_epoch"). */
+enum pavo_kind {
+    PAVO_KIND_NUMBER = 1,
+    PAVO_KIND_COUNT = 2,
+    PAVO_KIND_BYTES = 3,
+    PAVO_KIND_ADDRESS = 5,
+    PAVO_KIND_PORT = 7,
+    PAVO_KIND_PROTOCOL = 8,
+    PAVO_KIND_TIME = 9,          /* nanoseconds since 1970 UTC */
+    PAVO_KIND_NANOSECONDS = 10,  /* a span */
+    PAVO_KIND_MICROSECONDS = 11, /* a span */
+    PAVO_KIND_TEXT = 12,
+    PAVO_KIND_MAC = 13,
+    PAVO_KIND_HEX = 14,
+    PAVO_KIND_TCP_FLAGS = 15,
+    PAVO_KIND_HISTORY = 16,
+    PAVO_KIND_FLAG = 17,
+    PAVO_KIND_WORD = 18,  /* a number that has a word */
+    PAVO_KIND_BITS = 19,  /* bits that have words */
+    PAVO_KIND_ODDS = 20,  /* log2 of odds, thousandths */
+    PAVO_KIND_SHARE = 21, /* thousandths of one */
+    PAVO_KIND_LIST = 22,  /* how many items the row has */
+    PAVO_KIND_EPOCH = 23
+};
+int pavo_columns_kind(const pavo_columns *columns, int field); /* 0: no such field */
+
+/* A value. 1: known; 0: not known, or not of that form (a text is no number, -1 no unsigned one), and *value is
+ * untouched. */
+int pavo_columns_number(const pavo_columns *columns, size_t row, int field, uint64_t *value);
+int pavo_columns_signed(const pavo_columns *columns, size_t row, int field, int64_t *value);
+int pavo_columns_address(const pavo_columns *columns, size_t row, int field, uint8_t address[16]); /* IPv4 mapped */
+
+/* Any value as text: "10.0.1.17", "SF", "tcp", "2026-11-23T20:36:40.123456789Z"; for programs exact, for people
+ * ("1.5 kB", local time) with pavo_columns_show, in UTC where `utc` is not 0. NULL: not known. The last
+ * eight of these columns are valid, so that several may stand in one printf. */
+const char *pavo_columns_text(const pavo_columns *columns, size_t row, int field);
+const char *pavo_columns_show(const pavo_columns *columns, size_t row, int field, int utc);
+
+/* The items of a row's list (a field of kind PAVO_KIND_LIST): how many, and the row to give to the functions above for
+ * item `item` with a field of that list; SIZE_MAX, a row that no field knows, if there are not so many. */
+size_t pavo_columns_items(const pavo_columns *columns, size_t row, int field);
+size_t pavo_columns_item(const pavo_columns *columns, size_t row, int field, size_t item);
+
+/* Row as one JSON object without a newline. NULL: no such row, or out of memory. Valid until the next call for these
+ * columns. */
+const char *pavo_columns_json(const pavo_columns *columns, size_t row);
+
+/* The column itself, one value a row (of a list's field: one an item). Numbers of 8 to 32 bits are uint32_t, wider ones
+ * uint64_t, times, odds and spans that can be negative int64_t. What is not known is 0 there, and 0 in the bytes of
+ * pavo_columns_known (1: known). NULL: of another type, no values, or out of memory. Valid as long as the columns. */
+const uint8_t *pavo_columns_known(const pavo_columns *columns, int field);
+const uint32_t *pavo_columns_u32(const pavo_columns *columns, int field);
+const uint64_t *pavo_columns_u64(const pavo_columns *columns, int field);
+const int64_t *pavo_columns_i64(const pavo_columns *columns, int field);
+
+/* A copy that lives until it is destroyed. NULL: out of memory. */
+pavo_columns *pavo_columns_copy(const pavo_columns *columns);
+void pavo_columns_destroy(pavo_columns **columns);
+
+/* ------------------------------------------------------------------ subscriber */
 
 /* Connects in the background: an aggregator that is away is no error here (see pavo_subscriber_error). NULL: a key file
  * that cannot be read, a filter that cannot be understood ...; `error` says which, in a sentence. `error` may be NULL.
@@ -143,156 +235,136 @@ const char *pavo_subscriber_error(pavo_subscriber *subscriber);
 uint64_t pavo_subscriber_position(const pavo_subscriber *subscriber, unsigned topic);
 
 enum pavo_count {
-    PAVO_COUNT_MESSAGES = 1,    /* received, replayed ones included */
-    PAVO_COUNT_MALFORMED = 2,   /* could not be read, and fetched again or reported as a gap */
-    PAVO_COUNT_DUPLICATES = 3,  /* seen before, dropped */
-    PAVO_COUNT_GAPS = 4,        /* noticed */
-    PAVO_COUNT_GAPS_LOST = 5,   /* of those, not or not wholly filled: PAVO_EVENT_GAP */
-    PAVO_COUNT_REPLAYED = 6,    /* messages that came from the store */
-    PAVO_COUNT_FLOWS = 7,       /* flow records received */
-    PAVO_COUNT_FLOWS_CHOSEN = 8 /* of those, that the filter let through */
+    PAVO_COUNT_MESSAGES = 1,      /* received, replayed ones included */
+    PAVO_COUNT_MALFORMED = 2,     /* could not be read, and fetched again or reported as a gap */
+    PAVO_COUNT_DUPLICATES = 3,    /* seen before, dropped */
+    PAVO_COUNT_GAPS = 4,          /* noticed */
+    PAVO_COUNT_GAPS_LOST = 5,     /* of those, not or not wholly filled: PAVO_EVENT_GAP */
+    PAVO_COUNT_REPLAYED = 6,      /* messages that came from the store */
+    PAVO_COUNT_RECORDS = 7,       /* records received */
+    PAVO_COUNT_RECORDS_CHOSEN = 8 /* of those, that the filter let through */
 };
 uint64_t pavo_subscriber_count(const pavo_subscriber *subscriber, enum pavo_count count);
 
 /* ------------------------------------------------------------------ events */
 
-enum pavo_kind {
+/* What an event is: the kind of its record, or a gap. */
+enum pavo_event_kind {
     PAVO_EVENT_FLOW = 1,
-    PAVO_EVENT_LINK = 2,
-    PAVO_EVENT_LOSS = 3,
-    PAVO_EVENT_STATUS = 4,
-    PAVO_EVENT_ALERT = 5,
-    PAVO_EVENT_GAP = 6 /* messages that could not be had again */
+    PAVO_EVENT_VERDICT = 2,
+    PAVO_EVENT_BINDING = 3,
+    PAVO_EVENT_LOSS = 4,
+    PAVO_EVENT_STATUS = 5,
+    PAVO_EVENT_ALERT = 6,
+    PAVO_EVENT_GAP = 7 /* messages that could not be had again */
 };
-
 int pavo_event_kind(const pavo_event *event);
 
 /* The bit of enum pavo_topic it came on. */
 unsigned pavo_event_topic(const pavo_event *event);
 
-/* Position of the message it came in (a message has many flows). For a gap: the last position missing. */
+/* Position of the message it came in (a message has many records). For a gap: the last position missing. */
 uint64_t pavo_event_position(const pavo_event *event);
 
-/* One JSON object without a newline: "event" (flow, link ...), "position", and the fields docs/protocol.md and
- * pavo(1) name. NULL: out of memory. Valid as long as the event. */
+/* All that came with it and were chosen, and which of them it is. To take a message at once: use all rows, and then
+ * call pavo_subscriber_skip. NULL for a gap. Valid as long as the event. */
+const pavo_columns *pavo_event_columns(const pavo_event *event, size_t *row);
+
+/* The other events of this message are not wanted one by one: the next one is of the next message. */
+void pavo_subscriber_skip(pavo_subscriber *subscriber);
+
+/* Fields by name; as pavo_columns_number and so on do. */
+int pavo_event_number(const pavo_event *event, const char *field, uint64_t *value);
+int pavo_event_signed(const pavo_event *event, const char *field, int64_t *value);
+int pavo_event_address(const pavo_event *event, const char *field, uint8_t address[16]);
+const char *pavo_event_text(const pavo_event *event, const char *field);
+
+/* Who speaks, or saw it; "" where nobody is named. Which life of that sensor: a number below 2^53. */
+const char *pavo_event_sensor(const pavo_event *event);
+uint64_t pavo_event_epoch(const pavo_event *event);
+
+/* One JSON object without a newline: "event" (flow, verdict ...), "position", and the fields of the kind
+ * (docs/flows.md, `pavo questions kinds`). NULL: out of memory. Valid as long as the event. */
 const char *pavo_event_json(const pavo_event *event);
 
-/* The message it came in as it was published: a pavo.Published of pavo.proto. NULL for a gap. */
+/* The message it came in as it was published: a pavo.Published of pavo.proto. NULL for a gap and for a copy. */
 const void *pavo_event_message(const pavo_event *event, size_t *size);
-
-/* The fields of a flow. The numbers are those of FlowColumns in pavo.proto and never change; what each means, and its
- * unit, stands in docs/flows.md. Addresses have functions of their own. */
-enum pavo_field {
-    PAVO_FLOW = 10,
-    PAVO_REPORT = 11,
-    PAVO_SRC_PORT = 17,
-    PAVO_DST_PORT = 18,
-    PAVO_PROTOCOL = 19,
-    PAVO_ICMP_TYPE_CODE = 20,
-    PAVO_VLAN = 21,
-    PAVO_INNER_VLAN = 22,
-    PAVO_MPLS_LABEL = 23,
-    PAVO_TUNNEL = 24,
-    PAVO_TUNNEL_ID = 29,
-    PAVO_INTERFACE = 30,
-    PAVO_FIRST_TIME = 31,
-    PAVO_LAST_TIME = 32,
-    PAVO_STATE = 33,
-    PAVO_END_REASON = 34,
-    PAVO_DIRECTION = 35,
-    PAVO_HISTORY = 36,
-    PAVO_EVIDENCE = 37,
-    PAVO_CLIENT_RTT = 38,
-    PAVO_SERVER_RTT = 39,
-    PAVO_ICMP_ERRORS = 40,
-    PAVO_ICMP_ERROR_TYPE_CODE = 41,
-    PAVO_ICMP_SEQUENCE = 42,
-    PAVO_SRC_PACKETS = 50,
-    PAVO_DST_PACKETS = 51,
-    PAVO_SRC_BYTES = 52,
-    PAVO_DST_BYTES = 53,
-    PAVO_SRC_PAYLOAD = 54,
-    PAVO_DST_PAYLOAD = 55,
-    PAVO_SRC_TCP_FLAGS = 56,
-    PAVO_DST_TCP_FLAGS = 57,
-    PAVO_SRC_TTL = 58,
-    PAVO_DST_TTL = 59,
-    PAVO_SRC_DSCP = 60,
-    PAVO_DST_DSCP = 61,
-    PAVO_SRC_SIZE_MIN = 62,
-    PAVO_DST_SIZE_MIN = 63,
-    PAVO_SRC_SIZE_MAX = 64,
-    PAVO_DST_SIZE_MAX = 65,
-    PAVO_SRC_GAP_MEAN = 66,
-    PAVO_DST_GAP_MEAN = 67,
-    PAVO_SRC_GAP_DEVIATION = 68,
-    PAVO_DST_GAP_DEVIATION = 69,
-    PAVO_SRC_RETRANSMITS = 70,
-    PAVO_DST_RETRANSMITS = 71,
-    PAVO_SRC_OUT_OF_ORDER = 72,
-    PAVO_DST_OUT_OF_ORDER = 73,
-    PAVO_SRC_DUPLICATES = 74,
-    PAVO_DST_DUPLICATES = 75,
-    PAVO_SRC_ZERO_WINDOWS = 76,
-    PAVO_DST_ZERO_WINDOWS = 77,
-    PAVO_SRC_ISN = 78,
-    PAVO_DST_ISN = 79,
-    PAVO_SRC_TIMESTAMP_ORIGIN = 80,
-    PAVO_DST_TIMESTAMP_ORIGIN = 81,
-    PAVO_SRC_DIGEST = 82,
-    PAVO_DST_DIGEST = 83,
-    PAVO_SRC_IP_ID = 84,
-    PAVO_DST_IP_ID = 85,
-    PAVO_SRC_MAC = 86,
-    PAVO_DST_MAC = 87,
-    PAVO_SRC_WINDOW = 88,
-    PAVO_DST_WINDOW = 89,
-    PAVO_SRC_MSS = 90,
-    PAVO_DST_MSS = 91,
-    PAVO_SRC_TCP_OPTIONS = 92,
-    PAVO_DST_TCP_OPTIONS = 93
-};
-
-/* The number of a field by its name ("src_bytes"), or 0. */
-int pavo_field_by_name(const char *name);
-
-/* A field of a flow; times are nanoseconds since 1970 UTC. 0 for another kind of event or a field this library does not
- * know. */
-uint64_t pavo_flow_number(const pavo_event *event, int field);
-
-enum pavo_end { PAVO_SRC = 0, PAVO_DST = 1, PAVO_TUNNEL_SRC = 2, PAVO_TUNNEL_DST = 3 };
-
-/* 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. 0: not a flow. */
-int pavo_flow_address(const pavo_event *event, enum pavo_end end, uint8_t address[16]);
-
-/* The same as text ("10.0.1.17", "2001:db8::1"). NULL: not a flow. Valid until the next call for this event. */
-const char *pavo_flow_address_text(const pavo_event *event, enum pavo_end end);
-
-const char *pavo_flow_state(const pavo_event *event); /* "SF"; NULL: not a flow */
-
-/* "1:...", the Community ID; "" for a flow that has none, NULL for an event that is none. */
-const char *pavo_flow_community_id(const pavo_event *event);
-
-/* Who saw the flow, or who speaks in a loss or status; "" where nobody is named. */
-const char *pavo_event_sensor(const pavo_event *event);
-uint64_t pavo_event_epoch(const pavo_event *event); /* which life of that sensor: its start, Unix nanoseconds */
-
-/* A link: two views of one connection, at the named boundary. */
-enum pavo_view { PAVO_INSIDE = 0, PAVO_OUTSIDE = 1 };
-const char *pavo_link_boundary(const pavo_event *event); /* NULL: not a link */
-unsigned pavo_link_confidence(const pavo_event *event);  /* per cent */
-const char *pavo_link_sensor(const pavo_event *event, enum pavo_view view);
-uint64_t pavo_link_epoch(const pavo_event *event, enum pavo_view view);
-uint64_t pavo_link_flow(const pavo_event *event, enum pavo_view view);
-
-/* An end of the linked connection as it stands on one side: PAVO_SRC or PAVO_DST. 0: not a link, or not known. */
-int pavo_link_address(const pavo_event *event, enum pavo_view view, enum pavo_end end, uint8_t address[16],
-                      uint16_t *port);
 
 /* A gap: positions after < p <= pavo_event_position() of the topic are lost to this subscriber. The two are equal when
  * what came before the start could not be had and nobody knows how much that is. */
-uint64_t pavo_gap_after(const pavo_event *event);
-const char *pavo_gap_reason(const pavo_event *event); /* NULL: not a gap */
+uint64_t pavo_event_gap_after(const pavo_event *event);
+const char *pavo_event_gap_reason(const pavo_event *event); /* NULL: not a gap */
+
+/* A copy of this one event that lives until it is destroyed, also longer than the subscriber. NULL: out of memory. */
+pavo_event *pavo_event_copy(const pavo_event *event);
+void pavo_event_destroy(pavo_event **event);
+
+/* ------------------------------------------------------------------ asking */
+
+/* As pavo_subscriber_new. */
+pavo_asker *pavo_asker_new(const pavo_options *options, char error[PAVO_ERROR_MAX]);
+void pavo_asker_destroy(pavo_asker **asker); /* its answers must be destroyed before */
+
+/* Why no answer comes, in a sentence; NULL while the connection stands. */
+const char *pavo_asker_error(pavo_asker *asker);
+
+/* Asks. `arguments`: name, value, name, value ..., NULL; NULL for none. The question "questions" lists what can be
+ * asked, with parameters and columns. Waits until the answer has begun. NULL: refused, not reached in time, or a
+ * question that the aggregator does not answer as it was put; `error` says it in a sentence, and pavo_asker_parameter
+ * and _offset where. One answer of an asker at a time: the one before is ended. With
+ * asker NULL the answer is NULL and `error` stays as pavo_asker_new left it. */
+pavo_answer *pavo_ask(pavo_asker *asker, const char *question, const char *const arguments[],
+                      char error[PAVO_ERROR_MAX]);
+const char *pavo_asker_parameter(const pavo_asker *asker); /* the argument the last error is about; NULL: none */
+size_t pavo_asker_offset(const pavo_asker *asker);         /* where in its text, in bytes */
+
+/* The next page of rows, which is valid until the next call. PAVO_END: there are no more; PAVO_TIMEOUT: not in that
+ * time; PAVO_FAILED: pavo_answer_error says why. `timeout_ms` -1: as long as the options' timeout. */
+int pavo_answer_next(pavo_answer *answer, int timeout_ms, const pavo_columns **page);
+const char *pavo_answer_error(const pavo_answer *answer); /* NULL: none */
+
+/* The columns it has, without rows: there from the beginning. */
+const pavo_columns *pavo_answer_columns(const pavo_answer *answer);
+
+/* The command line that asks the same, in absolute times. */
+const char *pavo_answer_command(const pavo_answer *answer);
+
+/* What it rests on; known once pavo_answer_next has said PAVO_END. */
+enum pavo_coverage {
+    PAVO_COVERAGE_WHOLE = 0,   /* nothing is known to be missing */
+    PAVO_COVERAGE_PARTIAL = 1, /* something is: pavo_answer_gaps */
+    PAVO_COVERAGE_NONE = 2,    /* the store holds nothing of that time */
+    PAVO_COVERAGE_UNKNOWN = 3  /* the answer is not complete yet */
+};
+int pavo_answer_coverage(const pavo_answer *answer);
+
+/* What is missing, a row each: gap (loss, silent, damaged, limit, state), sensor, from_time, to_time, at_most, unit,
+ * reason. And through what time each sensor has reported: sensor, epoch, through. NULL: not known yet. */
+const pavo_columns *pavo_answer_gaps(const pavo_answer *answer);
+const pavo_columns *pavo_answer_reaches(const pavo_answer *answer);
+
+/* Times the store holds, the position of the stream the answer knows of, and how long it took in nanoseconds. 0: known;
+ * -1: not yet. Pointers may be NULL. */
+int pavo_answer_extent(const pavo_answer *answer, int64_t *oldest_ns, int64_t *newest_ns, uint64_t *position,
+                       int64_t *elapsed_ns);
+
+void pavo_answer_destroy(pavo_answer **answer);
+
+/* ------------------------------------------------------------------ asking for somebody else */
+
+/* A gateway (a console, a program with a web page) holds a key of its own role and no reader's. It asks "challenge" for
+ * a reader's name, has the reader sign the answer on the reader's own machine, and hands the signature to "delegate";
+ * from then on it asks as that reader, until the time is over or reader or gateway are revoked. docs/protocol.md.
+ *
+ * The reader's side: signs `challenge` (as "challenge" answered it) with the reader's key for so many seconds. 1: the
+ * text to hand back is in `signature`; 0: `error` says why not. */
+#define PAVO_SIGNATURE_MAX 512
+int pavo_delegation_sign(const char *key_file, const char *challenge, unsigned seconds,
+                         char signature[PAVO_SIGNATURE_MAX], char error[PAVO_ERROR_MAX]);
+
+/* The gateway's side: every later question is asked in the session that "delegate" answered (its column "session");
+ * NULL: for itself again. 0: that is no session's text. */
+int pavo_asker_act_for(pavo_asker *asker, const char *session);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

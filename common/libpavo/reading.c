@@ -6,120 +6,142 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/codec.h"
+#include "common/records/wire.h"
 
-void event_clear(struct pavo_event *event)
+enum result topic_init(struct topic *topic, const struct record_kind *kind, const char *filter, struct error *err)
 {
-    free(event->json);
-    memset(event, 0, sizeof(*event));
-}
-
-static enum result choose_flows(struct reading *reading, const struct filter *filter, struct error *err)
-{
-    if (reading->message->flows == NULL)
-        return RESULT_OK;
-    enum result result = flow_batch_from_message(reading->message->flows, &reading->batch, err);
-    if (result != RESULT_OK)
-        return result;
-    uint32_t rows = reading->batch->rows;
-    reading->rows = malloc((rows + 1u) * sizeof(*reading->rows));
-    if (reading->rows == NULL)
-        return error_set(err, RESULT_FATAL, "out of memory");
-    if (filter != NULL) {
-        reading->chosen = filter_select(filter, reading->batch, reading->rows);
-        return RESULT_OK;
+    struct topic t = {.kind = kind};
+    struct error why = {""};
+    enum result result = shape_of_kind(kind, &t.shape, &why);
+    if (result == RESULT_OK && filter != NULL)
+        result = filter_parse(kind, filter, &t.filter, NULL, &why);
+    if (result != RESULT_OK) {
+        topic_fini(&t);
+        return error_set(err, result, "topic %s: %.450s", kind->name, why.text);
     }
-    for (uint32_t row = 0; row < rows; row++)
-        reading->rows[row] = row;
-    reading->chosen = rows;
+    *topic = t;
     return RESULT_OK;
 }
 
-enum result reading_open(struct reading *reading, unsigned topic, uint8_t *bytes, size_t size,
-                         const struct filter *filter, struct error *err)
+void topic_fini(struct topic *topic)
+{
+    shape_drop(&topic->shape);
+    filter_destroy(&topic->filter);
+}
+
+/* Of all records those that the filter lets through: the same, fewer, or NULL. `records` is taken. */
+static enum result choose(const struct filter *filter, struct records **records, struct error *err)
+{
+    struct records *all = *records;
+    if (filter == NULL)
+        return RESULT_OK;
+    uint32_t *rows = malloc(all->rows * sizeof(*rows));
+    uint32_t chosen = rows == NULL ? 0 : filter_select(filter, all, rows);
+    bool made = rows != NULL;
+    if (made && chosen < all->rows) {
+        *records = chosen == 0 ? NULL : records_copy(all, rows, 0, chosen);
+        made = chosen == 0 || *records != NULL;
+        records_free(&all);
+    }
+    free(rows);
+    return made ? RESULT_OK : error_set(err, RESULT_FATAL, "out of memory");
+}
+
+static enum result read_records(struct reading *reading, const Pavo__Published *message, struct error *err)
+{
+    const struct topic *topic = reading->topic;
+    const ProtobufCMessage *columns = *wire_member((ProtobufCMessage *)&message->base, topic->kind);
+    struct records *records = NULL;
+    if (message->version != 1)
+        return error_set(err, RESULT_REJECT, "version %" PRIu32 " of published messages is not known here",
+                         message->version);
+    reading->position = message->position;
+    reading->previous = message->previous;
+    if (columns == NULL)
+        return RESULT_OK;
+    enum result result = wire_read(topic->kind, columns, &records, err);
+    if (result == RESULT_OK) {
+        reading->received = records->rows;
+        result = choose(topic->filter, &records, err);
+    }
+    if (result != RESULT_OK) {
+        records_free(&records);
+        return result;
+    }
+    if (records == NULL)
+        return RESULT_OK;
+    reading->columns = columns_new(topic->shape, records);
+    return reading->columns == NULL ? error_set(err, RESULT_FATAL, "out of memory") : RESULT_OK;
+}
+
+static enum result open_with(struct reading *reading, struct reading *r, const Pavo__Published *message,
+                             struct error *err)
+{
+    enum result result = read_records(r, message, err);
+    if (result == RESULT_OK)
+        *reading = *r;
+    else
+        reading_close(r);
+    return result;
+}
+
+enum result reading_open(struct reading *reading, const struct topic *topic, uint8_t *bytes, size_t size,
+                         struct error *err)
 {
     struct reading r = {.topic = topic, .raw = bytes, .raw_size = size};
-    enum result result = RESULT_OK;
-    r.message = pavo__published__unpack(NULL, size, bytes);
-    if (r.message == NULL)
-        result = error_set(err, RESULT_REJECT, "a published message of %zu bytes cannot be read", size);
-    else if (r.message->version != 1)
-        result = error_set(err, RESULT_REJECT, "version %" PRIu32 " of published messages is not known here",
-                           r.message->version);
-    else
-        result = choose_flows(&r, filter, err);
-    if (result == RESULT_OK)
-        *reading = r;
-    else
+    Pavo__Published *message = pavo__published__unpack(NULL, size, bytes);
+    if (message == NULL) {
         reading_close(&r);
+        return error_set(err, RESULT_REJECT, "a published message of %zu bytes cannot be read", size);
+    }
+    enum result result = open_with(reading, &r, message, err);
+    pavo__published__free_unpacked(message, NULL);
     return result;
+}
+
+enum result reading_open_message(struct reading *reading, const struct topic *topic, const Pavo__Published *message,
+                                 struct error *err)
+{
+    size_t size = pavo__published__get_packed_size(message);
+    struct reading r = {.topic = topic, .raw = malloc(size + 1), .raw_size = size};
+    if (r.raw == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    pavo__published__pack(message, r.raw);
+    return open_with(reading, &r, message, err);
 }
 
 void reading_close(struct reading *reading)
 {
-    flow_batch_destroy(&reading->batch);
-    free(reading->rows);
-    if (reading->message != NULL)
-        pavo__published__free_unpacked(reading->message, NULL);
+    pavo_columns_destroy(&reading->columns);
     free(reading->raw);
     *reading = (struct reading){0};
 }
 
-/* Events in order: flows, links, losses, status, alerts. */
-static size_t event_count(const struct reading *reading)
+size_t reading_chosen(const struct reading *reading)
 {
-    const Pavo__Published *m = reading->message;
-    return m == NULL ? 0 : reading->chosen + m->n_links + m->n_losses + (m->status != NULL) + m->n_alerts;
+    return pavo_columns_rows(reading->columns);
 }
 
 bool reading_exhausted(const struct reading *reading)
 {
-    return reading->next >= event_count(reading);
+    return reading->next >= reading_chosen(reading);
 }
 
-static void flow_event(const struct reading *reading, uint32_t row, struct pavo_event *event)
+void reading_skip(struct reading *reading)
 {
-    event->kind = PAVO_EVENT_FLOW;
-    flow_batch_get(reading->batch, row, &event->flow);
-    event->observer =
-        event->flow.observer < reading->batch->observer_count ? &reading->batch->observers[event->flow.observer] : NULL;
+    reading->next = reading_chosen(reading);
 }
 
 bool reading_next(struct reading *reading, struct pavo_event *event)
 {
     if (reading_exhausted(reading))
         return false;
-    const Pavo__Published *m = reading->message;
-    size_t n = reading->next++;
-    event->topic = reading->topic;
-    event->position = m->position;
+    event->topic = record_kind_number(reading->topic->kind);
+    event->kind = event_kind_of(event->topic);
+    event->position = reading->position;
     event->raw = reading->raw;
     event->raw_size = reading->raw_size;
-    event->speaker = m->observer;
-    if (n < reading->chosen) {
-        flow_event(reading, reading->rows[n], event);
-        return true;
-    }
-    n -= reading->chosen;
-    if (n < m->n_links) {
-        event->kind = PAVO_EVENT_LINK;
-        event->link = m->links[n];
-        return true;
-    }
-    n -= m->n_links;
-    if (n < m->n_losses) {
-        event->kind = PAVO_EVENT_LOSS;
-        event->loss = m->losses[n];
-        return true;
-    }
-    n -= m->n_losses;
-    if (n == 0 && m->status != NULL) {
-        event->kind = PAVO_EVENT_STATUS;
-        event->status = m->status;
-        return true;
-    }
-    n -= m->status != NULL;
-    event->kind = PAVO_EVENT_ALERT;
-    event->alert = m->alerts[n];
+    event->columns = reading->columns;
+    event->row = reading->next++;
     return true;
 }

@@ -3,61 +3,43 @@
 #ifndef PAVO_COMMON_LIBPAVO_READING_H
 #define PAVO_COMMON_LIBPAVO_READING_H
 
-#include <stdbool.h>
+#include "common/filter/filter.h"
+#include "common/libpavo/columns.h"
+#include "common/libpavo/event.h"
 
-#include "common/community_id.h"
-#include "common/filter.h"
-#include "common/libpavo/pavo.h"
-#include "pavo.pb-c.h"
-
-struct pavo_event {
-    enum pavo_kind kind;
-    unsigned topic;
-    uint64_t position;
-    const void *raw; /* the message, borrowed from the reading */
-    size_t raw_size;
-
-    /* By kind, borrowed from the reading. */
-    struct flow flow;
-    const struct observer *observer; /* flows */
-    const Pavo__Observer *speaker;   /* losses and status; may be NULL */
-    const Pavo__Link *link;
-    const Pavo__Loss *loss;
-    const Pavo__SensorStatus *status;
-    const Pavo__Alert *alert;
-
-    /* Gaps. */
-    uint64_t gap_after;
-    char gap_reason[256];
-
-    /* Made when asked for. */
-    char *json;
-    char text[ADDRESS_TEXT_MAX];
-    char community_id[COMMUNITY_ID_MAX];
+/* What a topic's messages are read with. */
+struct topic {
+    const struct record_kind *kind;
+    struct shape *shape;   /* owned; NULL: the topic is not wanted */
+    struct filter *filter; /* owned; NULL: every record */
 };
-
-/* Forgets everything and frees what was made when asked for. */
-void event_clear(struct pavo_event *event);
+MUST_CHECK enum result topic_init(struct topic *topic, const struct record_kind *kind, const char *filter,
+                                  struct error *err);
+void topic_fini(struct topic *topic);
 
 struct reading {
-    unsigned topic;
-    uint8_t *raw; /* owned */
+    const struct topic *topic; /* NULL: nothing is being read */
+    uint64_t position, previous;
+    uint32_t received;     /* records in the message */
+    pavo_columns *columns; /* owned: those that were chosen; NULL: none */
+    size_t next;           /* of them, the one to hand out next */
+    uint8_t *raw;          /* owned */
     size_t raw_size;
-    Pavo__Published *message; /* owned; NULL: nothing is being read */
-    struct flow_batch *batch; /* owned; NULL: no flows */
-    uint32_t *rows;           /* owned: chosen by the filter */
-    uint32_t chosen;
-    size_t next; /* events handed out */
 };
 
-/* Takes `bytes` (malloc'ed; freed here in any case). `filter` NULL: every flow. RESULT_REJECT: not a message that
- * can be read, with a sentence. */
-MUST_CHECK enum result reading_open(struct reading *reading, unsigned topic, uint8_t *bytes, size_t size,
-                                    const struct filter *filter, struct error *err);
+/* Takes `bytes` (malloc'ed; freed here in any case). RESULT_REJECT: not a message that can be read, with a sentence. */
+MUST_CHECK enum result reading_open(struct reading *reading, const struct topic *topic, uint8_t *bytes, size_t size,
+                                    struct error *err);
+/* The same from a message that has been unpacked already, and stays the caller's. */
+MUST_CHECK enum result reading_open_message(struct reading *reading, const struct topic *topic,
+                                            const Pavo__Published *message, struct error *err);
 void reading_close(struct reading *reading);
 
 /* The next event, into a cleared `event`. False: there are no more. */
 bool reading_next(struct reading *reading, struct pavo_event *event);
 bool reading_exhausted(const struct reading *reading);
+/* The rest is not wanted one by one. */
+void reading_skip(struct reading *reading);
+size_t reading_chosen(const struct reading *reading);
 
 #endif

@@ -29,10 +29,9 @@
 static enum result connect_doors(pavo_subscriber *s, const pavo_options *options, struct error *err)
 {
     char publish[DOOR_TEXT_MAX], answer[DOOR_TEXT_MAX];
-    const char *aggregator = options->aggregator == NULL ? "localhost" : options->aggregator;
-    enum result result = door_endpoint(aggregator, options->publish, 1, publish, err);
+    enum result result = options_publish_door(options, publish, err);
     if (result == RESULT_OK)
-        result = door_endpoint(aggregator, options->answer, 2, answer, err);
+        result = options_answer_door(options, answer, err);
     if (result == RESULT_OK)
         result = door_open(s->zmq, ZMQ_SUB, publish, &s->keys, (int)options->queue, &s->live, err);
     if (result == RESULT_OK)
@@ -40,20 +39,38 @@ static enum result connect_doors(pavo_subscriber *s, const pavo_options *options
     return result;
 }
 
-static enum result subscribe(pavo_subscriber *s, const pavo_options *options, struct error *err)
+static enum result choose_topics(pavo_subscriber *s, const pavo_options *options, struct error *err)
 {
+    if (options->topics == 0 || options->topics >> TOPIC_COUNT != 0)
+        return error_set(err, RESULT_REJECT, "topics 0x%x: one or more of enum pavo_topic were expected",
+                         options->topics);
     for (unsigned i = 0; i < TOPIC_COUNT; i++) {
         struct chain *chain = &s->chains[i];
         uint64_t start = options->start[i];
-        *chain = (struct chain){.topic = &topic_names[i], .done = start};
-        chain->wanted = (options->topics & topic_names[i].bit) != 0;
-        if (!chain->wanted)
+        chain->done = start;
+        if ((options->topics & topic_bit(i)) == 0)
             continue;
+        enum result result = topic_init(&chain->topic, record_kinds[i], options->filters[i], err);
+        if (result != RESULT_OK)
+            return result;
         chain->start_pending = start != PAVO_START_NOW;
         chain->begun = chain->start_pending && start != PAVO_START_OLDEST;
         chain->seen = chain->begun ? start : 0;
-        if (zmq_setsockopt(s->live.socket, ZMQ_SUBSCRIBE, topic_names[i].name, strlen(topic_names[i].name)) != 0)
-            return error_set(err, RESULT_FATAL, "cannot subscribe to %s: %s", topic_names[i].name, zmq_strerror(errno));
+    }
+    return RESULT_OK;
+}
+
+static bool is_wanted(const struct chain *chain)
+{
+    return chain->topic.shape != NULL;
+}
+
+static enum result subscribe(pavo_subscriber *s, struct error *err)
+{
+    for (unsigned i = 0; i < TOPIC_COUNT; i++) {
+        const char *name = record_kinds[i]->name;
+        if (is_wanted(&s->chains[i]) && zmq_setsockopt(s->live.socket, ZMQ_SUBSCRIBE, name, strlen(name)) != 0)
+            return error_set(err, RESULT_FATAL, "cannot subscribe to %s: %s", name, zmq_strerror(errno));
     }
     return RESULT_OK;
 }
@@ -76,27 +93,17 @@ static enum result make_fd(pavo_subscriber *s, struct error *err)
 
 static enum result set_up(pavo_subscriber *s, const pavo_options *options, struct error *err)
 {
-    if (options->out_of_memory)
-        return error_set(err, RESULT_FATAL, "out of memory");
-    if (options->key_file == NULL)
-        return error_set(err, RESULT_REJECT, "no key file was given (pavo_options_set_key_file)");
-    enum result result = keys_read(options->key_file, &s->keys, err);
+    enum result result = options_keys(options, false, &s->keys, err);
+    if (result == RESULT_OK)
+        result = choose_topics(s, options, err);
     if (result != RESULT_OK)
         return result;
-    if (s->keys.role != KEY_ROLE_READER)
-        return error_set(err, RESULT_REJECT, "%s is the key of a %s, a reader's is needed: pavo keys enrol reader NAME",
-                         options->key_file, key_role_name(s->keys.role));
-    if (options->filter != NULL) {
-        result = filter_parse(options->filter, &s->filter, NULL, err);
-        if (result != RESULT_OK)
-            return result;
-    }
     s->zmq = zmq_ctx_new();
     if (s->zmq == NULL)
         return error_set(err, RESULT_FATAL, "cannot start ZeroMQ: %s", zmq_strerror(errno));
     result = connect_doors(s, options, err);
     if (result == RESULT_OK)
-        result = subscribe(s, options, err);
+        result = subscribe(s, err);
     return result == RESULT_OK ? make_fd(s, err) : result;
 }
 
@@ -121,7 +128,7 @@ pavo_subscriber *pavo_subscriber_new(const pavo_options *options, char error[PAV
 
 void pavo_subscriber_destroy(pavo_subscriber **subscriber)
 {
-    pavo_subscriber *s = *subscriber;
+    pavo_subscriber *s = subscriber == NULL ? NULL : *subscriber;
     if (s == NULL)
         return;
     event_clear(&s->event);
@@ -133,7 +140,8 @@ void pavo_subscriber_destroy(pavo_subscriber **subscriber)
         close(s->epoll);
     if (s->zmq != NULL)
         zmq_ctx_term(s->zmq);
-    filter_destroy(&s->filter);
+    for (unsigned i = 0; i < TOPIC_COUNT; i++)
+        topic_fini(&s->chains[i].topic);
     keys_clear(&s->keys);
     free(s);
     *subscriber = NULL;
@@ -147,22 +155,34 @@ static void gap_say(pavo_subscriber *s, struct chain *chain, uint64_t through, c
     s->gap_chain = chain;
     s->gap_after = chain->seen;
     s->gap_through = through;
-    snprintf(s->gap_reason, sizeof(s->gap_reason), "%.255s", reason);
+    snprintf(s->gap_reason, sizeof(s->gap_reason), "%.*s", GAP_REASON_MAX - 1, reason);
+    text_clean(s->gap_reason);
     s->counts[PAVO_COUNT_GAPS_LOST]++;
     chain->seen = through;
     chain->begun = true;
 }
 
+/* Asks for (replay.after, replay.through]. */
 static void replay_ask(pavo_subscriber *s)
 {
     struct replay *r = &s->replay;
-    Pavo__Replay body = PAVO__REPLAY__INIT;
+    char after[24], through[24];
+    Pavo__Argument arguments[3], *pointers[3];
+    const char *const names[] = {"topic", "after", "through"};
+    const char *const values[] = {r->chain->topic.kind->name, after, through};
     Pavo__Query query = PAVO__QUERY__INIT;
-    body.topic = (char *)r->chain->topic->name;
-    body.after = r->chain->seen;
-    body.through = r->through;
-    query.body_case = PAVO__QUERY__BODY_REPLAY;
-    query.replay = &body;
+    r->after = r->chain->seen > r->after ? r->chain->seen : r->after; /* asked again: what has come has come */
+    snprintf(after, sizeof(after), "%" PRIu64, r->after);
+    snprintf(through, sizeof(through), "%" PRIu64, r->through);
+    for (unsigned i = 0; i < 3; i++) {
+        pavo__argument__init(&arguments[i]);
+        arguments[i].name = (char *)names[i];
+        arguments[i].value = (char *)values[i];
+        pointers[i] = &arguments[i];
+    }
+    query.question = (char *)"replay";
+    query.arguments = pointers;
+    query.n_arguments = 3;
     r->heard_ns = clock_monotonic_ns();
     r->patience_ns = REPLAY_SILENCE_NS;
     r->attempts++;
@@ -171,11 +191,19 @@ static void replay_ask(pavo_subscriber *s)
         r->id = 0;
 }
 
-/* Asks for (chain->seen, through]. */
-static void replay_begin(pavo_subscriber *s, struct chain *chain, uint64_t through)
+static void replay_begin(pavo_subscriber *s, struct chain *chain, uint64_t after, uint64_t through)
 {
-    s->replay = (struct replay){.chain = chain, .through = through};
+    s->replay = (struct replay){.chain = chain, .after = after, .through = through};
     replay_ask(s);
+}
+
+/* A start after a position that this store has not come to: it is another one. All it has is new to us. */
+static void begin_anew(pavo_subscriber *s, struct chain *chain)
+{
+    gap_say(s, chain, chain->seen, "the aggregator has another store than before: its positions began again");
+    chain->seen = 0;
+    chain->begun = false;
+    chain->start_pending = true;
 }
 
 /* Over, filled or not. What is missing is said. */
@@ -183,11 +211,24 @@ static void replay_finish(pavo_subscriber *s)
 {
     struct replay *r = &s->replay;
     struct chain *chain = r->chain;
+    bool failed = r->failure.text[0] != '\0';
+    if (!failed && r->reached > r->after && r->reached < r->through) { /* it went some of the way: on from there */
+        replay_begin(s, chain, r->reached, r->through);
+        return;
+    }
     r->chain = NULL;
-    if (r->through > chain->seen)
-        gap_say(s, chain, r->through, r->failure.text[0] != '\0' ? r->failure.text : "no longer in the store");
-    else if (r->failure.text[0] != '\0' && r->through == 0)
+    if (r->through > chain->seen) {
+        const char *why = r->why[0] != '\0' ? r->why : "no longer in the store";
+        gap_say(s, chain, r->through, failed ? r->failure.text : why);
+    } else if (failed && r->through == 0) {
         gap_say(s, chain, chain->seen, r->failure.text); /* how much is missing is not known */
+    } else if (r->through == 0 && r->reached != 0 && r->reached < chain->seen) {
+        begin_anew(s, chain);
+    } else if (!chain->begun && r->reached != 0) {
+        /* The store had nothing up to there, so what is between there and the first live message is missing. */
+        chain->seen = chain->done = r->reached;
+        chain->begun = true;
+    }
 }
 
 static void replay_fail(pavo_subscriber *s, const char *reason)
@@ -210,18 +251,17 @@ static void replay_error(pavo_subscriber *s, const char *reason)
 
 static void take_in(pavo_subscriber *s, struct chain *chain)
 {
-    const Pavo__Published *message = s->reading.message;
-    chain->seen = message->position;
+    chain->seen = s->reading.position;
     chain->begun = true;
-    s->counts[PAVO_COUNT_FLOWS] += s->reading.batch == NULL ? 0 : s->reading.batch->rows;
-    s->counts[PAVO_COUNT_FLOWS_CHOSEN] += s->reading.chosen;
+    s->counts[PAVO_COUNT_RECORDS] += s->reading.received;
+    s->counts[PAVO_COUNT_RECORDS_CHOSEN] += reading_chosen(&s->reading);
     if (reading_exhausted(&s->reading))
         chain->done = chain->seen;
 }
 
 /* Has the message been here before? A message too large for one comes in parts of one position, each after the first
  * with itself as predecessor: those are new when the part before them was. */
-static bool is_duplicate(pavo_subscriber *s, struct chain *chain, const Pavo__Published *message)
+static bool is_duplicate(pavo_subscriber *s, struct chain *chain, const struct reading *message)
 {
     bool part = message->previous == message->position && message->position == chain->seen &&
                 message->position != chain->dropped;
@@ -237,29 +277,24 @@ static void replayed(pavo_subscriber *s, const Pavo__Published *message)
 {
     struct replay *r = &s->replay;
     struct chain *chain = r->chain;
-    size_t size = pavo__published__get_packed_size(message);
-    uint8_t *bytes = malloc(size + 1);
     struct error err;
     s->counts[PAVO_COUNT_MESSAGES]++;
     s->counts[PAVO_COUNT_REPLAYED]++;
-    r->attempts = 1; /* it goes on */
-    r->patience_ns = REPLAY_SILENCE_NS;
-    if (bytes == NULL) {
-        replay_fail(s, "out of memory");
+    enum result result = reading_open_message(&s->reading, &chain->topic, message, &err);
+    if (result == RESULT_FATAL) {
+        replay_fail(s, err.text);
         return;
     }
-    pavo__published__pack(message, bytes);
-    if (reading_open(&s->reading, chain->topic->bit, bytes, size, s->filter, &err) != RESULT_OK) {
+    if (result != RESULT_OK) {
         s->counts[PAVO_COUNT_MALFORMED]++;
         return; /* the chain breaks here, which the next message or the end of the replay shows */
     }
-    message = s->reading.message;
-    if (is_duplicate(s, chain, message)) {
+    if (is_duplicate(s, chain, &s->reading)) {
         reading_close(&s->reading);
         return;
     }
-    if (chain->begun && message->previous > chain->seen)
-        gap_say(s, chain, message->previous, "no longer in the store");
+    if (chain->begun && s->reading.previous > chain->seen)
+        gap_say(s, chain, s->reading.previous, "no longer in the store");
     take_in(s, chain);
 }
 
@@ -281,6 +316,33 @@ static void replay_time(pavo_subscriber *s)
         replay_ask(s);
 }
 
+static void replay_coverage(struct replay *r, const Pavo__Coverage *coverage)
+{
+    r->reached = coverage->position;
+    /* Other gaps than these were never published: they are no reason for a message to be missing. */
+    for (size_t i = 0; i < coverage->n_gaps && r->why[0] == '\0'; i++) {
+        if (coverage->gaps[i]->kind == PAVO__GAP__KIND__DAMAGED)
+            snprintf(r->why, sizeof(r->why), "%.*s", GAP_REASON_MAX - 1, coverage->gaps[i]->reason);
+    }
+}
+
+static void replay_reply(pavo_subscriber *s, const Pavo__Reply *reply)
+{
+    struct replay *r = &s->replay;
+    r->heard_ns = clock_monotonic_ns();
+    if (reply->error[0] != '\0') {
+        replay_error(s, reply->error);
+        return;
+    }
+    r->attempts = 1; /* it goes on */
+    r->patience_ns = REPLAY_SILENCE_NS;
+    r->ended = !reply->more;
+    if (reply->published != NULL)
+        replayed(s, reply->published);
+    if (reply->coverage != NULL)
+        replay_coverage(r, reply->coverage);
+}
+
 /* One step of the replay. False: nothing has come. */
 static bool replay_step(pavo_subscriber *s)
 {
@@ -299,14 +361,7 @@ static bool replay_step(pavo_subscriber *s)
         replay_fail(s, err.text);
         return true;
     }
-    s->replay.heard_ns = clock_monotonic_ns();
-    if (reply->error[0] != '\0') {
-        replay_error(s, reply->error);
-    } else {
-        s->replay.ended = !reply->more;
-        if (reply->published != NULL)
-            replayed(s, reply->published);
-    }
+    replay_reply(s, reply);
     pavo__reply__free_unpacked(reply, NULL);
     return true;
 }
@@ -316,9 +371,9 @@ static bool replay_step(pavo_subscriber *s)
 static struct chain *chain_of_topic(pavo_subscriber *s, const void *name, size_t length)
 {
     for (unsigned i = 0; i < TOPIC_COUNT; i++) {
-        struct chain *chain = &s->chains[i];
-        if (chain->wanted && strlen(chain->topic->name) == length && memcmp(chain->topic->name, name, length) == 0)
-            return chain;
+        const char *topic = record_kinds[i]->name;
+        if (is_wanted(&s->chains[i]) && strlen(topic) == length && memcmp(topic, name, length) == 0)
+            return &s->chains[i];
     }
     return NULL;
 }
@@ -326,7 +381,7 @@ static struct chain *chain_of_topic(pavo_subscriber *s, const void *name, size_t
 /* A message that was just received into s->reading. */
 static void place_live(pavo_subscriber *s, struct chain *chain)
 {
-    const Pavo__Published *message = s->reading.message;
+    const struct reading *message = &s->reading;
     bool anew = message->previous == 0 && message->position < chain->seen; /* another store: positions began again */
     if (!anew && is_duplicate(s, chain, message)) {
         reading_close(&s->reading);
@@ -339,7 +394,7 @@ static void place_live(pavo_subscriber *s, struct chain *chain)
     s->counts[PAVO_COUNT_GAPS]++;
     s->held = s->reading;
     s->reading = (struct reading){0};
-    replay_begin(s, chain, s->held.message->previous);
+    replay_begin(s, chain, chain->seen, s->held.previous);
 }
 
 /* The next message of the SUB socket. False: there is none. */
@@ -360,7 +415,7 @@ static bool live_step(pavo_subscriber *s)
             memcpy(bytes, zmq_msg_data(&body), size);
         while (two && zmq_msg_more(&body) && zmq_msg_recv(&body, s->live.socket, ZMQ_DONTWAIT) != -1) {
         }
-        if (bytes != NULL && reading_open(&s->reading, chain->topic->bit, bytes, size, s->filter, &err) == RESULT_OK)
+        if (bytes != NULL && reading_open(&s->reading, &chain->topic, bytes, size, &err) == RESULT_OK)
             place_live(s, chain);
         else
             s->counts[PAVO_COUNT_MALFORMED]++; /* the next message of the topic shows the hole */
@@ -370,12 +425,9 @@ static bool live_step(pavo_subscriber *s)
     return got;
 }
 
-static struct chain *chain_of_bit(pavo_subscriber *s, unsigned bit)
+static struct chain *chain_of_reading(pavo_subscriber *s)
 {
-    unsigned i = 0;
-    while (topic_names[i].bit != bit)
-        i++;
-    return &s->chains[i];
+    return &s->chains[record_kind_number(s->reading.topic->kind)];
 }
 
 /* The gap before it is filled, or said. */
@@ -383,7 +435,7 @@ static void unhold(pavo_subscriber *s)
 {
     s->reading = s->held;
     s->held = (struct reading){0};
-    take_in(s, chain_of_bit(s, s->reading.topic));
+    take_in(s, chain_of_reading(s));
 }
 
 static bool start_step(pavo_subscriber *s)
@@ -393,7 +445,7 @@ static bool start_step(pavo_subscriber *s)
         if (!chain->start_pending)
             continue;
         chain->start_pending = false;
-        replay_begin(s, chain, 0);
+        replay_begin(s, chain, chain->seen, 0);
         return true;
     }
     return false;
@@ -401,27 +453,41 @@ static bool start_step(pavo_subscriber *s)
 
 /* ---------------------------------------------------------------- next */
 
+static void hand_out_gap(pavo_subscriber *s)
+{
+    struct pavo_event *event = &s->event;
+    s->gap_pending = false;
+    event->kind = PAVO_EVENT_GAP;
+    event->topic = (unsigned)(s->gap_chain - s->chains);
+    event->position = s->gap_through;
+    event->gap_after = s->gap_after;
+    memcpy(event->gap_reason, s->gap_reason, sizeof(s->gap_reason));
+    if (s->reading.topic != &s->gap_chain->topic)
+        s->gap_chain->done = s->gap_through;
+}
+
 static bool hand_out(pavo_subscriber *s)
 {
     event_clear(&s->event);
     if (s->gap_pending) {
-        s->gap_pending = false;
-        s->event.kind = PAVO_EVENT_GAP;
-        s->event.topic = s->gap_chain->topic->bit;
-        s->event.position = s->gap_through;
-        s->event.gap_after = s->gap_after;
-        memcpy(s->event.gap_reason, s->gap_reason, sizeof(s->gap_reason));
-        if (s->reading.message == NULL || s->reading.topic != s->event.topic)
-            s->gap_chain->done = s->gap_through;
+        hand_out_gap(s);
         return true;
     }
     if (reading_next(&s->reading, &s->event)) {
         if (reading_exhausted(&s->reading))
-            chain_of_bit(s, s->reading.topic)->done = s->event.position;
+            chain_of_reading(s)->done = s->event.position;
         return true;
     }
     reading_close(&s->reading);
     return false;
+}
+
+void pavo_subscriber_skip(pavo_subscriber *s)
+{
+    if (s == NULL || s->event.columns == NULL)
+        return;
+    reading_skip(&s->reading);
+    chain_of_reading(s)->done = s->event.position;
 }
 
 /* Does one thing. False: there is nothing to do but wait. */
@@ -429,7 +495,7 @@ static bool step(pavo_subscriber *s)
 {
     if (s->replay.chain != NULL)
         return replay_step(s);
-    if (s->held.message != NULL) {
+    if (s->held.topic != NULL) {
         unhold(s);
         return true;
     }
@@ -461,6 +527,8 @@ static void wait_for_something(pavo_subscriber *s, int64_t ms)
 
 int pavo_subscriber_next(pavo_subscriber *s, int timeout_ms, const pavo_event **event)
 {
+    if (s == NULL || event == NULL)
+        return PAVO_FAILED;
     int64_t end = clock_monotonic_ns() + (int64_t)timeout_ms * NS_PER_MS;
     for (;;) {
         if (hand_out(s)) {
@@ -483,11 +551,13 @@ int pavo_subscriber_next(pavo_subscriber *s, int timeout_ms, const pavo_event **
 
 int pavo_subscriber_fd(const pavo_subscriber *s)
 {
-    return s->epoll;
+    return s == NULL ? -1 : s->epoll;
 }
 
 const char *pavo_subscriber_error(pavo_subscriber *s)
 {
+    if (s == NULL)
+        return "there is no subscriber";
     (void)is_refused(s);
     const struct door *door =
         s->asker.door.state == DOOR_REFUSED || s->live.state == DOOR_OPEN ? &s->asker.door : &s->live;
@@ -496,8 +566,8 @@ const char *pavo_subscriber_error(pavo_subscriber *s)
 
 uint64_t pavo_subscriber_position(const pavo_subscriber *s, unsigned topic)
 {
-    for (unsigned i = 0; i < TOPIC_COUNT; i++) {
-        if (s->chains[i].topic->bit == topic)
+    for (unsigned i = 0; s != NULL && i < TOPIC_COUNT; i++) {
+        if (topic_bit(i) == topic)
             return s->chains[i].done;
     }
     return PAVO_START_NOW;
@@ -505,5 +575,5 @@ uint64_t pavo_subscriber_position(const pavo_subscriber *s, unsigned topic)
 
 uint64_t pavo_subscriber_count(const pavo_subscriber *s, enum pavo_count count)
 {
-    return count <= PAVO_COUNT_FLOWS_CHOSEN ? s->counts[count] : 0;
+    return s == NULL || (unsigned)count > PAVO_COUNT_RECORDS_CHOSEN ? 0 : s->counts[count];
 }

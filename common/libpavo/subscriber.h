@@ -4,24 +4,8 @@
 #define PAVO_COMMON_LIBPAVO_SUBSCRIBER_H
 
 #include "common/libpavo/ask.h"
-#include "common/libpavo/pavo.h"
+#include "common/libpavo/options.h"
 #include "common/libpavo/reading.h"
-
-#define TOPIC_COUNT 5
-
-struct topic_name {
-    unsigned bit;
-    const char *name; /* the first frame of its messages */
-};
-extern const struct topic_name topic_names[TOPIC_COUNT];
-
-struct pavo_options {
-    char *aggregator, *publish, *answer, *key_file, *filter;
-    unsigned topics;
-    unsigned queue;
-    uint64_t start[TOPIC_COUNT];
-    bool out_of_memory; /* in a setter; told by pavo_subscriber_new */
-};
 
 /* How long a replay may be silent before it is asked for again, or after an error (too many queries, say); how often
  * that is; and how long an aggregator may be away in the middle of one, before the rest is called lost. */
@@ -32,8 +16,7 @@ struct pavo_options {
 
 /* One topic's chain of positions. */
 struct chain {
-    const struct topic_name *topic;
-    bool wanted;
+    struct topic topic; /* without a shape: the topic is not wanted */
     bool begun;         /* `seen` means something */
     bool start_pending; /* the store has to be asked for what came before us */
     uint64_t seen;      /* position of the newest message taken in */
@@ -45,18 +28,20 @@ struct chain {
 struct replay {
     struct chain *chain; /* NULL: none is */
     uint64_t id;         /* of the query; 0: it was not sent, or refused */
+    uint64_t after;      /* what was asked for last: (after, through] */
     uint64_t through;    /* 0: up to now */
+    uint64_t reached;    /* the store has said everything up to there; 0: it did not tell */
     bool ended;          /* the last reply has come */
     unsigned attempts;
-    int64_t heard_ns;     /* the last reply, or the query itself */
-    int64_t patience_ns;  /* from then on, before it is asked again */
-    struct error failure; /* why it ended short; empty: it did not, or nobody knows */
+    int64_t heard_ns;         /* the last reply, or the query itself */
+    int64_t patience_ns;      /* from then on, before it is asked again */
+    struct error failure;     /* why it was given up; empty: it was not */
+    char why[GAP_REASON_MAX]; /* why the store does not have it all; empty: it did not tell */
 };
 
 struct pavo_subscriber {
     void *zmq;
     struct keys keys;
-    struct filter *filter;
     struct door live;
     struct asker asker;
     int epoll;
@@ -67,11 +52,11 @@ struct pavo_subscriber {
     bool gap_pending;       /* `gap_*` is to be handed out before `reading` */
     struct chain *gap_chain;
     uint64_t gap_after, gap_through;
-    char gap_reason[256];
+    char gap_reason[GAP_REASON_MAX];
     pavo_event event;
     bool refusal_told;
     char error[DOOR_TEXT_MAX];
-    uint64_t counts[PAVO_COUNT_FLOWS_CHOSEN + 1];
+    uint64_t counts[PAVO_COUNT_RECORDS_CHOSEN + 1];
 };
 
 #endif

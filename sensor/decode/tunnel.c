@@ -2,7 +2,7 @@
 /* Tunnels: finding the inner packet, which is what is metered. */
 #include <netinet/in.h>
 
-#include "common/flow_fields.h"
+#include "common/records/flow_table.h"
 #include "sensor/decode/walk.h"
 
 enum { PORT_VXLAN = 4789, PORT_VXLAN_LINUX = 8472, PORT_GENEVE = 6081, PORT_GTPU = 2152, PORT_TEREDO = 3544 };

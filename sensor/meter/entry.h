@@ -24,7 +24,7 @@ struct flow_key {
 enum side_number { SIDE_SRC, SIDE_DST };
 
 /* What one side of a TCP connection has done, after Zeek's endpoint states. */
-enum endpoint {
+enum tcp_endpoint {
     ENDPOINT_INACTIVE,
     ENDPOINT_SYN_SENT,
     ENDPOINT_SYN_ACK_SENT, /* without a SYN before it */
@@ -141,6 +141,7 @@ struct cold {
     uint16_t vlan;
     uint16_t interface;
     uint16_t icmp_errors, icmp_error_type_code;
+    uint8_t fragments; /* enum flow_fragments; of the report */
 } __attribute__((packed, aligned(4)));
 
 /* What few flows have: allocated when needed, from a pool as large as the table. */

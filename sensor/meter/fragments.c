@@ -154,18 +154,18 @@ static void wait_here(struct fragments *f, uint16_t slot, const struct decoded *
     f->count++;
 }
 
-bool fragments_resolve(struct fragments *f, struct decoded *later)
+enum fragment_fate fragments_resolve(struct fragments *f, struct decoded *later)
 {
     struct packet_name name = name_of(later);
     const struct known *k = find_known(f, &name, later->time_ns);
     if (k != NULL) {
         tell(k, later);
-        return true;
+        return FRAGMENT_KNOWN;
     }
     if (f->count == FRAGMENTS_WAITING_MAX)
-        return true;
+        return FRAGMENT_ORPHAN;
     wait_here(f, slot_take(f), later, &f->chains[name_hash(f, &name) % CHAINS]);
-    return false;
+    return FRAGMENT_WAITS;
 }
 
 static void unlink_slot(struct fragments *f, uint16_t slot)

@@ -26,9 +26,13 @@ void fragments_destroy(struct fragments **fragments);
 /* A first fragment: the later ones are of its flow. */
 void fragments_learn(struct fragments *f, const struct decoded *first);
 
-/* A later fragment: true when it is to be counted now, with the ports (or ICMP fields) of its first fragment in *later
- * if that is known; false when it waits. */
-bool fragments_resolve(struct fragments *f, struct decoded *later);
+/* A later fragment. */
+enum fragment_fate {
+    FRAGMENT_KNOWN,  /* to be counted now: the ports (or ICMP fields) of its first fragment are in *later */
+    FRAGMENT_WAITS,  /* for that */
+    FRAGMENT_ORPHAN, /* there is no room to wait: to be counted by its addresses */
+};
+enum fragment_fate fragments_resolve(struct fragments *f, struct decoded *later);
 
 /* One that waited for `first`, now with its ports; false when there is none left. */
 bool fragments_release(struct fragments *f, const struct decoded *first, struct decoded *ret_later);

@@ -223,6 +223,7 @@ static void report(struct meter *m, uint32_t index)
     emit(m, index, FLOW_END_ACTIVE);
     m->colds[index].report++;
     m->colds[index].icmp_errors = 0;
+    m->colds[index].fragments = 0;
     for (unsigned number = 0; number < 2; number++)
         memset(&e->side[number], 0, offsetof(struct side, bits));
     e->head.flags &= (uint8_t) ~(ENTRY_REPORT | ENTRY_NEWS);
@@ -591,7 +592,8 @@ static bool is_over(struct meter *m, uint32_t index, const struct decoded *d, en
     return false;
 }
 
-static inline void add_one(struct meter *m, const struct decoded *d, const struct lookup *l)
+/* Returns the flow it was counted in. */
+static inline uint32_t add_one(struct meter *m, const struct decoded *d, const struct lookup *l)
 {
     uint32_t index = l->likely;
     if (index == ENTRY_NONE || !key_equal(&m->entries[index].head.key, &l->key))
@@ -613,13 +615,15 @@ static inline void add_one(struct meter *m, const struct decoded *d, const struc
     count(m, index, d, from);
     if (__builtin_expect(d->quotes, 0))
         attach_error(m, d);
+    return index;
 }
 
-static void look_up_and_add(struct meter *m, const struct decoded *d)
+/* `bits`: enum flow_fragments. */
+static void add_one_fragment(struct meter *m, const struct decoded *d, unsigned bits)
 {
     struct lookup l = {.likely = ENTRY_NONE};
     lookup_make(m, d, &l);
-    add_one(m, d, &l);
+    m->colds[add_one(m, d, &l)].fragments |= (uint8_t)bits;
 }
 
 static void end_all(struct meter *m)
@@ -642,7 +646,7 @@ static void give_up_fragments(struct meter *m, int64_t now)
 {
     struct decoded later;
     while (fragments_expire(m->fragments, now, &later))
-        look_up_and_add(m, &later);
+        add_one_fragment(m, &later, FLOW_FRAGMENTS_SEEN | FLOW_FRAGMENTS_ORPHAN);
 }
 
 /* Packet time moved on, began, or was set back. */
@@ -703,14 +707,15 @@ static void add_fragment(struct meter *m, const struct decoded *fragment)
     struct decoded d = *fragment, later;
     notice_time(m, d.time_ns);
     if (d.fragment_offset != 0) {
-        if (fragments_resolve(m->fragments, &d))
-            look_up_and_add(m, &d);
+        enum fragment_fate fate = fragments_resolve(m->fragments, &d);
+        if (fate != FRAGMENT_WAITS)
+            add_one_fragment(m, &d, FLOW_FRAGMENTS_SEEN | (fate == FRAGMENT_ORPHAN ? FLOW_FRAGMENTS_ORPHAN : 0));
         return;
     }
-    look_up_and_add(m, &d);
+    add_one_fragment(m, &d, FLOW_FRAGMENTS_SEEN);
     fragments_learn(m->fragments, &d);
     while (fragments_release(m->fragments, &d, &later))
-        look_up_and_add(m, &later);
+        add_one_fragment(m, &later, FLOW_FRAGMENTS_SEEN);
 }
 
 void meter_add(struct meter *meter, const struct decoded *packets, size_t count)

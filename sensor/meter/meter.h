@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/flow.h"
 #include "common/keys.h"
+#include "common/records/flow.h"
 #include "common/result.h"
 #include "sensor/decode/decode.h"
 

@@ -127,6 +127,7 @@ void record_make(const struct entry *e, const struct cold *cold, const struct ex
     f->report = cold->report;
     f->vlan = cold->vlan;
     f->interface = cold->interface;
+    f->fragments = cold->fragments;
     bool silent = e->side[SIDE_SRC].packets == 0 && e->side[SIDE_DST].packets == 0;
     f->first_time = silent ? e->head.last_time : e->head.first_time;
     f->last_time = e->head.last_time;

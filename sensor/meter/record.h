@@ -3,7 +3,7 @@
 #ifndef PAVO_SENSOR_METER_RECORD_H
 #define PAVO_SENSOR_METER_RECORD_H
 
-#include "common/flow.h"
+#include "common/records/flow.h"
 #include "sensor/meter/entry.h"
 
 /* `extension` may be NULL. */

@@ -2,7 +2,7 @@
 /* TCP connections: state, history, sequence numbers. */
 #include "sensor/meter/tcp.h"
 
-#include "common/flow.h"
+#include "common/records/flow.h"
 #include "sensor/meter/entry.h"
 
 bool tcp_starts_anew(const struct entry *e, const struct decoded *d, enum side_number from)
@@ -229,7 +229,7 @@ void tcp_packet(struct entry *e, struct cold *cold, const struct decoded *d, enu
 
 enum flow_state tcp_state(const struct entry *e)
 {
-    enum endpoint src = e->head.endpoint[SIDE_SRC], dst = e->head.endpoint[SIDE_DST];
+    enum tcp_endpoint src = e->head.endpoint[SIDE_SRC], dst = e->head.endpoint[SIDE_DST];
     bool src_inactive = src == ENDPOINT_INACTIVE || src == ENDPOINT_PARTIAL;
     bool dst_inactive = dst == ENDPOINT_INACTIVE || dst == ENDPOINT_PARTIAL;
     bool data = (e->side[SIDE_SRC].history | e->side[SIDE_DST].history) & HISTORY_DATA;

@@ -3,7 +3,7 @@
 #ifndef PAVO_SENSOR_METER_TCP_H
 #define PAVO_SENSOR_METER_TCP_H
 
-#include "common/flow_fields.h"
+#include "common/records/flow_table.h"
 #include "sensor/meter/entry.h"
 
 /* Is the SYN in `d` the first of another connection with the same ports? */

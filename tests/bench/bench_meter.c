@@ -18,8 +18,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/flow.h"
-#include "proto/codec.h"
+#include "common/records/flow.h"
+#include "common/records/wire.h"
 #include "sensor/decode/decode.h"
 #include "sensor/meter/meter.h"
 
@@ -99,10 +99,10 @@ static struct capture capture_load(const char *file)
 static void encode(struct encoder *encoder)
 {
     struct error err = {0};
-    struct flow_columns_view view;
-    if (flow_columns_view_init(&view, encoder->batch, &err) != RESULT_OK)
-        die("flow_columns_view_init");
-    size_t need = pavo__flow_columns__get_packed_size(&view.message);
+    struct wire_view view;
+    if (wire_view_init(&view, flow_records(encoder->batch), &err) != RESULT_OK)
+        die("wire_view_init");
+    size_t need = protobuf_c_message_get_packed_size(view.message);
     if (need > encoder->message_capacity) {
         free(encoder->message);
         encoder->message_capacity = need * 2;
@@ -110,8 +110,8 @@ static void encode(struct encoder *encoder)
         if (!encoder->message)
             die("out of memory");
     }
-    encoder->message_bytes += pavo__flow_columns__pack(&view.message, encoder->message);
-    flow_columns_view_fini(&view);
+    encoder->message_bytes += protobuf_c_message_pack(view.message, encoder->message);
+    wire_view_fini(&view);
 }
 
 static void encoder_finish(struct encoder *encoder)

@@ -84,9 +84,9 @@ class Aggregator:
         asked = subprocess.run([self.pavo, "--aggregator", self.address, "--key", self.reader_key, "--json",
                                 "sensors"], stdout=subprocess.PIPE, text=True, check=False, timeout=READY_S)
         for line in asked.stdout.splitlines():
-            report = json.loads(line)
-            if report.get("observer", {}).get("sensor") == "bench":
-                return report["records_committed"], report["packets_committed"]
+            row = json.loads(line)
+            if row.get("sensor") == "bench" and "committed" in row:
+                return row["committed"], row["packets_committed"]
         raise RuntimeError(f"pavo sensors does not know the sensor:\n{asked.stdout}")
 
     def stop(self):

@@ -353,7 +353,7 @@ def tap():
 KEY = "src", "src_port", "dst", "dst_port", "protocol"
 SUMS = "src_packets", "src_bytes", "dst_packets", "dst_bytes"
 # Which flow of that sensor's it is, and at which end of the wire; and the times: each socket may have been told another.
-NOT_COMPARED = {"epoch", "flow", "interface_name", "first_time", "last_time", "client_rtt", "server_rtt", "src_gap_mean", "dst_gap_mean",
+NOT_COMPARED = {"epoch", "flow", "interface_name", "first_time", "last_time", "duration", "client_rtt", "server_rtt", "src_gap_mean", "dst_gap_mean",
                 "src_gap_deviation", "dst_gap_deviation"}
 
 
@@ -362,7 +362,7 @@ def read_records(file):
     records = {}
     with open(file, encoding="utf-8") as lines:
         for line in lines:
-            if line.startswith('{"sensor"'):
+            if line.startswith('{"flow"'):
                 record = json.loads(line)
                 key = tuple(record.get(name, 0 if "port" in name else None) for name in KEY)
                 records.setdefault(key, []).append(record)

@@ -41,7 +41,7 @@ class Sensor:
         self.key = {name: value.strip() for name, value in key["pavo-key"].items()}
         self.name = self.key["name"]
         self.seal_public = zmq.utils.z85.decode(self.key["seal"])
-        self.epoch = time.time_ns()
+        self.epoch = int(time.time()) << 19 | int.from_bytes(os.urandom(2))
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 2000
@@ -55,12 +55,15 @@ class Sensor:
     def batch(self, sequence, plain=None, **changed):
         """A frame with this batch; `changed` are fields of the frame, or of the sealed Batch as inner_FIELD."""
         inner = pb.Batch(sensor=self.name, epoch=self.epoch, sequence=sequence)
-        inner.status.time_ns = time.time_ns()
+        inner.statuses.rows, inner.statuses.base_ns = 1, time.time_ns()
+        inner.statuses.observers.add(sensor=self.name, epoch=self.epoch)
         for name in [name for name in changed if name.startswith("inner_")]:
             value = changed.pop(name)
             field = name.removeprefix("inner_")
-            if field == "flows":
-                inner.flows.CopyFrom(value)
+            if isinstance(value, bytes):
+                plain = inner.SerializeToString() + value
+            elif field in ("flows", "losses", "alerts"):
+                getattr(inner, field).CopyFrom(value)
             else:
                 setattr(inner, field, value)
         plain = inner.SerializeToString() if plain is None else plain
@@ -126,12 +129,25 @@ def large(sensor):
     return sensor.answers(lambda got: got["welcome"], seconds=40)
 
 
+def not_utf8(losses):
+    """The same losses in a Batch, with a byte in the text that no UTF-8 has. Google's library makes no such message."""
+    packed = pb.Batch(losses=losses).SerializeToString()
+    return packed.replace("\u202e".encode(), b"\xff\xfe\xff")
+
+
 def batches(sensor):
     sensor.socket.send(sensor.hello())
     assert sensor.answers(lambda got: got["welcome"])["welcome"] == 1
     disagreeing = pb.FlowColumns(rows=3, base_ns=1)
+    disagreeing.observers.add(sensor=sensor.name, epoch=sensor.epoch)
     disagreeing.flow.extend([1, 2])
     many = pb.FlowColumns(rows=4_000_000_000)
+    others = pb.FlowColumns(rows=1)
+    others.observers.add(sensor="inner", epoch=sensor.epoch)
+    bad_text = pb.LossColumns(rows=1, reason=["\u202egnp.exe"])  # turns the direction of what stands behind it
+    bad_text.observers.add(sensor=sensor.name, epoch=sensor.epoch)
+    alert = pb.AlertColumns(rows=1, text=["a sensor is no detector"])
+    alert.observers.add(sensor=sensor.name, epoch=sensor.epoch)
     bomb = b"\0" * (31 << 20)
     wrong = {
         1: sensor.batch(1, sealed=os.urandom(500)),                             # sealed to nobody
@@ -147,6 +163,11 @@ def batches(sensor):
         11: sensor.batch(11, size=4_000_000_000),
         12: sensor.batch(12, epoch=sensor.epoch + 1),                           # replayed under another name
         13: sensor.batch(13, sealed=seal(b"", os.urandom(32))),                 # sealed to another
+        14: sensor.batch(14, inner_flows=others),                               # flows of another sensor
+        15: sensor.batch(15, inner_losses=bad_text),
+        16: sensor.batch(16, inner_losses=not_utf8(bad_text)),
+        17: sensor.batch(17, inner_alerts=alert),                               # not for this role
+        18: sensor.batch(18, signature=b"short"),
     }
     for frame in wrong.values():
         sensor.socket.send(frame)

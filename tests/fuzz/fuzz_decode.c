@@ -16,6 +16,8 @@ static const uint16_t link_types[] = {LINK_ETHERNET, LINK_RAW,   LINK_NULL,     
 
 static void count_packets(void *context, const struct flow *flow)
 {
+    if ((flow->fragments & FLOW_FRAGMENTS_ORPHAN) && !(flow->fragments & FLOW_FRAGMENTS_SEEN))
+        abort();
     *(uint64_t *)context += flow->src_packets + flow->dst_packets;
 }
 

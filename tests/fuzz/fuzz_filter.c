@@ -1,37 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text through the filter's parser; what it takes runs over a few rows, both ways alike. */
+/* A kind of record (by the first byte) and any text through the filter's parser; what it takes runs over a few rows,
+ * both ways alike. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/filter.h"
-#include "tests/unit/common/filter_generator.h"
+#include "common/filter/filter.h"
+#include "tests/unit/common/filter/filter_generator.h"
+
+#define ROWS 16u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void run(const struct filter *filter, const struct records *records)
+{
+    uint32_t rows[ROWS];
+    uint32_t selected = filter_select(filter, records, rows), next = 0;
+    for (uint32_t row = 0; row < records->rows; row++) {
+        bool chosen = next < selected && rows[next] == row;
+        next += chosen;
+        if (filter_match(filter, records, row) != chosen)
+            abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct flow_batch *batch;
-    uint32_t rows[16];
-    if (batch == NULL)
-        batch = filter_generate_batch(&(struct filter_random){1}, 16);
-    char *text = malloc(size + 1);
+    static struct records *records[RECORD_KIND_COUNT];
+    if (size == 0)
+        return 0;
+    unsigned kind = data[0] % RECORD_KIND_COUNT;
+    if (records[kind] == NULL)
+        records[kind] = filter_generate_records(&(struct filter_random){1}, record_kinds[kind], ROWS);
+    char *text = malloc(size);
     if (text == NULL)
         return 0;
-    memcpy(text, data, size);
-    text[size] = '\0';
+    memcpy(text, data + 1, size - 1);
+    text[size - 1] = '\0';
     struct filter *filter = NULL;
     struct error err = {""};
     size_t offset = 0;
-    enum result result = filter_parse(text, &filter, &offset, &err);
-    if (result == RESULT_OK) {
-        uint32_t selected = filter_select(filter, batch, rows), next = 0;
-        for (uint32_t row = 0; row < batch->rows; row++) {
-            bool chosen = next < selected && rows[next] == row;
-            next += chosen;
-            if (filter_match(filter, batch, row) != chosen)
-                abort();
-        }
+    if (filter_parse(record_kinds[kind], text, &filter, &offset, &err) == RESULT_OK) {
+        run(filter, records[kind]);
         filter_destroy(&filter);
     } else if (err.text[0] == '\0' || offset > strlen(text)) {
         abort();

@@ -77,15 +77,11 @@ def read_links(lines):
     """(time, view inside, view outside, the link itself) of each link."""
     for line in lines:
         link = json.loads(line)
-        binding = link["binding"]
-        ends = [
-            view(binding["protocol"], source["address"], source["port"], destination["address"], destination["port"])
-            for source, destination in (
-                (binding["source"], binding["destination"]),
-                (binding["post_nat_source"], binding["post_nat_destination"]),
-            )
-        ]
-        yield seconds(binding["first"]), *ends, link
+        if "verdict" not in link:
+            continue  # what the answer rests on
+        ends = [view(link["protocol"], link[f"{side}src"], link.get(f"{side}src_port", 0), link[f"{side}dst"],
+                     link.get(f"{side}dst_port", 0)) for side in ("", "post_nat_")]
+        yield seconds(link["first_time"]), *ends, link
 
 
 def compare(connections, links):

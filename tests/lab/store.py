@@ -6,14 +6,19 @@
 
   - a batch name (sensor, epoch, sequence) is there once                              (invariant 3)
   - a record (sensor, epoch, flow, report) is there once
-  - every batch has as many records as its entry says, and no record is without one
-  - two links never claim one view at one boundary                                    (invariant 8)
+  - every batch has as many records as its entry says, and no record of any kind is without one
+  - two verdicts never link one view at one boundary, but for those that a later one replaced, and the weights of a
+    verdict's terms add up to its odds                                                (invariant 8)
 """
 
 import ctypes
 import glob
 import json
 import sys
+
+
+KINDS = ("flow", "verdict", "binding", "loss", "status", "alert")
+LINKED = "verdict IN (1, 2, 5)"  # translated, forwarded, proxied: verdict_table.h
 
 
 class Result(ctypes.Structure):
@@ -37,9 +42,15 @@ class Database:
         assert self.lib.duckdb_connect(self.database, ctypes.byref(self.connection)) == 0
         for number, file in enumerate(files):
             self.query(f"ATTACH '{file}' AS day{number} (READ_ONLY)")
-        for table in ("observer", "batch", "flow", "link"):
+        for table in ("observer", "batch", *KINDS):
             parts = " UNION ALL BY NAME ".join(f"SELECT {n} AS day, * FROM day{n}.{table}" for n in range(len(files)))
             self.query(f"CREATE VIEW {table} AS {parts}")
+        self.query("CREATE VIEW named AS SELECT v.*, o.sensor, o.epoch, p.sensor AS partner_sensor,"
+                   " p.epoch AS partner_epoch FROM verdict v JOIN observer o ON v.day = o.day AND v.observer = o.id"
+                   " JOIN observer p ON v.day = p.day AND v.partner_observer = p.id")
+        self.query(f"CREATE VIEW link AS SELECT * FROM named ANTI JOIN (SELECT supersedes AS position, boundary, sensor,"
+                   f" epoch, flow FROM named WHERE supersedes <> 0) USING (position, boundary, sensor, epoch, flow)"
+                   f" WHERE {LINKED}")
 
     def query(self, sql):
         """Rows as lists of text."""
@@ -67,21 +78,25 @@ class Database:
 MUST_BE_EMPTY = {
     "a batch name is there more than once":
         "SELECT sensor, epoch, sequence, count(*) FROM batch JOIN observer ON batch.day = observer.day AND"
-        " batch.observer = observer.id GROUP BY ALL HAVING count(*) > 1",
+        " batch.observer = observer.id WHERE sensor <> '' GROUP BY ALL HAVING count(*) > 1",
     "a record is there more than once":
         "SELECT sensor, epoch, flow, report, count(*) FROM flow JOIN observer ON flow.day = observer.day AND"
         " flow.observer = observer.id GROUP BY ALL HAVING count(*) > 1",
     "a batch does not have the records and packets its entry says":
-        "SELECT day, position, any_value(records), any_value(packets), count(flow), sum(src_packets + dst_packets)"
-        " FROM batch LEFT JOIN flow USING (day, position, observer) GROUP BY day, position, observer"
-        " HAVING any_value(records) <> count(flow) OR any_value(packets) <> coalesce(sum(src_packets + dst_packets), 0)",
+        "SELECT day, position, any_value(records), any_value(packets), count(packets_of), sum(packets_of) FROM batch LEFT JOIN"
+        " (SELECT day, position, src_packets + dst_packets AS packets_of FROM flow UNION ALL "
+        + " UNION ALL ".join(f"SELECT day, position, 0 FROM {kind}" for kind in ("verdict", "binding", "alert")) +
+        ") USING (day, position) GROUP BY day, position"
+        " HAVING any_value(records) <> count(packets_of) OR any_value(packets) <> coalesce(sum(packets_of), 0)",
     "a record belongs to no batch":
-        "SELECT flow.day, flow.position FROM flow ANTI JOIN batch USING (day, position, observer)",
+        " UNION ALL ".join(f"SELECT '{kind}', day, position FROM {kind} ANTI JOIN batch USING (day, position)"
+                           for kind in KINDS),
     "a view is claimed by two links of one boundary":
-        "SELECT boundary, sensor, epoch, flow, count(*) FROM ("
-        " SELECT day, boundary, inside_observer AS id, inside_flow AS flow FROM link UNION ALL"
-        " SELECT day, boundary, outside_observer, outside_flow FROM link) JOIN observer USING (day, id)"
-        " GROUP BY ALL HAVING count(*) > 1",
+        "SELECT boundary, sensor, epoch, flow, count(*) FROM (SELECT boundary, sensor, epoch, flow FROM link UNION ALL"
+        " SELECT boundary, partner_sensor, partner_epoch, partner_flow FROM link) GROUP BY ALL HAVING count(*) > 1",
+    "a verdict's odds are not the sum of its terms' weights":
+        f"SELECT boundary, sensor, epoch, flow, odds, list_sum(term_weight) FROM named WHERE {LINKED}"
+        " AND odds <> coalesce(list_sum(term_weight), 0)",
 }
 
 
@@ -99,7 +114,7 @@ def main():
             print(f"{what}: {len(rows)} times, as {rows[:5]}")
     sums = {row[0]: {"batches": int(row[1]), "records": int(row[2]), "packets": int(row[3])} for row in database.query(
         "SELECT sensor, count(*), sum(records), sum(packets) FROM batch JOIN observer ON batch.day = observer.day AND"
-        " batch.observer = observer.id GROUP BY sensor")}
+        " batch.observer = observer.id WHERE sensor <> '' GROUP BY sensor")}
     links = int(database.query("SELECT count(*) FROM link")[0][0])
     print(json.dumps({"sensors": sums, "links": links, "files": len(files)}))
     return bad

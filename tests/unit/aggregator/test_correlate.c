@@ -4,6 +4,7 @@
 #include "tests/unit/aggregator/support.h"
 
 #include "aggregator/correlate/correlate.h"
+#include "common/records/binding.h"
 
 #define INSIDE_EPOCH  100
 #define OUTSIDE_EPOCH 200
@@ -64,6 +65,82 @@ static void told(struct bench *b, bool inside, int64_t through_ns, bool ended)
     correlator_told(b->correlator, &observer, through_ns, ended, b->now);
 }
 
+/* ---- what was concluded */
+
+static uint32_t verdict_count(const struct bench *b)
+{
+    return b->out.verdicts == NULL ? 0 : b->out.verdicts->rows;
+}
+
+static uint32_t linked_count(const struct bench *b)
+{
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < verdict_count(b); row++)
+        count += verdict_is_linked(verdict_columns(b->out.verdicts)->verdict[row]);
+    return count;
+}
+
+static uint32_t given_up_count(const struct bench *b)
+{
+    return verdict_count(b) - linked_count(b);
+}
+
+/* The n-th of those that are linked, or of those that are not; *ret_row may be NULL. */
+static struct verdict verdict_at(const struct bench *b, bool linked, uint32_t n, uint32_t *ret_row)
+{
+    struct verdict verdict;
+    for (uint32_t row = 0; row < verdict_count(b); row++) {
+        if (verdict_is_linked(verdict_columns(b->out.verdicts)->verdict[row]) != linked || n-- > 0)
+            continue;
+        records_get(b->out.verdicts, row, &verdict);
+        if (ret_row != NULL)
+            *ret_row = row;
+        return verdict;
+    }
+    fail_msg("there are only %u verdicts", verdict_count(b));
+    return verdict;
+}
+
+static struct verdict link_at(const struct bench *b, uint32_t n)
+{
+    return verdict_at(b, true, n, NULL);
+}
+
+static struct verdict given_up_at(const struct bench *b, uint32_t n)
+{
+    return verdict_at(b, false, n, NULL);
+}
+
+/* Every link joins a flow with the flow of the same number. */
+static void assert_links_are_true(const struct bench *b)
+{
+    for (uint32_t i = 0; i < linked_count(b); i++)
+        assert_int_equal(link_at(b, i).flow, link_at(b, i).partner_flow);
+}
+
+static bool agrees(const struct bench *b, uint32_t row, enum verdict_term_kind kind)
+{
+    uint32_t first, count = records_items(b->out.verdicts, VERDICT_TERMS, row, &first);
+    const struct verdict_columns *c = verdict_columns(b->out.verdicts);
+    for (uint32_t i = first; i < first + count; i++) {
+        if (c->term_kind[i] == kind)
+            return c->term_outcome[i] == OUTCOME_AGREES;
+    }
+    return false;
+}
+
+static void assert_terms_add_up(const struct records *verdicts, uint32_t row)
+{
+    const struct verdict_columns *c = verdict_columns(verdicts);
+    uint32_t first, count = records_items(verdicts, VERDICT_TERMS, row, &first);
+    int32_t sum = 0;
+    for (uint32_t i = first; i < first + count; i++)
+        sum += c->term_weight[i];
+    assert_int_equal(sum, c->odds[row]);
+}
+
+/* ---- flows */
+
 /* A TCP connection 10.0.0.n:port -> 198.51.100.1:80 as the inside sees it. */
 static struct flow tcp(uint64_t n)
 {
@@ -101,18 +178,102 @@ static void test_sequence_numbers_link_at_once(void **state)
     (void)state;
     struct bench b = bench_new();
     struct flow inside = tcp(1), outside = masqueraded(inside, 40312);
+    uint32_t row;
     see(&b, false, &outside);
     see(&b, true, &inside);
-    assert_int_equal(b.out.link_count, 1);
-    const struct link *link = &b.out.links[0];
-    assert_int_equal(link->method, PAVO__LINK__METHOD__SEQUENCE_NUMBERS);
-    assert_int_equal(link->event, PAVO__NAT_BINDING__EVENT__SNAT);
-    assert_int_equal(link->evidence & (LINK_SRC_ISN | LINK_DST_ISN | LINK_PEER | LINK_TUPLE | LINK_TIME),
-                     LINK_SRC_ISN | LINK_DST_ISN | LINK_PEER | LINK_TIME);
-    assert_int_equal(link->source.port, inside.src_port);
-    assert_int_equal(link->post_nat_source.port, 40312);
-    assert_int_equal(link->offset_ns, NS_PER_MS);
+    assert_int_equal(verdict_count(&b), 1);
+    struct verdict link = verdict_at(&b, true, 0, &row);
+    assert_int_equal(link.verdict, VERDICT_TRANSLATED);
+    assert_int_equal(link.side, VERDICT_INSIDE);
+    assert_string_equal(link.boundary, "border");
+    assert_int_equal(link.method, METHOD_SEQUENCE_NUMBERS);
+    assert_int_equal(link.translated, TRANSLATED_SOURCE);
+    assert_string_equal(b.out.verdicts->observers[link.observer].sensor, "inner");
+    assert_string_equal(b.out.verdicts->observers[link.partner_observer].sensor, "outer");
+    assert_int_equal(b.out.verdicts->observers[link.partner_observer].epoch, OUTSIDE_EPOCH);
+    assert_true(agrees(&b, row, TERM_SRC_ISN) && agrees(&b, row, TERM_DST_ISN) && agrees(&b, row, TERM_DST) &&
+                agrees(&b, row, TERM_TIME));
+    assert_false(agrees(&b, row, TERM_SRC));
+    assert_int_equal(odds_share(link.odds), 990);
+    assert_int_equal(link.src_port, inside.src_port);
+    assert_int_equal(link.post_nat_src_port, 40312);
+    assert_int_equal(link.offset, NS_PER_MS);
+    assert_int_equal(link.candidates, 1);
+    assert_int_equal(link.first_time, inside.first_time);
+    assert_int_equal(link.last_time, outside.last_time);
+    assert_int_equal(link.revision, 0);
+    assert_int_equal(link.supersedes, 0);
     assert_int_equal(correlator_waiting(b.correlator, "border"), 0);
+    bench_end(&b);
+}
+
+/* A link witnesses what an end inside was outside. */
+static void test_translated_ends_are_bindings(void **state)
+{
+    (void)state;
+    struct bench b = bench_new();
+    struct flow inside = tcp(1), outside = masqueraded(inside, 40312), routed = tcp(2);
+    struct binding binding;
+    see(&b, true, &routed);
+    see(&b, false, &routed);
+    assert_int_equal(link_at(&b, 0).verdict, VERDICT_FORWARDED);
+    assert_null(b.out.bindings); /* nothing was translated */
+    outside.dst_lo = 0xffffcb007101u;
+    outside.dst_port = 8080;
+    see(&b, true, &inside);
+    see(&b, false, &outside);
+    struct verdict link = link_at(&b, 1);
+    assert_int_equal(link.translated, TRANSLATED_BOTH);
+    assert_int_equal(b.out.bindings->rows, 2);
+    records_get(b.out.bindings, 0, &binding);
+    assert_string_equal(b.out.bindings->observers[binding.observer].sensor, "inner");
+    assert_int_equal(binding.witness, WITNESS_LINK);
+    assert_string_equal(binding.boundary, "border");
+    assert_int_equal(binding.translated, TRANSLATED_SOURCE);
+    assert_int_equal(binding.protocol, 6);
+    assert_int_equal(binding.inside_lo, inside.src_lo);
+    assert_int_equal(binding.inside_port, inside.src_port);
+    assert_int_equal(binding.outside_lo, outside.src_lo);
+    assert_int_equal(binding.outside_port, 40312);
+    assert_int_equal(binding.peer_lo, inside.dst_lo);
+    assert_int_equal(binding.peer_port, 80);
+    assert_int_equal(binding.first_time, link.first_time);
+    assert_int_equal(binding.last_time, link.last_time);
+    assert_int_equal(binding.odds, link.odds);
+    assert_int_equal(binding.flow, inside.flow);
+    records_get(b.out.bindings, 1, &binding);
+    assert_int_equal(binding.translated, TRANSLATED_DESTINATION);
+    assert_int_equal(binding.inside_lo, inside.dst_lo);
+    assert_int_equal(binding.inside_port, 80);
+    assert_int_equal(binding.outside_lo, outside.dst_lo);
+    assert_int_equal(binding.outside_port, 8080);
+    assert_int_equal(binding.peer_lo, inside.src_lo);
+    bench_end(&b);
+}
+
+/* A verdict without partner says what the view was. */
+static void test_given_up_views_keep_their_ends(void **state)
+{
+    (void)state;
+    struct bench b = bench_new();
+    struct flow inside = tcp(1);
+    see(&b, true, &inside);
+    pass(&b, 130, true, true);
+    assert_int_equal(verdict_count(&b), 1);
+    struct verdict verdict = given_up_at(&b, 0);
+    assert_string_equal(b.out.verdicts->observers[verdict.observer].sensor, "inner");
+    assert_int_equal(verdict.flow, 1);
+    assert_int_equal(verdict.side, VERDICT_INSIDE);
+    assert_int_equal(verdict.protocol, 6);
+    assert_int_equal(verdict.src_lo, inside.src_lo);
+    assert_int_equal(verdict.src_port, inside.src_port);
+    assert_int_equal(verdict.dst_lo, inside.dst_lo);
+    assert_int_equal(verdict.dst_port, 80);
+    assert_int_equal(verdict.first_time, inside.first_time);
+    assert_int_equal(verdict.last_time, inside.last_time);
+    assert_int_equal(verdict.candidates, 0);
+    assert_int_equal(verdict.terms, 0);
+    assert_int_equal(verdict.method, METHOD_UNKNOWN);
     bench_end(&b);
 }
 
@@ -126,9 +287,9 @@ static void test_destination_nat(void **state)
     outside.dst_port = 8080;
     see(&b, true, &inside);
     see(&b, false, &outside);
-    assert_int_equal(b.out.link_count, 1);
-    assert_int_equal(b.out.links[0].event, PAVO__NAT_BINDING__EVENT__DNAT);
-    assert_int_equal(b.out.links[0].post_nat_destination.port, 8080);
+    assert_int_equal(linked_count(&b), 1);
+    assert_int_equal(link_at(&b, 0).translated, TRANSLATED_DESTINATION);
+    assert_int_equal(link_at(&b, 0).post_nat_dst_port, 8080);
     bench_end(&b);
 }
 
@@ -145,10 +306,10 @@ static void test_swapped_halves(void **state)
     see(&b, true, &inside);
     see(&b, false, &turned);
     pass(&b, 130, true, true);
-    assert_int_equal(b.out.link_count, 1);
-    assert_int_equal(b.out.links[0].event, PAVO__NAT_BINDING__EVENT__SNAT);
-    assert_int_equal(b.out.links[0].post_nat_source.port, 40312);
-    assert_true(b.out.links[0].evidence & LINK_SRC_DIGEST);
+    assert_int_equal(linked_count(&b), 1);
+    assert_int_equal(link_at(&b, 0).translated, TRANSLATED_SOURCE);
+    assert_int_equal(link_at(&b, 0).post_nat_src_port, 40312);
+    assert_true(agrees(&b, 0, TERM_SRC_DIGEST));
     bench_end(&b);
 }
 
@@ -166,9 +327,8 @@ static void test_port_reuse(void **state)
     see(&b, false, &second_out);
     see(&b, false, &first_out);
     see(&b, true, &second);
-    assert_int_equal(b.out.link_count, 2);
-    for (size_t i = 0; i < 2; i++)
-        assert_int_equal(b.out.links[i].inside.flow, b.out.links[i].outside.flow);
+    assert_int_equal(linked_count(&b), 2);
+    assert_links_are_true(&b);
     bench_end(&b);
 }
 
@@ -181,16 +341,16 @@ static void test_equal_payloads_are_ambiguous(void **state)
     struct flow one_out = masqueraded(one, 40001), two_out = masqueraded(two, 40002);
     see(&b, true, &one);
     see(&b, false, &one_out);
-    assert_int_equal(b.out.link_count, 0);
+    assert_int_equal(linked_count(&b), 0);
     pass(&b, 60, true, true);
-    assert_int_equal(b.out.link_count, 0);
+    assert_int_equal(linked_count(&b), 0);
     see(&b, true, &two);
     see(&b, false, &two_out);
     pass(&b, 400, true, true);
-    assert_int_equal(b.out.link_count, 0);
-    assert_int_equal(b.out.unlinked_count, 4);
+    assert_int_equal(linked_count(&b), 0);
+    assert_int_equal(given_up_count(&b), 4);
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(b.out.unlinked[i].reason, UNLINKED_AMBIGUOUS);
+        assert_int_equal(given_up_at(&b, (uint32_t)i).verdict, VERDICT_AMBIGUOUS);
     bench_end(&b);
 }
 
@@ -213,9 +373,8 @@ static void test_further_evidence_singles_out(void **state)
             see(&b, false, &outside);
         }
         pass(&b, 130, true, true);
-        assert_int_equal(b.out.link_count, 5);
-        for (size_t i = 0; i < 5; i++)
-            assert_int_equal(b.out.links[i].inside.flow, b.out.links[i].outside.flow);
+        assert_int_equal(linked_count(&b), 5);
+        assert_links_are_true(&b);
         bench_end(&b);
     }
 }
@@ -232,7 +391,7 @@ static void test_time_singles_out(void **state)
         see(&b, true, &flow);
         see(&b, false, &outside);
     }
-    assert_int_equal(b.out.link_count, 30);
+    assert_int_equal(linked_count(&b), 30);
     for (uint64_t n = 1; n <= 4; n++) { /* 300 ms apart: nearer to the wrong partner, were the offset not known */
         struct flow flow = udp(n, 77);
         flow.first_time += (int64_t)n * 300 * NS_PER_MS;
@@ -242,9 +401,8 @@ static void test_time_singles_out(void **state)
         see(&b, false, &outside);
     }
     pass(&b, 130, true, true);
-    assert_int_equal(b.out.link_count, 34);
-    for (size_t i = 0; i < 34; i++)
-        assert_int_equal(b.out.links[i].inside.flow, b.out.links[i].outside.flow);
+    assert_int_equal(linked_count(&b), 34);
+    assert_links_are_true(&b);
     bench_end(&b);
 }
 
@@ -259,8 +417,8 @@ static void test_ended_sensors_settle(void **state)
     told(&b, true, 0, true);
     told(&b, false, 0, true);
     pass(&b, 1, false, false);
-    assert_int_equal(b.out.link_count, 1);
-    assert_int_equal(b.out.links[0].method, PAVO__LINK__METHOD__DIGESTS);
+    assert_int_equal(linked_count(&b), 1);
+    assert_int_equal(link_at(&b, 0).method, METHOD_DIGESTS);
     bench_end(&b);
 }
 
@@ -275,10 +433,10 @@ static void test_reported_through_settles(void **state)
     told(&b, true, inside.first_time + 4 * NS_PER_S, false);
     told(&b, false, outside.first_time + border.tolerance_ns - NS_PER_MS, false);
     pass(&b, 2, true, true);
-    assert_int_equal(b.out.link_count, 0);
+    assert_int_equal(linked_count(&b), 0);
     told(&b, false, outside.first_time + border.tolerance_ns, false);
     pass(&b, 2, true, true);
-    assert_int_equal(b.out.link_count, 1);
+    assert_int_equal(linked_count(&b), 1);
     bench_end(&b);
 }
 
@@ -290,28 +448,28 @@ static void test_window_waits_for_the_silent(void **state)
     struct flow inside = tcp(1), outside = masqueraded(inside, 40001);
     see(&b, true, &inside);
     pass(&b, 300, true, false);
-    assert_int_equal(b.out.unlinked_count, 0);
+    assert_int_equal(given_up_count(&b), 0);
     see(&b, false, &outside);
-    assert_int_equal(b.out.link_count, 1);
+    assert_int_equal(linked_count(&b), 1);
     bench_end(&b);
 
     b = bench_new();
     see(&b, true, &inside);
     pass(&b, 119, true, true);
-    assert_int_equal(b.out.unlinked_count, 0);
+    assert_int_equal(given_up_count(&b), 0);
     pass(&b, 3, true, true);
-    assert_int_equal(b.out.unlinked_count, 1);
-    assert_int_equal(b.out.unlinked[0].reason, UNLINKED_BLOCKED_OR_LOCAL);
+    assert_int_equal(given_up_count(&b), 1);
+    assert_int_equal(given_up_at(&b, 0).verdict, VERDICT_BLOCKED_OR_LOCAL);
     see(&b, false, &outside); /* too late: the inside view has been told already */
-    assert_int_equal(b.out.link_count, 0);
+    assert_int_equal(linked_count(&b), 0);
     pass(&b, 130, true, true);
-    assert_int_equal(b.out.unlinked[1].reason, UNLINKED_NO_PARTNER);
+    assert_int_equal(given_up_at(&b, 1).verdict, VERDICT_NO_PARTNER);
     bench_end(&b);
 
     b = bench_new();
     see(&b, true, &inside);
     pass(&b, 601, true, false); /* not for ever either */
-    assert_int_equal(b.out.unlinked_count, 1);
+    assert_int_equal(given_up_count(&b), 1);
     bench_end(&b);
 }
 
@@ -325,9 +483,9 @@ static void test_later_reports(void **state)
     inside.report = 1;
     see(&b, true, &early);
     see(&b, false, &outside);
-    assert_int_equal(b.out.link_count, 0);
+    assert_int_equal(linked_count(&b), 0);
     see(&b, true, &inside);
-    assert_int_equal(b.out.link_count, 1);
+    assert_int_equal(linked_count(&b), 1);
     inside.report = 2;
     outside.report = 1;
     see(&b, true, &inside);
@@ -350,7 +508,7 @@ static void test_contradictions_forbid(void **state)
     see(&b, true, &inside);
     see(&b, false, &outside);
     pass(&b, 130, true, true);
-    assert_int_equal(b.out.link_count, 0);
+    assert_int_equal(linked_count(&b), 0);
     bench_end(&b);
 
     /* A firewall that randomises sequence numbers leaves time stamps. */
@@ -361,8 +519,8 @@ static void test_contradictions_forbid(void **state)
     see(&b, true, &inside);
     see(&b, false, &outside);
     pass(&b, 130, true, true);
-    assert_int_equal(b.out.link_count, 1);
-    assert_int_equal(b.out.links[0].method, PAVO__LINK__METHOD__DIGESTS);
+    assert_int_equal(linked_count(&b), 1);
+    assert_int_equal(link_at(&b, 0).method, METHOD_DIGESTS);
     bench_end(&b);
 }
 
@@ -385,13 +543,11 @@ static void test_icmp_and_routed(void **state)
     see(&b, false, &routed_out);
     see(&b, false, &ping_out);
     pass(&b, 130, true, true);
-    assert_int_equal(b.out.link_count, 2);
-    uint8_t methods[2] = {b.out.links[0].method, b.out.links[1].method};
-    assert_true(methods[0] != methods[1]);
-    for (int i = 0; i < 2; i++) {
-        assert_true(methods[i] == PAVO__LINK__METHOD__ICMP_ECHO || methods[i] == PAVO__LINK__METHOD__TUPLE);
-        if (methods[i] == PAVO__LINK__METHOD__TUPLE)
-            assert_int_equal(b.out.links[i].event, PAVO__NAT_BINDING__EVENT__NONE);
+    assert_int_equal(linked_count(&b), 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct verdict link = link_at(&b, i);
+        assert_int_equal(link.method, link.flow == 1 ? METHOD_ICMP_ECHO : METHOD_TUPLE);
+        assert_int_equal(link.verdict, link.flow == 1 ? VERDICT_TRANSLATED : VERDICT_FORWARDED);
     }
     bench_end(&b);
 }
@@ -412,7 +568,7 @@ static void test_configuration(void **state)
     assert_ok(correlator_configure(b.correlator, two, 2, &err), err); /* border keeps its views */
     assert_int_equal(correlator_waiting(b.correlator, "border"), 1);
     see(&b, false, &outside);
-    assert_int_equal(b.out.link_count, 1);
+    assert_int_equal(linked_count(&b), 1);
     assert_ok(correlator_configure(b.correlator, NULL, 0, &err), err);
     see(&b, true, &inside);
     bench_end(&b);
@@ -424,14 +580,14 @@ static void test_views_are_bounded(void **state)
     struct bench b = bench_new();
     struct observer observer = test_observer("inner", INSIDE_EPOCH);
     for (uint64_t first = 0; first < CORRELATE_VIEWS_MAX + 1000; first += 60000) {
-        struct flow_batch *batch = test_batch(&observer, first, 60000, TEST_NOW + (int64_t)first * NS_PER_MS);
+        struct flow_batch *batch = test_flows(&observer, first, 60000, TEST_NOW + (int64_t)first * NS_PER_MS);
         correlator_add(b.correlator, batch, b.now, &b.out);
         flow_batch_destroy(&batch);
     }
     assert_int_equal(correlator_waiting(b.correlator, "border"), CORRELATE_VIEWS_MAX);
-    assert_true(b.out.unlinked_count > 0);
-    assert_int_equal(b.out.unlinked[0].reason, UNLINKED_EVICTED);
-    assert_int_equal(b.out.unlinked[0].view.flow, 0); /* the oldest went first */
+    assert_true(given_up_count(&b) > 0);
+    assert_int_equal(given_up_at(&b, 0).verdict, VERDICT_EVICTED);
+    assert_int_equal(given_up_at(&b, 0).flow, 0); /* the oldest went first */
     bench_end(&b);
 }
 
@@ -596,11 +752,10 @@ static void feed(struct world *w, struct bench *b, bool restart)
         for (size_t j = 0; j <= half; j++) {
             bool done = false;
             const struct flow *flow = &w->records[j].flow;
-            for (size_t l = 0; l < b->out.link_count && !done; l++)
+            const struct verdict_columns *c = verdict_columns(b->out.verdicts);
+            for (uint32_t v = 0; v < verdict_count(b) && !done; v++)
                 done =
-                    (w->records[j].inside ? b->out.links[l].inside.flow : b->out.links[l].outside.flow) == flow->flow;
-            for (size_t u = 0; u < b->out.unlinked_count && !done; u++)
-                done = b->out.unlinked[u].view.flow == flow->flow;
+                    c->flow[v] == flow->flow || (verdict_is_linked(c->verdict[v]) && c->partner_flow[v] == flow->flow);
             if (done)
                 continue;
             struct observer observer =
@@ -630,12 +785,16 @@ static void test_campus(void **state)
         struct bench b = bench_new();
         feed(w, &b, seed % 3 == 0);
         assert_false(b.out.failed);
-        for (size_t i = 0; i < b.out.link_count; i++) {
-            const struct link *link = &b.out.links[i];
-            if (link->inside.flow + 100000 != link->outside.flow)
-                fail_msg("seed %d: a wrong link, flow %d with %d by method %d", (int)seed, (int)link->inside.flow,
-                         (int)link->outside.flow - 100000, link->method);
-            assert_int_equal(linked[link->inside.flow]++, 0); /* a view is claimed once */
+        const struct verdict_columns *c = verdict_columns(b.out.verdicts);
+        for (uint32_t i = 0; i < c->rows; i++) {
+            if (!verdict_is_linked(c->verdict[i]))
+                continue;
+            if (c->flow[i] + 100000 != c->partner_flow[i])
+                fail_msg("seed %d: a wrong link, flow %d with %d by method %d", (int)seed, (int)c->flow[i],
+                         (int)c->partner_flow[i] - 100000, (int)c->method[i]);
+            assert_int_equal(linked[c->flow[i]]++, 0); /* a view is claimed once */
+            assert_terms_add_up(b.out.verdicts, i);
+            assert_true(c->odds[i] > 0);
         }
         for (uint64_t n = 0; n < CONNECTIONS; n++) {
             if (!w->has_inside[n] || !w->has_outside[n])
@@ -649,7 +808,7 @@ static void test_campus(void **state)
                          w->inside[n].protocol);
         }
         print_message("seed %d: %d pairs, %d without rival, %d linked, %d given up\n", (int)seed, (int)pairs,
-                      (int)unique, (int)b.out.link_count, (int)b.out.unlinked_count);
+                      (int)unique, (int)linked_count(&b), (int)given_up_count(&b));
         assert_int_equal(correlator_waiting(b.correlator, "border"), 0);
         bench_end(&b);
     }
@@ -660,6 +819,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sequence_numbers_link_at_once),
+        cmocka_unit_test(test_translated_ends_are_bindings),
+        cmocka_unit_test(test_given_up_views_keep_their_ends),
         cmocka_unit_test(test_destination_nat),
         cmocka_unit_test(test_swapped_halves),
         cmocka_unit_test(test_port_reuse),

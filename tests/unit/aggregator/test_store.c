@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 
 #include "aggregator/store/store.h"
+#include "common/records/loss.h"
+#include "common/records/status.h"
 
 static struct error err;
 static char last_notice[1024];
@@ -30,27 +32,25 @@ static struct store *open_at(const char *directory, int64_t now_ns)
 /* Commits one batch of `rows` flows; the result is the caller's to judge. */
 static enum result commit_one(struct store *store, int64_t now_ns, const char *sensor, uint64_t sequence, uint32_t rows)
 {
-    struct store_batch batch = {.observer = test_observer(sensor, 7), .sequence = sequence, .received_ns = now_ns};
-    struct flow_batch *flows = rows == 0 ? NULL : test_batch(&batch.observer, sequence * 100000, rows, now_ns);
-    batch.flows = flows;
-    struct store_commit_set set = {.batches = &batch, .batch_count = 1};
-    enum result r = store_commit(store, now_ns, &set, &err);
-    if (flows != NULL)
-        flow_batch_destroy(&flows);
+    struct batch *batch = test_batch(sensor, sequence, now_ns);
+    if (rows > 0)
+        batch->records[RECORD_FLOW] = flow_records(test_flows(&batch->observer, sequence * 100000, rows, now_ns));
+    enum result r = store_commit(store, now_ns, &batch, 1, &err);
+    batch_destroy(&batch);
     return r;
 }
 
 static uint64_t count_rows(struct store *store, const struct store_query *query)
 {
     struct store_reader *reader;
-    struct flow_batch *batch;
+    struct records *records;
     uint64_t rows = 0;
     assert_ok(store_reader_open(store, &reader, &err), err);
     assert_ok(store_find(reader, query, &err), err);
     enum result r;
-    while ((r = store_next(reader, &batch, NULL, &err)) == RESULT_OK) {
-        rows += batch->rows;
-        flow_batch_destroy(&batch);
+    while ((r = store_next(reader, &records, NULL, &err)) == RESULT_OK) {
+        rows += records->rows;
+        records_free(&records);
     }
     if (r != RESULT_END)
         fail_msg("%s", err.text);
@@ -78,44 +78,8 @@ static void test_what_is_committed_is_found(void **state)
     struct store_summary summary;
     store_summarise(store, &summary);
     assert_int_equal(summary.position, 1);
-    assert_int_equal(summary.last_flow, 1);
+    assert_int_equal(summary.last[RECORD_FLOW], 1);
     assert_int_equal(summary.first_ns, TEST_NOW);
-    store_close(&store);
-}
-
-/* Every field comes back as it went in. */
-static void test_fields_survive(void **state)
-{
-    (void)state;
-    struct store *store = open_at(test_directory, TEST_NOW);
-    struct flow in = {0}, out;
-    for (int f = 0; f < FLOW_FIELD_COUNT; f++) {
-        if (f == FLOW_FIELD_observer)
-            continue;
-        uint64_t value = 0xfedcba9876543210u + (uint64_t)f;
-        if (flow_fields[f].kind == FLOW_KIND_TIME)
-            value = (uint64_t)TEST_NOW + (uint64_t)f;
-        memcpy((char *)&in + flow_fields[f].offset, &value, flow_fields[f].size);
-    }
-    struct store_batch batch = {.observer = test_observer("inner", UINT64_MAX), .sequence = 1, .received_ns = TEST_NOW};
-    struct flow_batch *flows = flow_batch_new(1), *found;
-    uint16_t index;
-    assert_int_equal(flow_batch_observer(flows, &batch.observer, &index), RESULT_OK);
-    assert_int_equal(flow_batch_add(flows, &in), RESULT_OK);
-    batch.flows = flows;
-    assert_ok(store_commit(store, TEST_NOW, &(struct store_commit_set){.batches = &batch, .batch_count = 1}, &err),
-              err);
-    struct store_reader *reader;
-    assert_ok(store_reader_open(store, &reader, &err), err);
-    assert_ok(store_find(reader, &(struct store_query){0}, &err), err);
-    assert_ok(store_next(reader, &found, NULL, &err), err);
-    flow_batch_get(found, 0, &out);
-    for (int f = 0; f < FLOW_FIELD_COUNT; f++)
-        assert_int_equal(flow_field_get(&in, (enum flow_field)f), flow_field_get(&out, (enum flow_field)f));
-    assert_true(observer_equal(&found->observers[0], &batch.observer));
-    flow_batch_destroy(&found);
-    flow_batch_destroy(&flows);
-    store_reader_close(&reader);
     store_close(&store);
 }
 
@@ -150,17 +114,18 @@ static void test_replay_order(void **state)
     struct store_reader *reader;
     assert_ok(store_reader_open(store, &reader, &err), err);
     assert_ok(store_find(reader, &(struct store_query){.after = 5, .through = 15, .by_position = true}, &err), err);
-    struct flow_batch *batch;
+    struct records *records;
     uint64_t position = 0, last = 5;
-    while (store_next(reader, &batch, &position, &err) == RESULT_OK) {
+    while (store_next(reader, &records, &position, &err) == RESULT_OK) {
+        const struct flow_batch *flows = flow_batch_of(records);
         assert_int_equal(position, last + 1);
-        assert_int_equal(batch->rows, 3000);
-        assert_int_equal(batch->observer_count, 1);
-        assert_string_equal(batch->observers[0].sensor, position % 2 ? "inner" : "outer");
-        for (uint32_t i = 0; i < batch->rows; i++)
-            assert_int_equal(batch->flow[i], position * 100000 + i);
+        assert_int_equal(flows->rows, 3000);
+        assert_int_equal(flows->observer_count, 1);
+        assert_string_equal(flows->observers[0].sensor, position % 2 ? "inner" : "outer");
+        for (uint32_t i = 0; i < flows->rows; i++)
+            assert_int_equal(flows->flow[i], position * 100000 + i);
         last = position;
-        flow_batch_destroy(&batch);
+        records_free(&records);
     }
     assert_int_equal(last, 15);
     store_reader_close(&reader);
@@ -248,6 +213,41 @@ static void test_damaged_file_is_set_aside(void **state)
     assert_true(after.position > before.position);
     assert_int_equal(count_rows(store, &(struct store_query){0}), 110);
     store_close(&store);
+    /* The day is told as damaged for as long as its file lies there, also after the next start. */
+    store = open_at(test_directory, TEST_NOW + 86400 * NS_PER_S);
+    size_t count;
+    const struct store_damage *damage = store_damaged(store, &count);
+    assert_int_equal(count, 1);
+    assert_ptr_equal(strstr(damage->file, "flows-2026-11-24.duckdb.damaged-"), damage->file);
+    assert_int_equal(damage->from_ns, TEST_NOW + 23 * 3600 * NS_PER_S);
+    assert_int_equal(damage->to_ns, TEST_NOW + 48 * 3600 * NS_PER_S);
+    store_close(&store);
+}
+
+/* Positions whose file is gone are known to be missing, and no kind's next record claims to follow one before them. */
+static void test_missing_positions_are_known(void **state)
+{
+    (void)state;
+    struct store *store = open_at(test_directory, TEST_NOW);
+    char path[128];
+    for (uint64_t day = 0; day < 4; day++) {
+        for (uint64_t i = 1; i <= 3; i++)
+            assert_ok(commit_one(store, TEST_NOW + (int64_t)day * 86400 * NS_PER_S, "inner", day * 3 + i, 2), err);
+    }
+    assert_int_equal(store_missing_before(store, 13), 0);
+    store_close(&store);
+    snprintf(path, sizeof(path), "%s/flows-2026-11-24.duckdb", test_directory);
+    assert_int_equal(unlink(path), 0);
+    store = open_at(test_directory, TEST_NOW + 3 * 86400 * NS_PER_S);
+    static const uint64_t before[][2] = {{13, 6}, {12, 6}, {7, 6}, {6, 5}, {4, 0}, {3, 0}, {1, 0}};
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+        assert_int_equal(store_missing_before(store, before[i][0]), before[i][1]);
+    struct store_summary summary;
+    store_summarise(store, &summary);
+    assert_int_equal(summary.position, 12);
+    assert_int_equal(summary.last[RECORD_FLOW], 12);
+    assert_int_equal(summary.last[RECORD_ALERT], 6);
+    store_close(&store);
 }
 
 /* Full: nothing of the set is written, and the same set goes in when there is room. */
@@ -281,173 +281,304 @@ static void test_full_disk(void **state)
     assert_int_equal(umount(mounted), 0);
 }
 
-static struct link make_link(uint64_t flow)
+/* Two batches of flows: inner's 0 to 9 and outer's 1000000 to 1000009. */
+static void flows_of_both(struct batch *batches[2])
 {
-    struct link link = {.boundary = "border",
-                        .inside = {test_observer("inner", 7), flow},
-                        .outside = {test_observer("outer", 7), flow + 1000000},
-                        .method = PAVO__LINK__METHOD__SEQUENCE_NUMBERS,
-                        .confidence = 99,
-                        .evidence = LINK_SRC_ISN | LINK_DST_ISN,
-                        .candidates = 1,
-                        .offset_ns = -5,
-                        .event = PAVO__NAT_BINDING__EVENT__SNAT,
-                        .protocol = 6,
-                        .source = {{0, 0xffff0a000001u}, 1025},
-                        .destination = {{0, 0xffffc6336401u}, 80},
-                        .post_nat_source = {{0, 0xffffcb007105u}, 40312},
-                        .post_nat_destination = {{0, 0xffffc6336401u}, 80},
-                        .first_ns = TEST_NOW,
-                        .last_ns = TEST_NOW + 1};
-    return link;
+    batches[0] = test_batch("inner", 1, TEST_NOW);
+    batches[1] = test_batch("outer", 1, TEST_NOW);
+    for (unsigned i = 0; i < 2; i++)
+        batches[i]->records[RECORD_FLOW] = flow_records(test_flows(&batches[i]->observer, i * 1000000, 10, TEST_NOW));
 }
 
-/* By what would go over the wire. */
-static void assert_same_link(const struct link *a, const struct link *b)
+static void commit_verdicts(struct store *store, int64_t now_ns, const struct verdict *verdicts, size_t count,
+                            uint64_t *ret_position, uint64_t *ret_previous)
 {
-    struct link_message first, second;
-    uint8_t bytes[2][1024];
-    link_message_init(&first, a);
-    link_message_init(&second, b);
-    size_t length = pavo__link__pack(&first.message, bytes[0]);
-    assert_int_equal(pavo__link__pack(&second.message, bytes[1]), length);
-    assert_memory_equal(bytes[0], bytes[1], length);
+    struct batch *conclusions = test_conclusions(now_ns);
+    conclusions->records[RECORD_VERDICT] = test_verdicts();
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(records_append(&conclusions->records[RECORD_VERDICT], &verdicts[i]), RESULT_OK);
+    assert_ok(store_commit(store, now_ns, &conclusions, 1, &err), err);
+    *ret_position = conclusions->position;
+    *ret_previous = conclusions->previous[RECORD_VERDICT];
+    batch_destroy(&conclusions);
 }
 
-static void test_links_and_the_waiting(void **state)
+/* Three pairs and a reason, of flows_of_both: two pairs on one day, the rest on the next, in another file. */
+static struct store *store_with_verdicts(void)
+{
+    struct store *store = open_at(test_directory, TEST_NOW);
+    struct batch *batches[2];
+    uint64_t position, previous;
+    flows_of_both(batches);
+    assert_ok(store_commit(store, TEST_NOW, batches, 2, &err), err);
+    batch_destroy(&batches[0]);
+    batch_destroy(&batches[1]);
+    struct verdict verdicts[4] = {test_verdict(1, 1000001),
+                                  test_verdict(2, 1000002),
+                                  test_verdict(3, 1000003),
+                                  {.flow = 9, .boundary = "border", .verdict = VERDICT_AMBIGUOUS}};
+    commit_verdicts(store, TEST_NOW, verdicts, 2, &position, &previous);
+    assert_int_equal(position, 3);
+    assert_int_equal(previous, 0);
+    commit_verdicts(store, TEST_NOW + 86400 * NS_PER_S, verdicts + 2, 2, &position, &previous);
+    assert_int_equal(position, 4);
+    assert_int_equal(previous, 3);
+    return store;
+}
+
+/* As view and as partner; a view without partner is nobody's. */
+static void test_verdicts_by_name(void **state)
 {
     (void)state;
-    struct store *store = open_at(test_directory, TEST_NOW);
-    struct store_batch batches[2] = {{.observer = test_observer("inner", 7), .sequence = 1, .received_ns = TEST_NOW},
-                                     {.observer = test_observer("outer", 7), .sequence = 1, .received_ns = TEST_NOW}};
-    struct flow_batch *flows[2] = {test_batch(&batches[0].observer, 0, 10, TEST_NOW),
-                                   test_batch(&batches[1].observer, 1000000, 10, TEST_NOW)};
-    batches[0].flows = flows[0];
-    batches[1].flows = flows[1];
-    struct link links[3] = {make_link(0), make_link(1), make_link(2)};
-    struct unlinked unlinked = {
-        .boundary = "border", .view = {test_observer("inner", 7), 9}, .inside = true, .reason = UNLINKED_AMBIGUOUS};
-    struct store_commit_set set = {.batches = batches, .batch_count = 2, .links = links, .link_count = 2};
-    assert_ok(store_commit(store, TEST_NOW, &set, &err), err);
-    assert_int_equal(set.link_position, 3);
-    /* The third link and the reason come on the next day, in the next file. */
-    int64_t next_day = TEST_NOW + 86400 * NS_PER_S;
-    set = (struct store_commit_set){.links = links + 2, .link_count = 1, .unlinked = &unlinked, .unlinked_count = 1};
-    assert_ok(store_commit(store, next_day, &set, &err), err);
-    assert_int_equal(set.previous_link, 3);
-
+    struct store *store = store_with_verdicts();
     struct store_reader *reader;
-    struct store_links found;
+    struct records *found;
     assert_ok(store_reader_open(store, &reader, &err), err);
     struct flow_name names[3] = {
-        {test_observer("inner", 7), 2}, {test_observer("outer", 7), 1000000}, {test_observer("outer", 8), 1000001}};
-    assert_ok(store_links_of(reader, names, 3, &found, &err), err);
-    assert_int_equal(found.count, 2);
-    assert_same_link(&found.links[0], &links[0]);
-    assert_same_link(&found.links[1], &links[2]);
-    store_links_free(&found);
-    assert_ok(store_links_after(reader, 0, 0, 0, &found, &err), err);
-    assert_int_equal(found.count, 3);
-    assert_int_equal(found.positions[2], 4);
-    store_links_free(&found);
-    struct unlinked *why;
-    size_t why_count;
-    names[0].flow = 9;
-    assert_ok(store_unlinked_of(reader, names, 1, &why, &why_count, &err), err);
-    assert_int_equal(why_count, 1);
-    assert_int_equal(why[0].reason, UNLINKED_AMBIGUOUS);
-    free(why);
+        {test_observer("inner", 7), 3}, {test_observer("outer", 7), 1000001}, {test_observer("outer", 8), 1000002}};
+    struct store_query query = {.kind = RECORD_VERDICT, .names = names, .name_count = 3, .by_position = true};
+    assert_ok(store_collect(reader, &query, &found, &err), err);
+    assert_int_equal(found->rows, 2);
+    const struct verdict_columns *v = verdict_columns(found);
+    assert_int_equal(v->flow[0], 1);
+    assert_string_equal(found->observers[v->partner_observer[0]].sensor, "outer");
+    assert_int_equal(v->flow[1], 3);
+    assert_int_equal(v->odds[1], 20000);
+    assert_int_equal(v->offset[1], -5);
+    assert_string_equal(v->boundary[1], "border");
+    records_free(&found);
 
-    /* Waiting at the boundary: inner 3..8 and outer 3..9. */
-    assert_ok(store_find_waiting(reader, "border", "inner", "outer", TEST_NOW - 1, &err), err);
-    struct flow_batch *batch;
-    uint64_t inner = 0, outer = 0;
-    while (store_next(reader, &batch, NULL, &err) == RESULT_OK) {
-        for (uint32_t i = 0; i < batch->rows; i++)
-            *(batch->flow[i] < 1000000 ? &inner : &outer) |= 1u << batch->flow[i] % 1000000;
-        flow_batch_destroy(&batch);
-    }
-    assert_int_equal(inner, 0x1f8);
-    assert_int_equal(outer, 0x3f8);
+    names[0].flow = 9;
+    query.name_count = 1;
+    assert_ok(store_collect(reader, &query, &found, &err), err);
+    assert_int_equal(found->rows, 1);
+    assert_int_equal(verdict_columns(found)->verdict[0], VERDICT_AMBIGUOUS);
+    records_free(&found);
+    names[0].flow = 0; /* what stands in the partner's place of flow 9's verdict, which has none */
+    assert_ok(store_collect(reader, &query, &found, &err), err);
+    assert_int_equal(found->rows, 0);
+    records_free(&found);
+
+    query = (struct store_query){.kind = RECORD_VERDICT, .limit = 3};
+    assert_ok(store_collect(reader, &query, &found, &err), err);
+    assert_int_equal(found->rows, 3);
+    records_free(&found);
+    query = (struct store_query){.kind = RECORD_VERDICT, .from_ns = TEST_NOW + NS_PER_S};
+    assert_ok(store_collect(reader, &query, &found, &err), err);
+    assert_int_equal(found->rows, 0);
+    records_free(&found);
     store_reader_close(&reader);
-    uint64_t linked, reasons[UNLINKED_REASON_COUNT];
-    store_boundary_counts(store, "border", &linked, reasons);
-    assert_int_equal(linked, 3);
-    assert_int_equal(reasons[UNLINKED_AMBIGUOUS], 1);
-    flow_batch_destroy(&flows[0]);
-    flow_batch_destroy(&flows[1]);
     store_close(&store);
-    store = open_at(test_directory, next_day);
-    store_boundary_counts(store, "border", &linked, reasons);
-    assert_int_equal(linked, 3);
-    assert_int_equal(reasons[UNLINKED_AMBIGUOUS], 1);
+}
+
+static void assert_counts(struct store *store)
+{
+    uint64_t counts[VERDICT_COUNT];
+    store_boundary_counts(store, "border", counts);
+    for (unsigned word = 0; word < VERDICT_COUNT; word++)
+        assert_int_equal(counts[word], word == VERDICT_TRANSLATED ? 3 : word == VERDICT_AMBIGUOUS ? 1 : 0);
+    store_boundary_counts(store, "elsewhere", counts);
+    assert_int_equal(counts[VERDICT_TRANSLATED], 0);
+}
+
+static void test_the_waiting_and_boundary_counts(void **state)
+{
+    (void)state;
+    struct store *store = store_with_verdicts();
+    struct store_reader *reader;
+    struct records *records;
+    assert_ok(store_reader_open(store, &reader, &err), err);
+    /* Waiting at the boundary: inner 0 and 4..8, outer 0 and 4..9. */
+    assert_ok(store_find_waiting(reader, "border", "inner", "outer", TEST_NOW - 1, &err), err);
+    uint64_t inner = 0, outer = 0;
+    while (store_next(reader, &records, NULL, &err) == RESULT_OK) {
+        for (uint32_t i = 0; i < records->rows; i++) {
+            uint64_t flow = flow_batch_of(records)->flow[i];
+            *(flow < 1000000 ? &inner : &outer) |= 1u << flow % 1000000;
+        }
+        records_free(&records);
+    }
+    assert_int_equal(inner, 0x1f1);
+    assert_int_equal(outer, 0x3f1);
+    store_reader_close(&reader);
+    assert_counts(store);
+    store_close(&store);
+    store = open_at(test_directory, TEST_NOW + 86400 * NS_PER_S);
+    assert_counts(store);
     struct store_summary summary;
     store_summarise(store, &summary);
     assert_int_equal(summary.position, 4);
-    assert_int_equal(summary.last_link, 4);
+    assert_int_equal(summary.last[RECORD_FLOW], 2);
+    assert_int_equal(summary.last[RECORD_VERDICT], 4);
+    assert_int_equal(summary.last[RECORD_LOSS], 0);
+    assert_int_equal(summary.last_received_ns, TEST_NOW); /* of what sensors sent */
     store_close(&store);
+}
+
+/* Each kind is told the position before it of its own; a batch without name and records has none. */
+static void test_positions_by_kind(void **state)
+{
+    (void)state;
+    struct store *store = open_at(test_directory, TEST_NOW);
+    for (uint64_t round = 0; round < 2; round++) {
+        struct batch *set[4] = {test_batch("inner", 2 * round + 1, TEST_NOW), test_conclusions(TEST_NOW),
+                                test_batch("inner", 2 * round + 2, TEST_NOW), test_batch("outer", round + 1, TEST_NOW)};
+        struct loss loss = {.loss = LOSS_PACKETS_KERNEL, .count = 1};
+        struct status status = {.time = TEST_NOW};
+        assert_int_equal(records_append(test_records(set[0], RECORD_LOSS), &loss), RESULT_OK);
+        assert_int_equal(records_append(test_records(set[0], RECORD_STATUS), &status), RESULT_OK);
+        assert_int_equal(records_append(test_records(set[3], RECORD_STATUS), &status), RESULT_OK);
+        assert_ok(store_commit(store, TEST_NOW, set, 4, &err), err);
+        uint64_t before = round * 3;
+        assert_int_equal(set[0]->position, before + 1);
+        assert_int_equal(set[0]->previous[RECORD_LOSS], round == 0 ? 0 : 1);
+        assert_int_equal(set[0]->previous[RECORD_STATUS], before);
+        assert_int_equal(set[1]->position, 0);
+        assert_int_equal(set[2]->position, before + 2);
+        assert_int_equal(set[2]->previous[RECORD_STATUS], before + 1);
+        assert_int_equal(set[3]->position, before + 3);
+        assert_int_equal(set[3]->previous[RECORD_STATUS], before + 1);
+        assert_int_equal(set[3]->previous[RECORD_LOSS], before + 1);
+        assert_int_equal(set[3]->previous[RECORD_FLOW], 0);
+        for (unsigned i = 0; i < 4; i++)
+            batch_destroy(&set[i]);
+        store_close(&store);
+        store = open_at(test_directory, TEST_NOW); /* and after a new start */
+    }
+    store_close(&store);
+}
+
+/* A batch with a loss of each kind of `count` records or packets, and a status. */
+static struct batch *words_of_inner(void)
+{
+    struct batch *batch = test_batch("inner", 1, TEST_NOW);
+    for (unsigned kind = 0; kind < LOSS_KIND_COUNT; kind++) {
+        struct loss loss = {.loss = (uint8_t)kind,
+                            .from_time = TEST_NOW,
+                            .to_time = TEST_NOW + 5,
+                            .count = 40 + kind,
+                            .interface = "eth0'; DROP TABLE flow; --",
+                            .reason = "full"};
+        assert_int_equal(records_append(test_records(batch, RECORD_LOSS), &loss), RESULT_OK);
+    }
+    struct status status = {.time = TEST_NOW, .flows_made = 77};
+    struct status_interface interface = {.interface_name = "eth0", .interface_offered = 5};
+    assert_int_equal(records_append(test_records(batch, RECORD_STATUS), &status), RESULT_OK);
+    assert_int_equal(records_add_item(batch->records[RECORD_STATUS], STATUS_INTERFACES, &interface), RESULT_OK);
+    return batch;
+}
+
+static void assert_life(struct store *store)
+{
+    struct store_life *lives;
+    size_t count;
+    assert_ok(store_lives(store, &lives, &count, &err), err);
+    assert_int_equal(count, 1);
+    assert_int_equal(lives[0].records_lost, 2 * 40 + LOSS_RECORDS_SPOOL + LOSS_RECORDS_REJECTED);
+    assert_int_equal(lives[0].status_position, 1);
+    assert_int_equal(lives[0].status_received_ns, TEST_NOW);
+    assert_int_equal(lives[0].status->rows, 1);
+    assert_int_equal(status_columns(lives[0].status)->flows_made[0], 77);
+    assert_string_equal(status_columns(lives[0].status)->interface_name[0], "eth0");
+    store_lives_free(&lives, count);
 }
 
 static void test_losses_and_statuses(void **state)
 {
     (void)state;
     struct store *store = open_at(test_directory, TEST_NOW);
-    Pavo__Loss loss = PAVO__LOSS__INIT, *losses[1] = {&loss};
-    loss.kind = PAVO__LOSS__KIND__RECORDS_SPOOL;
-    loss.from_ns = TEST_NOW;
-    loss.to_ns = TEST_NOW + 5;
-    loss.count = 41;
-    loss.interface = "eth0'; DROP TABLE flow; --";
-    loss.reason = "full";
-    Pavo__SensorStatus status = PAVO__SENSOR_STATUS__INIT;
-    status.flows_made = 77;
-    struct store_batch batch = {.observer = test_observer("inner", 7),
-                                .sequence = 1,
-                                .received_ns = TEST_NOW,
-                                .losses = losses,
-                                .loss_count = 1,
-                                .status = &status};
-    struct store_commit_set set = {.batches = &batch, .batch_count = 1};
-    assert_ok(store_commit(store, TEST_NOW, &set, &err), err);
-    for (int reopened = 0; reopened < 2; reopened++) {
-        struct store_life *lives;
-        size_t count;
-        assert_ok(store_lives(store, &lives, &count, &err), err);
-        assert_int_equal(count, 1);
-        assert_int_equal(lives[0].records_lost, 41);
-        Pavo__SensorStatus *kept = pavo__sensor_status__unpack(NULL, lives[0].status_length, lives[0].status);
-        assert_int_equal(kept->flows_made, 77);
-        pavo__sensor_status__free_unpacked(kept, NULL);
-        store_lives_free(&lives, count);
-        if (reopened == 0) {
-            store_close(&store);
-            store = open_at(test_directory, TEST_NOW);
-        }
-    }
+    struct batch *batch = words_of_inner();
+    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    batch_destroy(&batch);
+    assert_life(store);
+    store_close(&store);
+    store = open_at(test_directory, TEST_NOW);
+    assert_life(store);
     struct store_reader *reader;
-    struct store_words words;
+    struct records *found;
     assert_ok(store_reader_open(store, &reader, &err), err);
-    assert_ok(store_losses(reader, TEST_NOW + 1, TEST_NOW + 2, 10, &words, &err), err);
-    assert_int_equal(words.count, 1);
-    assert_string_equal(words.words[0].loss->interface, loss.interface);
-    assert_string_equal(words.words[0].loss->sensor, "inner");
-    store_words_free(&words);
-    assert_ok(store_losses(reader, TEST_NOW + 6, 0, 10, &words, &err), err);
-    assert_int_equal(words.count, 0);
-    store_words_free(&words);
-    assert_ok(store_statuses_after(reader, 0, 1, 10, &words, &err), err);
-    assert_int_equal(words.count, 1);
-    assert_int_equal(words.words[0].status->flows_made, 77);
-    store_words_free(&words);
-    char(*silent)[SENSOR_NAME_MAX];
-    size_t count;
-    assert_ok(store_silent(reader, TEST_NOW + NS_PER_S, TEST_NOW + 2 * NS_PER_S, &silent, &count, &err), err);
-    assert_int_equal(count, 1);
-    free(silent);
-    assert_ok(store_silent(reader, TEST_NOW, TEST_NOW + 2 * NS_PER_S, &silent, &count, &err), err);
-    assert_int_equal(count, 0);
-    free(silent);
+    struct store_query query = {
+        .kind = RECORD_LOSS, .from_ns = TEST_NOW + 1, .to_ns = TEST_NOW + 2, .by_position = true};
+    assert_ok(store_collect(reader, &query, &found, &err), err);
+    assert_int_equal(found->rows, LOSS_KIND_COUNT);
+    assert_string_equal(loss_columns(found)->interface[0], "eth0'; DROP TABLE flow; --");
+    assert_string_equal(found->observers[0].sensor, "inner");
+    records_free(&found);
+    query.from_ns = TEST_NOW + 6;
+    query.to_ns = 0;
+    assert_ok(store_collect(reader, &query, &found, &err), err);
+    assert_int_equal(found->rows, 0);
+    records_free(&found);
     store_reader_close(&reader);
+    store_close(&store);
+}
+
+static size_t count_silent(struct store_reader *reader, int64_t from_ns, int64_t to_ns)
+{
+    char(*silent)[OBSERVER_NAME_MAX];
+    size_t count;
+    assert_ok(store_silent(reader, from_ns, to_ns, &silent, &count, &err), err);
+    free(silent);
+    return count;
+}
+
+static void test_silent(void **state)
+{
+    (void)state;
+    struct store *store = open_at(test_directory, TEST_NOW);
+    struct store_reader *reader;
+    assert_ok(commit_one(store, TEST_NOW, "inner", 1, 0), err);
+    assert_ok(commit_one(store, TEST_NOW + 86400 * NS_PER_S, "outer", 1, 1), err);
+    assert_ok(store_reader_open(store, &reader, &err), err);
+    assert_int_equal(count_silent(reader, TEST_NOW, TEST_NOW + 2 * NS_PER_S), 1);
+    assert_int_equal(count_silent(reader, TEST_NOW + NS_PER_S, TEST_NOW + 2 * NS_PER_S), 2);
+    assert_int_equal(count_silent(reader, TEST_NOW, TEST_NOW + 2 * 86400 * NS_PER_S), 0);
+    assert_int_equal(count_silent(reader, 0, 0), 0);
+    store_reader_close(&reader);
+    store_close(&store);
+}
+
+/* What does not fit the kind is refused, not ignored. */
+static void test_conditions_are_of_the_kind(void **state)
+{
+    (void)state;
+    struct store *store = open_at(test_directory, TEST_NOW);
+    struct store_reader *reader;
+    struct filter *filter;
+    assert_ok(store_reader_open(store, &reader, &err), err);
+    assert_ok(filter_parse(record_kinds[RECORD_FLOW], "tcp", &filter, NULL, &err), err);
+    struct flow_name name = {test_observer("inner", 7), 1};
+    const struct store_query bad[] = {{.kind = RECORD_LOSS, .filter = filter},
+                                      {.kind = RECORD_STATUS, .names = &name, .name_count = 1},
+                                      {.kind = RECORD_VERDICT, .endpoint = &(struct endpoint){{0, 1}, 0}},
+                                      {.kind = RECORD_ALERT, .protocol = 6},
+                                      {.kind = RECORD_FLOW, .names = &name, .name_count = STORE_NAMES_MAX + 1}};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        assert_int_equal(store_find(reader, &bad[i], &err), RESULT_REJECT);
+    filter_destroy(&filter);
+    store_reader_close(&reader);
+    store_close(&store);
+}
+
+/* Either end; by position as well, where there is one arm. */
+static void test_endpoint(void **state)
+{
+    (void)state;
+    struct store *store = open_at(test_directory, TEST_NOW);
+    assert_ok(commit_one(store, TEST_NOW, "inner", 1, 100), err);
+    struct flow flow = test_flow(100000, TEST_NOW);
+    struct endpoint src = {flow_src(&flow), flow.src_port}, dst = {flow_dst(&flow), 80}, none = {flow_dst(&flow), 81};
+    for (int by_position = 0; by_position < 2; by_position++) {
+        struct store_query query = {.endpoint = &src, .by_position = by_position != 0};
+        assert_int_equal(count_rows(store, &query), 1);
+        query.endpoint = &dst;
+        assert_int_equal(count_rows(store, &query), 100);
+        query.protocol = 17;
+        assert_int_equal(count_rows(store, &query), 0);
+        query.protocol = 6;
+        query.endpoint = &none;
+        assert_int_equal(count_rows(store, &query), 0);
+    }
     store_close(&store);
 }
 
@@ -457,15 +588,15 @@ static void test_interrupt(void **state)
     struct store *store = open_at(test_directory, TEST_NOW);
     assert_ok(commit_one(store, TEST_NOW, "inner", 1, 50), err);
     struct store_reader *reader;
-    struct flow_batch *batch;
+    struct records *records;
     assert_ok(store_reader_open(store, &reader, &err), err);
     assert_ok(store_find(reader, &(struct store_query){0}, &err), err);
     store_reader_interrupt(reader);
-    assert_int_equal(store_next(reader, &batch, NULL, &err), RESULT_AGAIN);
+    assert_int_equal(store_next(reader, &records, NULL, &err), RESULT_AGAIN);
     store_reader_resume(reader);
     assert_ok(store_find(reader, &(struct store_query){0}, &err), err);
-    assert_ok(store_next(reader, &batch, NULL, &err), err);
-    flow_batch_destroy(&batch);
+    assert_ok(store_next(reader, &records, NULL, &err), err);
+    records_free(&records);
     store_reader_close(&reader);
     store_close(&store);
 }
@@ -476,15 +607,20 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_what_is_committed_is_found),
-        STORE_TEST(test_fields_survive),
         STORE_TEST(test_days),
         STORE_TEST(test_replay_order),
         STORE_TEST(test_kill),
         STORE_TEST(test_one_instance),
         STORE_TEST(test_damaged_file_is_set_aside),
+        STORE_TEST(test_missing_positions_are_known),
         STORE_TEST(test_full_disk),
-        STORE_TEST(test_links_and_the_waiting),
+        STORE_TEST(test_verdicts_by_name),
+        STORE_TEST(test_the_waiting_and_boundary_counts),
+        STORE_TEST(test_positions_by_kind),
         STORE_TEST(test_losses_and_statuses),
+        STORE_TEST(test_silent),
+        STORE_TEST(test_conditions_are_of_the_kind),
+        STORE_TEST(test_endpoint),
         STORE_TEST(test_interrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,14 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The filter language means the same to the store's SQL as to filter_select: random filters over random rows. */
+/* The filter language means the same to the store's SQL as to filter_select: random filters over random rows of every
+ * kind. */
 #include "tests/unit/aggregator/support.h"
 
 #include "aggregator/store/store.h"
-#include "tests/unit/common/filter_generator.h"
+#include "tests/unit/common/filter/filter_generator.h"
 
-#define ROWS    3000u
-#define FILTERS 250
+#define ROWS         3000u
+#define FILTERS      150
+#define FILTERS_FLOW 300
 
 static struct error err;
+
+/* The number a row was generated with. */
+static uint32_t row_number(const struct records *records, uint32_t row)
+{
+    unsigned name = generator_name(records->kind);
+    char scratch[FIELD_TEXT_MAX];
+    uint64_t number = records_value(records, row, name, scratch).number;
+    return (uint32_t)(records->kind->fields[name].kind == KIND_TIME ? number - (uint64_t)GENERATOR_BASE_NS : number);
+}
+
+/* Marks what the store finds; two arms, no row twice. */
+static uint32_t find(struct store_reader *reader, const struct store_query *query, const char *text, bool *found)
+{
+    struct records *part;
+    uint32_t count = 0;
+    enum result r = store_find(reader, query, &err);
+    while (r == RESULT_OK && (r = store_next(reader, &part, NULL, &err)) == RESULT_OK) {
+        for (uint32_t row = 0; row < part->rows; row++) {
+            uint32_t number = row_number(part, row);
+            assert_in_range(number, 0, ROWS - 1);
+            assert_false(found[number]);
+            found[number] = true;
+            count++;
+        }
+        records_free(&part);
+    }
+    if (r != RESULT_END)
+        fail_msg("%s: %s", text, err.text);
+    return count;
+}
+
+static void check_filter(struct store_reader *reader, const struct records *rows, const char *text, bool by_position)
+{
+    static uint32_t wanted[ROWS];
+    static bool found[ROWS];
+    struct filter *filter;
+    assert_ok(filter_parse(rows->kind, text, &filter, NULL, &err), err);
+    const struct store_query query = {
+        .kind = record_kind_number(rows->kind), .filter = filter, .by_position = by_position};
+    memset(found, 0, sizeof(found));
+    uint32_t count = filter_select(filter, rows, wanted), got = find(reader, &query, text, found);
+    for (uint32_t w = 0; w < count; w++) {
+        if (!found[row_number(rows, wanted[w])])
+            fail_msg("%s %s: row %u is missing", rows->kind->name, text, wanted[w]);
+    }
+    if (got != count)
+        fail_msg("%s %s: the store finds %u rows, filter_select %u", rows->kind->name, text, got, count);
+    filter_destroy(&filter);
+}
 
 static void test_sql_selects_the_same_rows(void **state)
 {
@@ -17,47 +68,21 @@ static void test_sql_selects_the_same_rows(void **state)
     struct store *store;
     struct store_options options = {.directory = test_directory};
     assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
-    struct flow_batch *rows = filter_generate_batch(&random, ROWS);
-    struct store_batch batch = {.observer = rows->observers[0], .sequence = 1, .received_ns = TEST_NOW, .flows = rows};
-    assert_ok(store_commit(store, TEST_NOW, &(struct store_commit_set){.batches = &batch, .batch_count = 1}, &err),
-              err);
+    struct batch *batch = test_batch("inner", 1, TEST_NOW);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        batch->records[kind] = filter_generate_records(&random, record_kinds[kind], ROWS);
+    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
     struct store_reader *reader;
     assert_ok(store_reader_open(store, &reader, &err), err);
-
-    uint32_t *wanted = calloc(ROWS, sizeof(*wanted));
-    bool *found = calloc(ROWS, sizeof(*found));
-    for (int i = 0; i < FILTERS; i++) {
-        char text[FILTER_TEXT_MAX];
-        struct filter *filter;
-        struct flow_batch *part;
-        filter_generate_text(&random, text, sizeof(text));
-        assert_ok(filter_parse(text, &filter, NULL, &err), err);
-        uint32_t count = filter_select(filter, rows, wanted), got = 0;
-        assert_ok(store_find(reader, &(struct store_query){.filter = filter, .by_position = i % 8 == 0}, &err), err);
-        memset(found, 0, ROWS * sizeof(*found));
-        enum result r;
-        while ((r = store_next(reader, &part, NULL, &err)) == RESULT_OK) {
-            for (uint32_t row = 0; row < part->rows; row++) {
-                assert_false(found[part->flow[row]]); /* two arms, no row twice */
-                found[part->flow[row]] = true;
-                got++;
-            }
-            flow_batch_destroy(&part);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+        for (int i = 0; i < (kind == RECORD_FLOW ? FILTERS_FLOW : FILTERS); i++) {
+            char text[FILTER_TEXT_MAX];
+            filter_generate_text(&random, record_kinds[kind], text, sizeof(text));
+            check_filter(reader, batch->records[kind], text, i % 8 == 0);
         }
-        if (r != RESULT_END)
-            fail_msg("%s: %s", text, err.text);
-        if (got != count)
-            fail_msg("%s: the store finds %u rows, filter_select %u", text, got, count);
-        for (uint32_t w = 0; w < count; w++) {
-            if (!found[wanted[w]])
-                fail_msg("%s: row %u is missing", text, wanted[w]);
-        }
-        filter_destroy(&filter);
     }
-    free(wanted);
-    free(found);
     store_reader_close(&reader);
-    flow_batch_destroy(&rows);
+    batch_destroy(&batch);
     store_close(&store);
 }
 

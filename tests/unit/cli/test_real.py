@@ -4,87 +4,25 @@
 HTTP connection and one DNS question of 10.0.1.17 through a NAT, as seen on its two sides, and an attempt on the inside
 that nobody answered.
 
-  test_real.py PAVO PAVO-AGGREGATOR PAVO-SENSOR SUBSCRIBE-C SUBSCRIBE-PY PB2-FOLDER
+  test_real.py PAVO PAVO-AGGREGATOR PAVO-SENSOR ASK-C FOLLOW-C ASK-PY FOLLOW-PY PYTHON-FOLDER
 """
 
 import csv
-import ipaddress
 import json
 import os
-import re
-import socket
-import struct
+import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
-PAVO, AGGREGATOR, SENSOR, SUBSCRIBE_C, SUBSCRIBE_PY, PB2 = sys.argv[1:7]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lab"))
+from conversation import capture, conversation, free_ports, tcp  # noqa: E402
+
+PAVO, AGGREGATOR, SENSOR, ASK_C, FOLLOW_C, ASK_PY, FOLLOW_PY, PYTHON = sys.argv[1:9]
 PATIENCE = 60  # seconds; bound of every wait
-START = 1700000000.0
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-def ipv4(protocol, src, dst, body, ttl):
-    addresses = ipaddress.ip_address(src).packed + ipaddress.ip_address(dst).packed
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 7, 0x4000, ttl, protocol, 0) + addresses
-    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
-
-
-def tcp(src, sport, dst, dport, seq, ack, flags, payload=b"", ttl=64):
-    return ipv4(6, src, dst, struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 65535, 0, 0) + payload, ttl)
-
-
-def udp(src, sport, dst, dport, payload, ttl=64):
-    return ipv4(17, src, dst, struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload, ttl)
-
-
-def capture(path, packets):
-    with open(path, "wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))  # raw IP
-        for when, packet in packets:
-            seconds, micros = divmod(round((START + when) * 1e6), 1000000)
-            file.write(struct.pack("<IIII", seconds, micros, len(packet), len(packet)) + packet)
-
-
-def conversation(host, port, dns_port, delay):
-    """The same traffic with the client's end as it is on one side of the NAT."""
-    web, dns = "198.51.100.9", "198.51.100.53"
-    request, answer = b"GET / HTTP/1.0\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\nhello"
-    c, s = 0x11111111, 0x22222222
-    out = lambda seq, ack, flags, payload=b"": tcp(host, port, web, 443, seq, ack, flags, payload)
-    back = lambda seq, ack, flags, payload=b"": tcp(web, 443, host, port, seq, ack, flags, payload, 57)
-    packets = [out(c, 0, 2), back(s, c + 1, 18), out(c + 1, s + 1, 16), out(c + 1, s + 1, 24, request),
-               back(s + 1, c + 1 + len(request), 24, answer),
-               out(c + 1 + len(request), s + 1 + len(answer), 17),
-               back(s + 1 + len(answer), c + 2 + len(request), 17),
-               out(c + 2 + len(request), s + 2 + len(answer), 16)]
-    packets += [udp(host, dns_port, dns, 53, b"question?" * 3), udp(dns, 53, host, dns_port, b"answer!" * 5, 57)]
-    return [(delay + 0.01 * n, packet) for n, packet in enumerate(packets)]
-
-
-def free_ports():
-    """The first of three free ports in a row."""
-    for base in range(20000 + os.getpid() % 20000, 60000, 3):
-        held = [socket.socket() for _ in range(3)]
-        try:
-            for n, one in enumerate(held):
-                one.bind(("127.0.0.1", base + n))
-            return base
-        except OSError:
-            continue
-        finally:
-            for one in held:
-                one.close()
-    raise RuntimeError("no free ports")
 
 
 class Real(unittest.TestCase):
@@ -94,10 +32,10 @@ class Real(unittest.TestCase):
         cls.folder = cls.holder.name
         path = lambda name: os.path.join(cls.folder, name)
         cls.environment = {k: v for k, v in os.environ.items() if not k.startswith("PAVO_")}
-        cls.environment.update(TZ="UTC", HOME=cls.folder, PYTHONPATH=PB2)
+        cls.environment.update(TZ="UTC", HOME=cls.folder, PYTHONPATH=PYTHON)
         cls.environment.pop("XDG_CONFIG_HOME", None)
         subprocess.run([PAVO, "keys", "make", "--dir", path("keys")], check=True, stdout=subprocess.DEVNULL)
-        for role, name in (("sensor", "inner"), ("sensor", "outer"), ("reader", "analyst")):
+        for role, name in (("sensor", "inner"), ("sensor", "outer"), ("reader", "analyst"), ("gateway", "console")):
             subprocess.run([PAVO, "keys", "enrol", role, name, "--dir", path("keys"), "--output", path(name + ".key")],
                            check=True, stdout=subprocess.DEVNULL)
         capture(path("inner.pcap"), conversation("10.0.1.17", 51544, 40000, 0) +
@@ -114,7 +52,7 @@ class Real(unittest.TestCase):
         cls.wait("the aggregator", lambda: "ready" in cls.said())
         cls.sense("inner")
         cls.sense("outer")
-        cls.wait("two links", lambda: len(cls.pavo("links", "--json")[1].splitlines()) == 2)
+        cls.wait("two links", lambda: len(cls.rows("links")) == 2)
 
     @classmethod
     def tearDownClass(cls):
@@ -152,33 +90,66 @@ class Real(unittest.TestCase):
                               text=True, timeout=PATIENCE, env=cls.environment)
         return done.returncode, done.stdout, done.stderr
 
+    @classmethod
+    def answer(cls, *arguments, key=None):
+        """(exit status, rows, coverage) of --json: the coverage is the last line, in every command."""
+        status, out, err = cls.pavo(*arguments, "--json", key=key)
+        if status in (2, 3):
+            raise AssertionError(f"{arguments}: status {status}: {err}")
+        *rows, last = map(json.loads, out.splitlines())
+        return status, rows, last["coverage"]
+
+    @classmethod
+    def rows(cls, *arguments):
+        return cls.answer(*arguments)[1]
+
     def test_find(self):
-        status, out, _ = self.pavo("find", "sensor inner and tcp")
-        self.assertEqual(status, 0)
+        status, out, err = self.pavo("find", "sensor inner and tcp")
+        self.assertEqual((status, err), (0, ""))
         lines = out.splitlines()
-        self.assertRegex(lines[0], r"^TIME .*SENSOR .*SOURCE .*STATE")
+        self.assertRegex(lines[0], r"^TIME +DURATION +SENSOR +PROTO +SOURCE +DESTINATION +STATE +PACKETS +BACK +BYTES +BACK")
         self.assertRegex(lines[1], r"^2023-11-14 22:13:20\.000000 .* inner +tcp +10\.0\.1\.17:51544 +198\.51\.100\.9:443 +SF +5 +3 ")
         self.assertRegex(lines[2], r"10\.0\.1\.17:51545 +198\.51\.100\.9:445 +S0 +1 +0 ")
         self.assertEqual(len(lines), 3)
 
     def test_find_json_and_csv(self):
-        status, out, _ = self.pavo("find", "--json", "dst port 443 and sensor outer")
-        flow, = map(json.loads, out.splitlines())
-        self.assertEqual(status, 0)
+        status, (flow,), coverage = self.answer("find", "dst port 443 and sensor outer")
+        self.assertEqual((status, coverage["state"], coverage["gaps"], coverage["rows"]), (0, "whole", [], 1))
         self.assertEqual((flow["src"], flow["src_port"], flow["state"], flow["sensor"]), ("203.0.113.5", 40312, "SF", "outer"))
         self.assertTrue(flow["community_id"].startswith("1:"))
-        status, out, _ = self.pavo("find", "--csv", "dst port 443 and sensor outer")
+        self.assertLess(flow["epoch"], 2**53)
+        self.assertEqual({reach["sensor"] for reach in coverage["reaches"]}, {"inner", "outer"})
+        status, out, err = self.pavo("find", "--csv", "dst port 443 and sensor outer")
         row, = csv.DictReader(out.splitlines())
-        self.assertEqual(status, 0)
+        self.assertEqual((status, err), (0, ""))
         for name, value in flow.items():
-            self.assertEqual(row[name], str(value), name)
+            text = " ".join(value) if isinstance(value, list) else str(value)
+            self.assertEqual(row[name], {"True": "true", "False": "false"}.get(text, text), name)
+        self.assertEqual({name for name, value in row.items() if value == ""} & set(flow), set())
+
+    def test_command_asks_the_same(self):
+        """The command line an answer names gives the same rows, whenever it is run."""
+        for arguments in (["find", "--from", "2023-11-14 22:13:20", "--limit", "2", "host", "10.0.1.17 and tcp"],
+                          ["nat", "203.0.113.5:40312", "--at", "22:13:20Z"], ["verdicts", "boundary nat"]):
+            _, rows, coverage = self.answer(*arguments)
+            name, *words = shlex.split(coverage["command"])
+            self.assertEqual(name, "pavo")
+            _, again, same = self.answer(*words)
+            self.assertEqual(rows, again)
+            self.assertEqual(same["command"], coverage["command"])
 
     def test_find_time_and_limit(self):
-        self.assertEqual(len(self.pavo("find", "--json", "--from", "2023-11-14T22:13:20.4Z")[1].splitlines()), 1)
-        self.assertEqual(len(self.pavo("find", "--json", "--to", "2023-11-14T22:13:20.4Z")[1].splitlines()), 4)
-        status, out, err = self.pavo("find", "--json", "--limit", "2")
-        self.assertEqual((status, len(out.splitlines())), (4, 2))
-        self.assertIn("cut off", err)
+        self.assertEqual(len(self.rows("find", "--from", "2023-11-14T22:13:20.4Z")), 1)
+        self.assertEqual(len(self.rows("find", "--to", "2023-11-14T22:13:20.4Z")), 4)
+        status, rows, coverage = self.answer("find", "--limit", "2")
+        self.assertEqual((status, len(rows), coverage["state"]), (4, 2, "partial"))
+        self.assertEqual([gap["gap"] for gap in coverage["gaps"]], ["limit"])
+        status, out, err = self.pavo("find", "--limit", "2")
+        self.assertEqual((status, len(out.splitlines())), (4, 3))
+        self.assertRegex(err, r"^pavo: not seen: cut off: .*--limit")
+        for question in ("links", "verdicts", "statuses"):  # one meaning of it everywhere
+            status, rows, _ = self.answer(question, "--limit", "1")
+            self.assertEqual((question, status, len(rows)), (question, 4, 1))
 
     def test_find_nothing(self):
         status, out, err = self.pavo("find", "host 192.0.2.99")
@@ -192,26 +163,37 @@ class Real(unittest.TestCase):
         self.assertIn("  host and tcp\n       ^", err)
         for arguments, words in (
             (["fin"], "did you mean 'find'"),
+            (["verdict"], "did you mean 'verdicts'"),
             (["find", "--form", "1"], "did you mean '--from'"),
             (["find", "--from", "yesterday-ish"], "--from: "),
+            (["find", "--limit", "many"], "  --limit many\n          ^"),
+            (["find", "--json", "--csv"], "choose one"),
             (["nat"], "one address was expected"),
-            (["nat", "10.0.0.1:99999"], "is not ADDR or ADDR:PORT"),
-            (["nat", "10.0.0.1", "--protocol", "tpc"], "is not a protocol"),
+            (["nat", "10.0.0.1:99999"], "  10.0.0.1:99999\n"),
+            (["nat", "10.0.0.1", "--protocol", "tpc"], "  --protocol tpc\n"),
+            (["nat", "10.0.0.1", "--slack", "5x"], "  --slack 5x\n"),
+            (["verdicts", "--limti", "5"], "did you mean '--limit'"),
+            (["verdicts", "verdict", "blokced"], "^"),
+            (["boundaries", "nat"], "takes no argument"),
+            (["questions", "verdict"], "did you mean 'verdicts'"),
+            (["replay", "--topic", "flow", "--after", "0"], "pavo watch"),
             (["sensors", "all"], "takes no argument"),
-            (["watch", "--csv"], "not --csv"),
+            (["watch", "--csv"], "choose one"),
+            (["watch", "--topic", "flows"], "did you mean 'flow'"),
             (["watch", "port eighty"], "'eighty' is not a port"),
         ):
             status, out, err = self.pavo(*arguments)
-            self.assertEqual((status, out), (2, ""), arguments)
+            self.assertEqual((status, out), (2, ""), (arguments, err))
             self.assertIn(words, err)
 
     def test_nat(self):
         status, out, _ = self.pavo("nat", "203.0.113.5:40312", "--at", "2023-11-14 22:13:20")
         self.assertEqual(status, 0)
+        text = " ".join(out.split())
         self.assertIn("203.0.113.5:40312 was 10.0.1.17:51544, talking to 198.51.100.9:443\n", out)
-        self.assertRegex(out, r"tcp, SF, from 2023-11-14 22:13:20.000000 to .*; \d+ B sent in 5 packets, \d+ B received in 3\n")
-        self.assertRegex(out, r"linked by both sequence numbers, confidence \d+ %; agreeing: src_isn, dst_isn")
-        self.assertIn("seen inside by inner (flow ", out)
+        self.assertRegex(text, r"tcp, SF, from 2023-11-14 22:13:20.000000 to .*; \d+ B sent in 5 packets, \d+ B received in 3 ")
+        self.assertRegex(text, r"linked by both sequence numbers, confidence [\d.]+ %; agreeing: ")
+        self.assertRegex(text, r"at boundary nat: seen inside by inner \(flow \d+\), outside by outer \(flow \d+\)")
         self.assertIn("Not seen: nothing is known to be missing", out)
 
     def test_nat_other_directions(self):
@@ -226,51 +208,129 @@ class Real(unittest.TestCase):
         self.assertIn("Not known: no connection of 10.0.1.17:51545 is linked", out)
         self.assertIn("Seen on one side only:", out)
         self.assertRegex(out, r"inner: 10\.0\.1\.17:51545 to 198\.51\.100\.9:445, tcp S0")
+        status, (row,), _ = self.answer("nat", "10.0.1.17:51545")
+        self.assertEqual((status, "partner_sensor" in row), (1, False))
 
     def test_nat_unknown(self):
         status, out, _ = self.pavo("nat", "203.0.113.99:1", "--at", "2020-01-01T00:00:00Z")
         self.assertEqual(status, 1)
         self.assertIn("none was seen on one side either", out)
-        self.assertRegex(out, r"Not seen:\n(.*\n)*  the store holds flows from 2023-11-14")
+        self.assertRegex(out, r"Not seen:\n(.*\n)*  .*the store holds flows from 2023-11-14")
 
     def test_nat_json(self):
-        status, out, _ = self.pavo("nat", "203.0.113.5:40312", "--json")
-        answer, coverage = map(json.loads, out.splitlines())
-        self.assertEqual(status, 0)
-        self.assertEqual(answer["link"]["binding"]["source"], {"address": "10.0.1.17", "port": 51544})
-        self.assertEqual((answer["inside"]["src"], answer["outside"]["src"]), ("10.0.1.17", "203.0.113.5"))
-        self.assertFalse(coverage["coverage"]["truncated"])
+        status, (row,), coverage = self.answer("nat", "203.0.113.5:40312")
+        self.assertEqual((status, coverage["state"]), (0, "whole"))
+        self.assertEqual((row["src"], row["src_port"]), ("10.0.1.17", 51544))
+        self.assertEqual((row["post_nat_src"], row["post_nat_src_port"]), ("203.0.113.5", 40312))
+        self.assertEqual((row["sensor"], row["partner_sensor"]), ("inner", "outer"))
+        self.assertAlmostEqual(sum(term["weight"] for term in row["terms"]), row["odds"], places=3)
 
     def test_links(self):
         status, out, _ = self.pavo("links", "--utc", "tcp")
         self.assertEqual(status, 0)
-        self.assertRegex(out.splitlines()[1], r"^2023-11-14T22:13:20\.000000Z nat +tcp +10\.0\.1\.17:51544 +203\.0\.113\.5:40312 "
-                                              r"+198\.51\.100\.9:443 +snat +\d+ % both sequence numbers$")
-        links = [json.loads(line) for line in self.pavo("links", "--json")[1].splitlines()]
-        self.assertEqual([link["binding"]["protocol"] for link in links], [6, 17])
+        heading, line = out.splitlines()
+        self.assertRegex(heading, r"^TIME +BOUNDARY +.*PROTO +SOURCE +DESTINATION +SOURCE OUTSIDE +DESTINATION OUTSIDE")
+        self.assertRegex(line, r"^2023-11-14T22:13:20\.000000Z nat .*tcp +10\.0\.1\.17:51544 +198\.51\.100\.9:443 "
+                               r"+203\.0\.113\.5:40312 +198\.51\.100\.9:443 +source +[\d.]+ % sequence_numbers$")
+        links = self.rows("links")
+        self.assertEqual(sorted(link["protocol"] for link in links), [6, 17])
+        self.assertEqual({link["verdict"] for link in links}, {"translated"})
 
     def test_sensors(self):
-        status, out, _ = self.pavo("sensors")
-        self.assertEqual(status, 0)
-        self.assertRegex(out, r"(?m)^inner +ended +.* ago +11 +11 +0 +3 +3 +0 +0 ")
-        self.assertRegex(out, r"(?m)^nat +2 +")
-        self.assertIn("Intake: open", out)
+        status, out, err = self.pavo("sensors")
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r"(?m)^inner +ended +.* 11 +11 +0 +3 +3 +0 +0 ")
+        self.assertRegex(out, r"(?m)^Intake: connections accepted \d+, ")
+        self.assertRegex(out, r"(?m)^nat +inner +outer +2 +")
         self.assertNotIn("INVARIANT", out)
-        reports = [json.loads(line) for line in self.pavo("sensors", "--json")[1].splitlines()]
-        inner = [r for r in reports if r.get("observer", {}).get("sensor") == "inner"]
-        self.assertEqual((inner[0]["status"]["records_made"], inner[0]["records_committed"]), (3, 3))
+        _, rows, _ = self.answer("sensors")
+        inner = [row for row in rows if row["sensor"] == "inner"]
+        self.assertEqual((inner[0]["made"], inner[0]["committed"]), (3, 3))
         rows = list(csv.DictReader(self.pavo("sensors", "--csv")[1].splitlines()))
-        self.assertIn(("inner", "11"), [(row["sensor"], row["packets_offered"]) for row in rows])
+        self.assertIn(("inner", "11"), [(row["sensor"], row["offered"]) for row in rows])
+        self.assertEqual(self.rows("boundaries")[0]["linked"], 2)
+        self.assertEqual({row["sensor"] for row in self.rows("interfaces")}, {"inner", "outer"})
+        self.assertIn("counter", self.rows("intake")[0])
+
+    def test_questions(self):
+        status, out, _ = self.pavo("questions")
+        self.assertEqual(status, 0)
+        for question in ("find", "links", "nat", "verdicts", "losses", "sensors", "kinds", "challenge"):
+            self.assertRegex(out, rf"(?m)^  {question} +\w")
+        parameters = {row["name"] for row in self.rows("questions", "verdicts") if row["part"] == "parameter"}
+        self.assertEqual(parameters, {"filter", "from", "to", "limit"})
+        status, out, _ = self.pavo("verdicts", "--help")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"Usage: pavo verdicts \[OPTION\]\.\.\. FILTER")
+        self.assertRegex(out, r"--from TIME")
+        self.assertRegex(out, r"(?m)^boundary \(")
+        self.assertEqual({row["record"] for row in self.rows("kinds")},
+                         {"flow", "verdict", "binding", "loss", "status", "alert"})
+
+    def test_kinds_of_record(self):
+        self.assertEqual(self.answer("verdicts", "verdict translated")[2]["rows"], 2)
+        bindings = self.rows("bindings", "--from", "2023-11-14T22:00:00Z")
+        self.assertIn(("10.0.1.17", 51544, "203.0.113.5", 40312),
+                      [(b["inside"], b["inside_port"], b["outside"], b["outside_port"]) for b in bindings])
+        self.assertEqual({row["sensor"] for row in self.rows("statuses")}, {"inner", "outer"})
+        self.assertEqual(self.answer("losses")[:2], (1, []))
+        self.assertEqual(self.answer("alerts")[:2], (1, []))
 
     def test_watch(self):
-        status, out, _ = self.pavo("watch", "--oldest", "--count", "2", "tcp and state SF")
-        self.assertEqual(status, 0)
+        status, out, err = self.pavo("watch", "--from-start", "--limit", "2", "tcp and state SF")
+        self.assertEqual((status, err), (0, ""))
         self.assertRegex(out, r"inner +tcp +10\.0\.1\.17:51544 > 198\.51\.100\.9:443  SF  5/3 packets")
-        status, out, _ = self.pavo("watch", "--oldest", "--links", "--count", "2")
+        status, out, _ = self.pavo("watch", "--from-start", "--topic", "verdict", "-n", "2", "verdict translated")
         self.assertEqual(status, 0)
-        self.assertIn("inside 10.0.1.17:51544 > 198.51.100.9:443 is outside 203.0.113.5:40312 > 198.51.100.9:443", out)
-        status, out, _ = self.pavo("watch", "--oldest", "--status", "--count", "1", "--json")
+        self.assertIn("inner tcp 10.0.1.17:51544 > 198.51.100.9:443  translated; outside 203.0.113.5:40312 > 198.51.100.9:443", out)
+        status, out, _ = self.pavo("watch", "--from-start", "--topic", "status", "-n", "1", "--json")
         self.assertEqual((status, json.loads(out)["event"]), (0, "status"))
+        status, out, _ = self.pavo("watch", "--from-start", "--topic", "binding", "-n", "1", "--csv")
+        row, = csv.DictReader(out.splitlines())
+        self.assertEqual((status, row["boundary"], row["inside"]), (0, "nat", "10.0.1.17"))
+
+    def test_watch_interrupted(self):
+        """Ctrl-C ends it with whole lines and an exit status."""
+        process = subprocess.Popen([PAVO, "--aggregator", self.at, "--key", self.key, "watch", "--from-start", "--json"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
+        try:
+            self.assertEqual(json.loads(process.stdout.readline())["event"], "flow")
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            if process.poll() is None:
+                process.kill()
+        self.assertEqual((process.returncode, err), (0, ""))
+        for line in out.splitlines():
+            json.loads(line)
+
+    def test_delegated_session(self):
+        """A console asks in the reader's name on the reader's signature, and never has the reader's key."""
+        console = os.path.join(self.folder, "console.key")
+        status, _, err = self.pavo("find", key=console)
+        self.assertEqual(status, 3, err)
+        _, (row,), _ = self.answer("challenge", "--reader", "analyst", key=console)
+        status, signature, err = self.pavo("sign", row["challenge"], "--for", "1h")
+        self.assertEqual((status, err), (0, ""))
+        _, (session,), _ = self.answer("delegate", "--reader", "analyst", "--challenge", row["challenge"], "--signature",
+                                       signature.strip(), key=console)
+        self.assertEqual(session["reader"], "analyst")
+        ask = """import pavo, sys
+with pavo.Aggregator(sys.argv[1], key_file=sys.argv[2], session=sys.argv[3]) as console:
+    print(len(list(console.ask("links"))))
+    console.act_for(None)
+    try:
+        list(console.ask("links"))
+    except pavo.Error as error:
+        print(error)
+"""
+        done = subprocess.run([sys.executable, "-c", ask, self.at, console, session["session"]], capture_output=True, text=True,
+                              env=self.environment, timeout=PATIENCE)
+        self.assertEqual(done.stderr, "")
+        self.assertRegex(done.stdout, r"^2\n.*only in a session that a reader has delegated")
+        status, _, err = self.pavo("delegate", "--reader", "analyst", "--challenge", row["challenge"], "--signature",
+                                   signature.strip(), key=console)
+        self.assertNotEqual(status, 0, "a challenge is good once")
 
     def test_keys_refused(self):
         status, _, err = self.pavo("find", key=os.path.join(self.folder, "inner.key"))
@@ -296,27 +356,31 @@ class Real(unittest.TestCase):
         self.assertEqual(status, 3)
         self.assertIn("cannot be reached", err)
 
-    def test_example_in_c(self):
-        done = subprocess.run([SUBSCRIBE_C, "--aggregator", self.at, "--key", self.key, "--oldest", "--count", "5"],
-                              capture_output=True, text=True, env=self.environment, timeout=PATIENCE)
+    def check_ask(self, *command):
+        done = subprocess.run([*command, self.at, self.key, "203.0.113.5:40312"], capture_output=True, text=True,
+                              env=self.environment, timeout=PATIENCE)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        flows = [json.loads(line) for line in done.stdout.splitlines()]
-        self.assertEqual({flow["sensor"] for flow in flows}, {"inner", "outer"})
+        self.assertIn("203.0.113.5:40312 was 10.0.1.17:51544, talking to 198.51.100.9:443\n", done.stdout)
 
-    def test_z_example_in_python(self):
-        """Last: it takes live flows, so the sensors run again."""
-        process = subprocess.Popen([sys.executable, SUBSCRIBE_PY, "--aggregator", self.at, "--key", self.key, "--count", "2"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
+    def check_follow(self, *command):
+        """It begins with the oldest there is, and when it is started again, where it was."""
+        position = os.path.join(self.folder, "position" + os.path.basename(command[-1]))
+        process = subprocess.Popen([*command, self.at, self.key, position], stdout=subprocess.PIPE, text=True,
+                                   env=self.environment)
         try:
-            self.wait("a flow for the example", lambda: (self.sense("outer"), process.poll() is not None)[1])
-            out, err = process.communicate(timeout=PATIENCE)
+            verdicts = [json.loads(process.stdout.readline()) for _ in range(2)]
         finally:
-            if process.poll() is None:
-                process.kill()
-        self.assertEqual((process.returncode, err), (0, ""))
-        flows = [json.loads(line) for line in out.splitlines()]
-        self.assertEqual([flow["src"] for flow in flows], ["203.0.113.5"] * 2)
-        self.assertEqual({flow["dst_port"] for flow in flows}, {53, 443})
+            process.kill()
+            process.communicate(timeout=PATIENCE)
+        self.assertEqual({verdict["boundary"] for verdict in verdicts}, {"nat"})
+
+    def test_examples_that_ask(self):
+        self.check_ask(ASK_C)
+        self.check_ask(sys.executable, ASK_PY)
+
+    def test_examples_that_follow(self):
+        self.check_follow(FOLLOW_C)
+        self.check_follow(sys.executable, FOLLOW_PY)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "common/authenticator.h"
 #include "common/bus.h"
 #include "common/clock.h"
 
@@ -24,25 +25,25 @@ static char directory[64];
 static struct keys aggregator, inner, outer, reader;
 static struct authenticator *authenticator;
 static void *door;
-static char endpoint[128];
+static char endpoint[BUS_ENDPOINT_MAX];
 static void *clients[16]; /* closed at the end of each test, however it ends */
 static unsigned client_count;
 
 struct refusals {
     unsigned reports;
-    char address[64], domain[32], reason[64];
+    char address[64], door[32], reason[64];
     uint64_t suppressed;
 };
 static pthread_mutex_t refusals_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct refusals refusals;
 
-static void on_refused(void *ctx, const char *address, const char *domain, const char *reason, uint64_t suppressed)
+static void on_refused(void *ctx, const char *address, const char *at, const char *reason, uint64_t suppressed)
 {
     (void)ctx;
     pthread_mutex_lock(&refusals_lock);
     refusals.reports++;
     snprintf(refusals.address, sizeof(refusals.address), "%s", address);
-    snprintf(refusals.domain, sizeof(refusals.domain), "%s", domain);
+    snprintf(refusals.door, sizeof(refusals.door), "%s", at);
     snprintf(refusals.reason, sizeof(refusals.reason), "%s", reason);
     refusals.suppressed = suppressed;
     pthread_mutex_unlock(&refusals_lock);
@@ -60,7 +61,6 @@ static int setup(void **state)
     (void)state;
     struct error err = {""};
     struct enrolled *enrolled;
-    size_t size = sizeof(endpoint);
     strcpy(directory, "/tmp/pavo-test-bus-XXXXXX");
     assert_non_null(mkdtemp(directory));
     assert_int_equal(keys_make_aggregator(&aggregator, NULL), RESULT_OK);
@@ -74,9 +74,9 @@ static int setup(void **state)
     enrolled_now(&enrolled);
     assert_int_equal(authenticator_start(context, &enrolled, on_refused, NULL, &authenticator, &err), RESULT_OK);
     assert_null(enrolled);
-    if (bus_bind(context, ZMQ_ROUTER, "127.0.0.1:*", 0, &aggregator, "sensor", 100, 1000, &door, &err) != RESULT_OK)
+    if (bus_bind(context, ZMQ_ROUTER, "127.0.0.1:*", 0, &aggregator, DOOR_INTAKE, 100, 1000, &door, &err) != RESULT_OK)
         fail_msg("%s", err.text);
-    assert_int_equal(zmq_getsockopt(door, ZMQ_LAST_ENDPOINT, endpoint, &size), 0);
+    bus_endpoint(door, endpoint);
     return 0;
 }
 
@@ -111,17 +111,13 @@ static bool readable(void *socket, long milliseconds)
     return zmq_poll(&item, 1, milliseconds) == 1;
 }
 
-/* The door's next message: its text, and its last frame in ret_frame (the caller closes). */
+/* The door's next message: its text, and its frame in ret_frame (the caller closes). */
 static void receive(char *text, size_t size, zmq_msg_t *ret_frame)
 {
+    uint8_t id[BUS_ID_MAX], length = 0;
     assert_true(readable(door, PATIENCE_MS));
-    zmq_msg_t id;
-    zmq_msg_init(&id);
-    assert_true(zmq_msg_recv(&id, door, 0) >= 0);
-    assert_true(zmq_msg_more(&id));
-    zmq_msg_close(&id);
-    zmq_msg_init(ret_frame);
-    assert_true(zmq_msg_recv(ret_frame, door, 0) >= 0);
+    assert_int_equal(bus_receive(door, id, &length, ret_frame), RESULT_OK);
+    assert_true(length > 0);
     assert_true(zmq_msg_size(ret_frame) < size);
     memcpy(text, zmq_msg_data(ret_frame), zmq_msg_size(ret_frame));
     text[zmq_msg_size(ret_frame)] = '\0';
@@ -153,8 +149,14 @@ static void test_right_key_passes(void **state)
     receive(text, sizeof(text), &frame);
     assert_string_equal(text, "hello");
     assert_string_equal(zmq_msg_gets(&frame, "User-Id"), "inner");
-    assert_true(authenticator_admits(authenticator, KEY_ROLE_SENSOR, &frame));
-    assert_false(authenticator_admits(authenticator, KEY_ROLE_READER, &frame));
+    enum key_role role = KEY_ROLE_COUNT;
+    assert_true(authenticator_admits(authenticator, DOOR_INTAKE, &frame, &role));
+    assert_int_equal(role, KEY_ROLE_SENSOR);
+    assert_string_equal(authenticator_key(&frame), inner.public_key);
+    role = KEY_ROLE_COUNT;
+    assert_false(authenticator_admits(authenticator, DOOR_PUBLISH, &frame, &role));
+    assert_false(authenticator_admits(authenticator, DOOR_ANSWER, &frame, &role));
+    assert_int_equal(role, KEY_ROLE_COUNT);
     assert_true(authenticator_knows(authenticator, KEY_ROLE_SENSOR, "inner"));
     assert_int_equal(counts().accepted, 1);
     zmq_msg_close(&frame);
@@ -180,7 +182,7 @@ static void refused_client(const struct keys *keys, const char *reason)
     assert_int_equal(seen.reports, 1); /* however often it tried meanwhile */
     assert_string_equal(seen.reason, reason);
     assert_string_equal(seen.address, "127.0.0.1");
-    assert_string_equal(seen.domain, "sensor");
+    assert_string_equal(seen.door, "intake");
     assert_int_equal(seen.suppressed, 0);
     assert_int_equal(counts().accepted, 0);
 }
@@ -196,6 +198,58 @@ static void test_wrong_role_is_refused(void **state)
     (void)state;
     refused_client(&reader, "key of another role");
     assert_true(counts().refused_role > 0);
+}
+
+/* A door is for a set of roles: the one for what is said takes all that speak, and nobody else. */
+static void test_intake_takes_all_that_speak(void **state)
+{
+    (void)state;
+    static const enum key_role roles[] = {KEY_ROLE_COLLECTOR, KEY_ROLE_WITNESS, KEY_ROLE_DETECTOR};
+    struct enrolled *enrolled;
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        struct keys keys;
+        char text[64];
+        zmq_msg_t frame;
+        enum key_role role = KEY_ROLE_COUNT;
+        assert_int_equal(keys_make(&aggregator, roles[i], key_role_name(roles[i]), &keys, NULL), RESULT_OK);
+        assert_int_equal(enrolled_add(directory, &keys, NULL), RESULT_OK);
+        enrolled_now(&enrolled);
+        authenticator_replace(authenticator, &enrolled);
+        assert_int_equal(bus_send(client(&keys), "hello", 5, false), RESULT_OK);
+        receive(text, sizeof(text), &frame);
+        assert_true(authenticator_admits(authenticator, DOOR_INTAKE, &frame, &role));
+        assert_int_equal(role, roles[i]);
+        zmq_msg_close(&frame);
+    }
+}
+
+static void test_signing_key_of_a_reader(void **state)
+{
+    (void)state;
+    uint8_t key[KEY_BYTES] = {0};
+    assert_true(authenticator_sign_key(authenticator, "analyst", key));
+    assert_memory_equal(key, reader.sign_public, KEY_BYTES);
+    assert_false(authenticator_sign_key(authenticator, "inner", key)); /* no reader */
+}
+
+/* Messages of one frame or of three are read away, and the next one comes whole. */
+static void test_only_two_frames_are_received(void **state)
+{
+    (void)state;
+    char text[64];
+    uint8_t id[BUS_ID_MAX], length = 0;
+    zmq_msg_t frame;
+    void *socket = client(&inner);
+    assert_int_equal(bus_receive(door, id, &length, &frame), RESULT_AGAIN);
+    assert_int_equal(bus_send(socket, "one", 3, true), RESULT_OK);
+    assert_int_equal(bus_send(socket, "two", 3, true), RESULT_OK);
+    assert_int_equal(bus_send(socket, "three", 5, false), RESULT_OK);
+    assert_int_equal(bus_send(socket, "good", 4, false), RESULT_OK);
+    assert_true(readable(door, PATIENCE_MS));
+    assert_int_equal(bus_receive(door, id, &length, &frame), RESULT_REJECT);
+    receive(text, sizeof(text), &frame);
+    assert_string_equal(text, "good");
+    zmq_msg_close(&frame);
 }
 
 static void test_refused_comes_in_once_enrolled(void **state)
@@ -223,6 +277,7 @@ static void test_revoked_key_is_silenced(void **state)
     char text[64], path[128];
     zmq_msg_t frame;
     struct enrolled *enrolled;
+    enum key_role role;
     void *socket = client(&inner);
     assert_int_equal(bus_send(socket, "1", 1, false), RESULT_OK);
     receive(text, sizeof(text), &frame);
@@ -230,7 +285,7 @@ static void test_revoked_key_is_silenced(void **state)
     unlink(path);
     enrolled_now(&enrolled);
     authenticator_replace(authenticator, &enrolled);
-    assert_false(authenticator_admits(authenticator, KEY_ROLE_SENSOR, &frame));
+    assert_false(authenticator_admits(authenticator, DOOR_INTAKE, &frame, &role));
     assert_false(authenticator_knows(authenticator, KEY_ROLE_SENSOR, "inner"));
     /* The name enrolled anew, with another key: the old connection stays silenced. */
     struct keys fresh;
@@ -239,7 +294,7 @@ static void test_revoked_key_is_silenced(void **state)
     enrolled_now(&enrolled);
     authenticator_replace(authenticator, &enrolled);
     assert_true(authenticator_knows(authenticator, KEY_ROLE_SENSOR, "inner"));
-    assert_false(authenticator_admits(authenticator, KEY_ROLE_SENSOR, &frame));
+    assert_false(authenticator_admits(authenticator, DOOR_INTAKE, &frame, &role));
     zmq_msg_close(&frame);
     /* And no new connection comes in with the old key. */
     socket = client(&inner);
@@ -289,9 +344,9 @@ static void test_malformed_zap_request_is_refused(void **state)
 {
     (void)state;
     static const char *const requests[][8] = {
-        {"1.0", "1", "sensor", "10.0.0.1", "", "PLAIN", "user", "password"},
-        {"1.0", "1", "sensor", "10.0.0.1", "", "CURVE", "too short", NULL},
-        {"2.0", "1", "sensor", "10.0.0.1", "", "CURVE", "0123456789abcdef0123456789abcdef", NULL},
+        {"1.0", "1", "intake", "10.0.0.1", "", "PLAIN", "user", "password"},
+        {"1.0", "1", "intake", "10.0.0.1", "", "CURVE", "too short", NULL},
+        {"2.0", "1", "intake", "10.0.0.1", "", "CURVE", "0123456789abcdef0123456789abcdef", NULL},
         {"1.0", "1", "elsewhere", "10.0.0.1", "", "CURVE", "0123456789abcdef0123456789abcdef", NULL},
         {"1.0", NULL, NULL, NULL, NULL, NULL, NULL, NULL},
     };
@@ -349,7 +404,7 @@ static void test_endpoints(void **state)
         }
         assert_null(socket);
     }
-    assert_int_equal(bus_bind(context, ZMQ_ROUTER, endpoint, 0, &aggregator, "sensor", 10, 1000, &socket, &err),
+    assert_int_equal(bus_bind(context, ZMQ_ROUTER, endpoint, 0, &aggregator, DOOR_INTAKE, 10, 1000, &socket, &err),
                      RESULT_REJECT); /* the door is there already */
     assert_non_null(strstr(err.text, "in use"));
 }
@@ -360,6 +415,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_right_key_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_key_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wrong_role_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_intake_takes_all_that_speak, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_signing_key_of_a_reader, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_two_frames_are_received, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused_comes_in_once_enrolled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked_key_is_silenced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_without_curve, setup, teardown),

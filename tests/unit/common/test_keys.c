@@ -73,10 +73,58 @@ static void test_written_is_read(void **state)
     }
     assert_int_equal(keys_write(in_directory("r.key"), &reader, NULL), RESULT_OK);
     assert_int_equal(keys_read(in_directory("r.key"), &read, NULL), RESULT_OK);
+    assert_memory_equal(&read, &reader, sizeof(read)); /* the signing key follows from the secret one */
     assert_string_equal(read.aggregator, aggregator.public_key);
     assert_memory_equal(sensor.seal_public, aggregator.seal_public, KEY_BYTES);
     assert_memory_equal(sensor.digest, aggregator.digest, KEY_BYTES);
     assert_false(sensor.has_seal_secret);
+}
+
+/* Who may speak can seal, who may speak of packets has the key of their digests, and a key file holds no more. */
+static void test_each_role_has_what_it_needs(void **state)
+{
+    (void)state;
+    static const struct {
+        enum key_role role;
+        bool seal, digest, sign;
+        bool doors[DOOR_COUNT];
+    } wanted[] = {
+        {KEY_ROLE_SENSOR, true, true, false, {[DOOR_INTAKE] = true}},
+        {KEY_ROLE_COLLECTOR, true, true, false, {[DOOR_INTAKE] = true}},
+        {KEY_ROLE_WITNESS, true, false, false, {[DOOR_INTAKE] = true}},
+        {KEY_ROLE_DETECTOR, true, false, false, {[DOOR_INTAKE] = true}},
+        {KEY_ROLE_READER, false, false, true, {[DOOR_PUBLISH] = true, [DOOR_ANSWER] = true}},
+        {KEY_ROLE_GATEWAY, false, false, false, {[DOOR_ANSWER] = true}},
+        {KEY_ROLE_RELAY, false, false, false, {false}},
+    };
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        struct keys made, read;
+        struct error err;
+        const char *name = key_role_name(wanted[i].role);
+        enum key_role role = KEY_ROLE_COUNT;
+        assert_int_equal(key_role_parse(name, &role), RESULT_OK);
+        assert_int_equal(role, wanted[i].role);
+        assert_int_equal(keys_make(&aggregator, role, name, &made, NULL), RESULT_OK);
+        assert_int_equal(made.has_seal, wanted[i].seal);
+        assert_int_equal(made.has_digest, wanted[i].digest);
+        assert_int_equal(made.has_sign, wanted[i].sign);
+        assert_false(made.has_seal_secret);
+        assert_int_equal(keys_write(in_directory(name), &made, NULL), RESULT_OK);
+        if (keys_read(in_directory(name), &read, &err) != RESULT_OK)
+            fail_msg("%s: %s", name, err.text);
+        assert_memory_equal(&read, &made, sizeof(read));
+        assert_int_equal(key_role_speaks(role), wanted[i].doors[DOOR_INTAKE]);
+        for (unsigned door = 0; door < DOOR_COUNT; door++)
+            assert_int_equal(key_role_may_enter(role, (enum key_door)door), wanted[i].doors[door]);
+    }
+    assert_false(key_role_may_enter(KEY_ROLE_AGGREGATOR, DOOR_INTAKE));
+    enum key_role role;
+    enum key_door door = DOOR_COUNT;
+    assert_int_equal(key_role_parse("sensors", &role), RESULT_REJECT);
+    assert_int_equal(key_door_parse("sensor", &door), RESULT_REJECT);
+    assert_int_equal(door, DOOR_COUNT);
+    assert_int_equal(key_door_parse("answer", &door), RESULT_OK);
+    assert_int_equal(door, DOOR_ANSWER);
 }
 
 static void test_never_overwrites(void **state)
@@ -139,7 +187,7 @@ static void test_bad_files(void **state)
     const struct {
         const char *from, *to, *complaint;
     } bad[] = {
-        {"role = sensor", "role = sensr", "is none of aggregator, sensor, reader, relay"},
+        {"role = sensor", "role = sensr", "is none of aggregator, sensor, reader, relay, collector"},
         {"role = sensor", "role = reader", "a key of this role holds no 'seal'"},
         {"role = sensor", "role = aggregator", "'seal-secret = ...' is missing"},
         {"role = sensor\n", "", "the line 'role = ...' is missing"},
@@ -249,6 +297,63 @@ static void test_enrolled_holds_no_secret(void **state)
     assert_null(strstr(text, sensor.secret_key));
     assert_null(strstr(text, "digest"));
     assert_non_null(strstr(text, sensor.public_key));
+    assert_null(strstr(text, "sign"));
+}
+
+static void test_enrolled_reader_has_its_signing_key(void **state)
+{
+    (void)state;
+    struct keys reader;
+    struct enrolled *enrolled = NULL;
+    uint8_t key[KEY_BYTES] = {0};
+    char text[2048], sign[KEY_TEXT_SIZE];
+    assert_int_equal(keys_make(&aggregator, KEY_ROLE_READER, "analyst", &reader, NULL), RESULT_OK);
+    assert_int_equal(enrolled_add(directory, &reader, NULL), RESULT_OK);
+    assert_int_equal(enrolled_read(directory, &enrolled, NULL), RESULT_OK);
+    assert_true(enrolled_sign_key(enrolled, "analyst", key));
+    assert_memory_equal(key, reader.sign_public, KEY_BYTES);
+    assert_false(enrolled_sign_key(enrolled, "nobody", key));
+    enrolled_destroy(&enrolled);
+    /* Without its line the file is not whole. */
+    FILE *file = fopen(in_directory("enrolled/reader/analyst.pub"), "r");
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    key_encode(reader.sign_public, sign);
+    char *line = strstr(text, "sign = ");
+    assert_non_null(line);
+    assert_non_null(strstr(line, sign));
+    *line = '\0';
+    write_text(in_directory("enrolled/reader/analyst.pub"), text);
+    struct error err = {""};
+    assert_int_equal(enrolled_read(directory, &enrolled, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, "'sign = ...' is missing"));
+}
+
+/* Batches are named after who speaks, so no two of those share a name; readers and gateways may. */
+static void test_enrolled_speakers_have_names_of_their_own(void **state)
+{
+    (void)state;
+    static const enum key_role others[] = {KEY_ROLE_COLLECTOR, KEY_ROLE_WITNESS, KEY_ROLE_DETECTOR};
+    struct error err = {""};
+    struct enrolled *enrolled = NULL;
+    struct keys keys;
+    assert_int_equal(enrolled_add(directory, &sensor, NULL), RESULT_OK);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_int_equal(keys_make(&aggregator, others[i], "inner", &keys, NULL), RESULT_OK);
+        assert_int_equal(enrolled_add(directory, &keys, &err), RESULT_REJECT);
+        assert_non_null(strstr(err.text, "inner is enrolled as sensor already"));
+    }
+    assert_int_equal(keys_make(&aggregator, KEY_ROLE_READER, "inner", &keys, NULL), RESULT_OK);
+    assert_int_equal(enrolled_add(directory, &keys, NULL), RESULT_OK);
+    assert_int_equal(enrolled_read(directory, &enrolled, &err), RESULT_OK);
+    enrolled_destroy(&enrolled);
+    /* Put there by hand. */
+    assert_int_equal(keys_make(&aggregator, KEY_ROLE_DETECTOR, "inner", &keys, NULL), RESULT_OK);
+    assert_int_equal(mkdir(in_directory("enrolled/detector"), 0755), 0);
+    assert_int_equal(keys_write_public(in_directory("enrolled/detector/inner.pub"), &keys, NULL), RESULT_OK);
+    assert_int_equal(enrolled_read(directory, &enrolled, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, "inner is enrolled as sensor and as detector"));
+    assert_null(enrolled);
 }
 
 static void test_enrolled_rejects(void **state)
@@ -283,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_written_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_role_has_what_it_needs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_never_overwrites, setup, teardown),
         cmocka_unit_test_setup_teardown(test_open_to_others_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
@@ -290,6 +396,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_clear_wipes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_enrolled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_enrolled_holds_no_secret, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_enrolled_reader_has_its_signing_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_enrolled_speakers_have_names_of_their_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_enrolled_rejects, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

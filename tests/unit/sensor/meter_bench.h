@@ -3,10 +3,10 @@
 #ifndef PAVO_TESTS_METER_BENCH_H
 #define PAVO_TESTS_METER_BENCH_H
 
-#include "tests/unit/sensor/records.h"
+#include "tests/unit/sensor/kept_flows.h"
 
 struct bench {
-    struct records records;
+    struct kept_flows records;
     struct meter *meter;
     int64_t now;
 };
@@ -15,7 +15,7 @@ static inline int setup(void **state)
 {
     static struct bench bench;
     bench = (struct bench){.now = START};
-    bench.meter = records_meter(&bench.records, NULL);
+    bench.meter = kept_meter(&bench.records, NULL);
     *state = &bench;
     return 0;
 }
@@ -24,7 +24,7 @@ static inline int teardown(void **state)
 {
     struct bench *b = *state;
     meter_destroy(&b->meter);
-    records_free(&b->records);
+    kept_free(&b->records);
     return 0;
 }
 

@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "common/flow_fields.h"
+#include "common/records/flow_table.h"
 #include "tests/unit/sensor/decoding.h"
 
 enum { HOST_A = 0x0a000001, HOST_B = 0xc0000201, ACK = TCP_ACK };

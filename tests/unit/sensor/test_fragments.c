@@ -41,6 +41,7 @@ static void test_fragmented_ping_is_one_flow(void **state)
         assert_int_equal(flow->src_packets, 2);
         assert_int_equal(flow->dst_packets, 2);
         assert_int_equal(flow->src_port, 7);
+        assert_int_equal(flow->fragments, FLOW_FRAGMENTS_SEEN);
     }
 }
 
@@ -51,7 +52,7 @@ static void test_later_fragment_of_a_reply_begins_no_phantom(void **state)
     struct meter_options options = meter_options_default();
     meter_destroy(&b->meter);
     options.unanswered_ns = SECOND;
-    b->meter = records_meter(&b->records, &options);
+    b->meter = kept_meter(&b->records, &options);
     ping_fragment(b, true, 0);
     b->now += 2 * SECOND;
     ping_fragment(b, true, 1);
@@ -160,6 +161,63 @@ static void test_waiting_ends_in_the_order_of_coming(void **state)
     }
 }
 
+static void whole(struct bench *b, bool back)
+{
+    struct frame f = {0};
+    put_ipv4(&f, back ? HOST_B : HOST_A, back ? HOST_A : HOST_B, IPPROTO_UDP, 9, 0);
+    put_udp(&f, back ? 53 : 5000, back ? 5000 : 53, 16);
+    meter_frame(b->meter, &f, b->now);
+}
+
+/* Each record says it of its own packets. */
+static void test_records_say_that_packets_were_fragments(void **state)
+{
+    struct bench *b = *state;
+    struct meter_options options = meter_options_default();
+    meter_destroy(&b->meter);
+    options.status_ns = 10 * SECOND;
+    b->meter = kept_meter(&b->records, &options);
+    whole(b, false);
+    whole(b, true);
+    b->now += 11 * SECOND;
+    udp_fragment(b, 2, 1);
+    udp_fragment(b, 2, 0); /* and what waited for it */
+    udp_fragment(b, 3, 0);
+    udp_fragment(b, 3, 1); /* and one that comes after */
+    b->now += 11 * SECOND;
+    whole(b, true);
+    meter_flush(b->meter);
+    static const unsigned fragments[] = {0, FLOW_FRAGMENTS_SEEN, 0}, packets[] = {2, 4, 1};
+    assert_int_equal(b->records.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct flow *flow = &b->records.flows[i];
+        assert_int_equal(flow->flow, 1);
+        assert_int_equal(flow->src_packets + flow->dst_packets, packets[i]);
+        assert_int_equal(flow->fragments, fragments[i]);
+    }
+}
+
+/* A flow of addresses alone, because the part with the ports was not seen. */
+static void test_orphans_say_so(void **state)
+{
+    struct bench *b = *state;
+    udp_fragment(b, 1, 1);
+    meter_advance(b->meter, b->now + FRAGMENTS_WAIT_NS + 1);
+    for (unsigned id = 1; id <= FRAGMENTS_WAITING_MAX; id++)
+        udp_fragment(b, 100 + id, 1);
+    struct frame f = {0};
+    put_ipv4(&f, HOST_B, HOST_A, IPPROTO_UDP, 5, 2); /* no room to wait: counted at once */
+    put_bytes(&f, "later: 16 bytes.", 16);
+    meter_frame(b->meter, &f, b->now);
+    meter_flush(b->meter);
+    assert_true(b->records.count > 0);
+    for (size_t i = 0; i < b->records.count; i++) {
+        const struct flow *flow = &b->records.flows[i];
+        assert_int_equal(flow->src_port, 0);
+        assert_int_equal(flow->fragments, FLOW_FRAGMENTS_SEEN | FLOW_FRAGMENTS_ORPHAN);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -170,6 +228,8 @@ int main(void)
         TEST(ipv6_fragments_are_named_without_protocol),
         TEST(an_orphan_leaves_room_for_others),
         TEST(waiting_ends_in_the_order_of_coming),
+        TEST(records_say_that_packets_were_fragments),
+        TEST(orphans_say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,7 @@ static void test_full_table_gives_up_the_oldest_unanswered(void **state)
     struct meter_options options = meter_options_default();
     options.flows_max = METER_FLOWS_MIN;
     struct bench b = {.now = START};
-    b.meter = records_meter(&b.records, &options);
+    b.meter = kept_meter(&b.records, &options);
     /* The first flow is answered and must survive. */
     datagram(&b, CLIENT, 1, SERVER, 1, 0);
     datagram(&b, SERVER, 1, CLIENT, 1, 0);
@@ -126,7 +126,7 @@ static void test_full_table_gives_up_the_oldest_unanswered(void **state)
         packets += b.records.flows[i].src_packets + b.records.flows[i].dst_packets;
     assert_int_equal(packets, 1002);
     meter_destroy(&b.meter);
-    records_free(&b.records);
+    kept_free(&b.records);
 }
 
 static void test_table_full_of_answered_flows_still_takes_new_ones(void **state)
@@ -135,7 +135,7 @@ static void test_table_full_of_answered_flows_still_takes_new_ones(void **state)
     struct meter_options options = meter_options_default();
     options.flows_max = METER_FLOWS_MIN;
     struct bench b = {.now = START};
-    b.meter = records_meter(&b.records, &options);
+    b.meter = kept_meter(&b.records, &options);
     for (unsigned i = 0; i < 200; i++) {
         b.now += SECOND / 100;
         datagram(&b, CLIENT + i, 5000, SERVER, 53, 10);
@@ -145,7 +145,7 @@ static void test_table_full_of_answered_flows_still_takes_new_ones(void **state)
     for (size_t i = 0; i < b.records.count; i++)
         assert_int_equal(b.records.flows[i].src_lo & 0xffffffff, CLIENT + i);
     meter_destroy(&b.meter);
-    records_free(&b.records);
+    kept_free(&b.records);
 }
 
 static void numbered_datagram(struct bench *b, unsigned id, size_t payload)
@@ -197,7 +197,7 @@ static void test_protocols_have_time_outs_of_their_own(void **state)
     options.udp_ns = 20 * SECOND;
     options.icmp_ns = 40 * SECOND;
     struct bench b = {.now = START};
-    b.meter = records_meter(&b.records, &options);
+    b.meter = kept_meter(&b.records, &options);
     datagram(&b, CLIENT, 5000, SERVER, 53, 10);
     datagram(&b, SERVER, 53, CLIENT, 5000, 10);
     datagram(&b, CLIENT, 5001, SERVER, 53, 10);
@@ -214,7 +214,7 @@ static void test_protocols_have_time_outs_of_their_own(void **state)
             assert_int_equal(b.records.flows[steps[i].ended - 1].protocol, steps[i].protocol);
     }
     meter_destroy(&b.meter);
-    records_free(&b.records);
+    kept_free(&b.records);
 }
 
 static void test_echo_is_paired_by_identifier(void **state)

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 PROGRAM = sys.argv[1]
 PATIENCE_S = 60
@@ -85,8 +86,21 @@ def totals_of_each_interface(folder):
     assert told == {"many.pcap": ("RAW", 2000, 2000), "one.pcap": ("RAW", 1, 1)}, told
 
 
+def lives_of_one_second_differ(folder):
+    """An epoch is no time: its start in seconds, and random bits behind them; JSON readers do not round it."""
+    for _ in range(20):
+        sensors = [start("-r", f"{folder}/one.pcap", "--print", "--json", stdout=subprocess.PIPE) for _ in range(2)]
+        epochs = [json.loads(sensor.communicate(timeout=PATIENCE_S)[0])["epoch"] for sensor in sensors]
+        assert all(abs((epoch >> 19) - time.time()) < 60 and epoch < 1 << 53 for epoch in epochs), epochs
+        if epochs[0] >> 19 == epochs[1] >> 19:
+            break
+    assert epochs[0] >> 19 == epochs[1] >> 19, epochs
+    assert epochs[0] != epochs[1], epochs
+
+
 def main():
-    tests = (full_disk_is_an_error, reader_that_leaves_is_none, reader_of_totals_that_left_is_none, quiet_pipe, totals_of_each_interface)
+    tests = (full_disk_is_an_error, reader_that_leaves_is_none, reader_of_totals_that_left_is_none, quiet_pipe, totals_of_each_interface,
+             lives_of_one_second_differ)
     print(f"1..{len(tests)}")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -9,28 +9,18 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/records/status.h"
+#include "common/records/wire.h"
 #include "sensor/status.h"
 
-static Pavo__Loss losses[8];
+static struct pending_loss losses[8];
 static size_t loss_count;
 
-void shipper_loss(struct shipper *shipper, const Pavo__Loss *loss)
+void shipper_loss(struct shipper *shipper, const struct loss *loss)
 {
     (void)shipper;
     assert_true(loss_count < sizeof(losses) / sizeof(*losses));
-    losses[loss_count++] = *loss;
-}
-
-void shipper_status(struct shipper *shipper, const Pavo__SensorStatus *status)
-{
-    (void)shipper;
-    (void)status;
-}
-
-void shipper_counts_get(struct shipper *shipper, struct shipper_counts *ret_counts)
-{
-    (void)shipper;
-    *ret_counts = (struct shipper_counts){0};
+    losses[loss_count++] = loss_pending(loss);
 }
 
 struct worker {
@@ -81,15 +71,15 @@ static void test_losses_begin_where_the_counts_were_taken(void **state)
     assert_true(losses_any(&before, &now));
     losses_ship(NULL, &before, &now);
     assert_int_equal(loss_count, 2);
-    assert_int_equal(losses[0].kind, PAVO__LOSS__KIND__PACKETS_KERNEL);
+    assert_int_equal(losses[0].loss, LOSS_PACKETS_KERNEL);
     assert_string_equal(losses[0].interface, "eth1");
     assert_int_equal(losses[0].count, 42);
-    assert_int_equal(losses[1].kind, PAVO__LOSS__KIND__PACKETS_INTERFACE);
+    assert_int_equal(losses[1].loss, LOSS_PACKETS_INTERFACE);
     assert_string_equal(losses[1].interface, "eth2");
     assert_int_equal(losses[1].count, 5);
     for (size_t i = 0; i < loss_count; i++) {
-        assert_int_equal(losses[i].from_ns, 5000);
-        assert_true(losses[i].to_ns >= (uint64_t)wall);
+        assert_int_equal(losses[i].from_time, 5000);
+        assert_true(losses[i].to_time >= wall);
     }
     assert_false(losses_any(&now, &now));
     losses_ship(NULL, &now, &now);
@@ -105,7 +95,7 @@ static void test_first_losses_begin_with_the_sensor(void **state)
     losses_ship(NULL, &before, &now);
     assert_int_equal(loss_count, 1);
     assert_string_equal(losses[0].interface, "eth2");
-    assert_int_equal(losses[0].from_ns, 1000);
+    assert_int_equal(losses[0].from_time, 1000);
 }
 
 /* What a capture file says was lost, was lost when its packets came, not when it is read. */
@@ -120,8 +110,8 @@ static void test_losses_of_a_file_have_its_time(void **state)
     losses_ship(NULL, &before, &now);
     assert_int_equal(loss_count, 1);
     assert_string_equal(losses[0].interface, "a.pcapng:eth1");
-    assert_int_equal(losses[0].from_ns, 100);
-    assert_int_equal(losses[0].to_ns, 300);
+    assert_int_equal(losses[0].from_time, 100);
+    assert_int_equal(losses[0].to_time, 300);
 }
 
 static const char *printed(bool json)
@@ -157,9 +147,9 @@ static void test_totals_tell_of_each_interface(void **state)
     const char *text = printed(true);
     assert_non_null(strstr(text, "{\"packets_offered\":28,\"packets_metered\":6,\"bytes_metered\":400,"
                                  "\"dropped\":{\"malformed_tcp\":1,\"kernel\":14,\"interface\":7},\"interfaces\":["));
-    assert_non_null(strstr(
-        text, "{\"name\":\"odd\\\"name\\u000a\",\"link_type\":\"RAW\",\"packets_offered\":5,\"packets_metered\":3,"
-              "\"bytes_metered\":300,\"dropped\":{\"interface\":2}},"));
+    assert_non_null(
+        strstr(text, "{\"name\":\"odd\\\"name?\",\"link_type\":\"RAW\",\"packets_offered\":5,\"packets_metered\":3,"
+                     "\"bytes_metered\":300,\"dropped\":{\"interface\":2}},"));
     assert_non_null(strstr(text, "{\"name\":\"eth2\",\"link_type\":\"EN10MB\",\"packets_offered\":23,"));
     text = printed(false);
     assert_non_null(strstr(text, "eth2 (EN10MB)\n  packets                  23  offered, 3 metered, 100 bytes\n"
@@ -177,6 +167,74 @@ static void test_lag_is_the_worst_workers(void **state)
     assert_int_equal(now.sum.lag_ns, 8);
 }
 
+/* Records that no memory could be had for: of those that were made, and gone. */
+static void test_records_given_up_become_a_loss(void **state)
+{
+    (void)state;
+    set_up();
+    collect(&before);
+    first.snapshot.lost = (struct batcher_lost){.records = 2, .from_time = 300, .to_time = 400};
+    second.snapshot.lost = (struct batcher_lost){.records = 1, .from_time = 100, .to_time = 350};
+    collect(&now);
+    assert_true(losses_any(&before, &now));
+    losses_ship(NULL, &before, &now);
+    assert_int_equal(loss_count, 1);
+    assert_int_equal(losses[0].loss, LOSS_RECORDS_SPOOL);
+    assert_int_equal(losses[0].count, 3);
+    assert_int_equal(losses[0].from_time, 100);
+    assert_int_equal(losses[0].to_time, 400);
+    losses_ship(NULL, &now, &now);
+    assert_int_equal(loss_count, 1);
+}
+
+static void test_status_has_each_interface_and_why_it_dropped(void **state)
+{
+    (void)state;
+    set_up();
+    char path[2 * WIRE_TEXT_MAX];
+    memset(path, 'd', sizeof(path) - 1);
+    strcpy(path + sizeof(path) - 8, "/b.pcap");
+    struct source_counts *one = &first.snapshot.sources[0], *two = &first.snapshot.sources[1];
+    one->source.name = path;
+    two->source = (struct capture_source){.name = "eth2", .link_type = "EN10MB", .kernel_dropped = 7};
+    two->received = 4;
+    two->outcomes[DECODE_METERED] = 3;
+    two->outcomes[DECODE_MALFORMED_TCP] = 1;
+    two->bytes[DECODE_METERED] = 100;
+    first.snapshot.meter = (struct meter_counts){
+        .packets = 30, .packets_recorded = 20, .flows_made = 5, .flows_active = 2, .records_made = 6};
+    first.snapshot.through_ns = second.snapshot.through_ns = 77;
+    second.snapshot.source_count = 0;
+    struct worker *workers[] = {&first};
+    totals_collect(workers, 1, 1000, &now);
+    struct records *status = status_make(&now, true);
+    assert_non_null(status);
+    const struct status_columns *s = status_columns(status);
+    assert_int_equal(status->rows, 1);
+    assert_int_equal(s->started[0], 1000);
+    assert_true(s->time[0] > 1000);
+    assert_int_equal(s->flows_made[0], 5);
+    assert_int_equal(s->records_made[0], 6);
+    assert_int_equal(s->packets_in_table[0], 10);
+    assert_int_equal(s->reported_through[0], 77);
+    assert_int_equal(s->last[0], 1);
+    assert_int_equal(s->interfaces[0], 2);
+    assert_int_equal(strlen(s->interface_name[0]), WIRE_TEXT_MAX); /* the end of a path tells files apart */
+    assert_non_null(strstr(s->interface_name[0], "/b.pcap"));
+    assert_string_equal(s->interface_name[1], "eth2");
+    assert_string_equal(s->interface_link_type[1], "EN10MB");
+    assert_int_equal(s->interface_offered[1], 11);
+    assert_int_equal(s->interface_metered[1], 3);
+    assert_int_equal(s->interface_bytes[1], 100);
+    assert_int_equal(s->dropped[0], 2);
+    assert_int_equal(s->dropped_interface[0], 1);
+    assert_string_equal(s->dropped_reason[0], "malformed_tcp");
+    assert_int_equal(s->dropped_packets[0], 1);
+    assert_string_equal(s->dropped_reason[1], "kernel");
+    assert_int_equal(s->dropped_packets[1], 7);
+    records_free(&status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +243,8 @@ int main(void)
         cmocka_unit_test(test_losses_of_a_file_have_its_time),
         cmocka_unit_test(test_totals_tell_of_each_interface),
         cmocka_unit_test(test_lag_is_the_worst_workers),
+        cmocka_unit_test(test_records_given_up_become_a_loss),
+        cmocka_unit_test(test_status_has_each_interface_and_why_it_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

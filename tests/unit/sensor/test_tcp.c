@@ -257,7 +257,7 @@ static void test_half_open_connections_leave_a_full_table_first(void **state)
     struct meter_options options = meter_options_default();
     options.flows_max = METER_FLOWS_MIN;
     struct bench b = {.now = START};
-    b.meter = records_meter(&b.records, &options);
+    b.meter = kept_meter(&b.records, &options);
     for (unsigned port = 0; port < METER_FLOWS_MIN; port++) {
         send_segment(&b, &(struct segment){.flags = SYN, .sequence = 1000, .server_port = 1 + port});
         send_segment(&b,
@@ -270,7 +270,7 @@ static void test_half_open_connections_leave_a_full_table_first(void **state)
     for (size_t i = 0; i < b.records.count; i++)
         assert_int_equal(b.records.flows[i].protocol, IPPROTO_TCP);
     meter_destroy(&b.meter);
-    records_free(&b.records);
+    kept_free(&b.records);
 }
 
 static void test_connection_that_ended_says_so_when_all_ends(void **state)

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 
-#include "common/flow_fields.h"
+#include "common/records/flow_table.h"
 #include "tests/unit/sensor/decoding.h"
 
 enum { HOST_A = 0x0a000001, HOST_B = 0xc0000201, HOST_C = 0xc6336401, HOST_D = 0xcb007101 };

@@ -13,7 +13,7 @@
 #include "common/clock.h"
 #include "sensor/capture/backend.h"
 #include "sensor/worker.h"
-#include "tests/unit/sensor/records.h"
+#include "tests/unit/sensor/kept_flows.h"
 
 enum { OLD_PACKETS = 1000 };
 
@@ -75,10 +75,10 @@ static void scripted_close(struct capture *capture)
     (void)capture; /* the test's */
 }
 
-static void forget(void *context, struct flow_batch **batch)
+static void forget(void *context, struct records **records)
 {
     (void)context;
-    (void)batch;
+    (void)records;
 }
 
 static atomic_bool told; /* that the worker has finished */
@@ -107,7 +107,10 @@ static struct worker *begin_as(struct scripted *s, int64_t age_ns, bool live, in
         .live = live,
         .follow = !live,
         .meter = meter_options_default(),
-        .batcher = {.rows = BATCH_ROWS_DEFAULT, .age_ns = NS_PER_S, .submit = forget},
+        .batcher = {.kind = record_kinds[RECORD_FLOW],
+                    .rows = BATCH_ROWS_DEFAULT,
+                    .age_ns = NS_PER_S,
+                    .submit = forget},
         .finished = tell,
     };
     atomic_store(&told, false);

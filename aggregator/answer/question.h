@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A question as data: what it is called, what it takes, what columns it answers with, and what answers it.
+ *
+ * To add one: a file of its own that defines `const struct question question_NAME`, a row in the table of questions.c,
+ * a line in meson.build. Help, completion, forms, `pavo questions`, docs/questions.md and the head of its answer come
+ * from here. */
+#ifndef PAVO_AGGREGATOR_ANSWER_QUESTION_H
+#define PAVO_AGGREGATOR_ANSWER_QUESTION_H
+
+#include <stdio.h>
+
+#include "common/records/records.h"
+#include "common/result.h"
+
+struct work;
+
+/* What an argument's text is, and what it is parsed to (arguments.h). */
+#define PARAMETER_TYPES(X)                                                                                             \
+    X(TEXT, text, "any text without control characters")                                                               \
+    X(FILTER, filter, "a filter (docs/filter.md)")                                                                     \
+    X(TIME, time, "RFC 3339 (2026-11-23T20:36:40.5Z), or nanoseconds since 1970 as a whole number")                    \
+    X(SPAN, span, "a duration: 250ms, 5s, 2m, 1h")                                                                     \
+    X(END, end, "ADDR, ADDR:PORT or [ADDR]:PORT")                                                                      \
+    X(PROTOCOL, protocol, "tcp, udp, icmp ... or a number from 1 to 255")                                              \
+    X(NUMBER, number, "a whole number")                                                                                \
+    X(WORD, word, "one of the words listed")                                                                           \
+    X(FLAG, flag, "yes or no")                                                                                         \
+    X(TOPIC, topic, "a kind of record: flow, verdict, binding, loss, status or alert")
+enum parameter_type {
+#define X(name, word, doc) PARAMETER_##name,
+    PARAMETER_TYPES(X)
+#undef X
+        PARAMETER_TYPE_COUNT
+};
+const char *parameter_type_word(enum parameter_type type);
+const char *parameter_type_doc(enum parameter_type type);
+
+struct parameter {
+    const char *name;
+    enum parameter_type type;
+    const char *help;
+    const char *fallback; /* what it is when it is not given, in the same form; NULL: nothing */
+    bool positional;      /* on a command line it stands by itself, and takes all that is left */
+    bool required;
+    const char *const *words; /* of a WORD */
+    unsigned word_count;
+    enum record_kind_number kind; /* of a FILTER: what it chooses from ... */
+    const char *kind_from;        /* ... or the parameter before it, a TOPIC, that says so */
+};
+
+#define QUESTION_PARAMETERS_MAX 8u
+
+/* What it answers from, and so what its coverage tells to be missing. */
+enum question_basis {
+    QUESTION_OF_NOW,     /* what is known now: nothing, but what it says itself */
+    QUESTION_OF_SPEECH,  /* what was said in a time: who was silent */
+    QUESTION_OF_TRAFFIC, /* what was seen in a time: who was silent, and what was lost */
+};
+
+/* Who may ask it. */
+enum question_access {
+    QUESTION_READERS,  /* readers, and gateways in a reader's session */
+    QUESTION_ANYBODY,  /* and gateways for themselves */
+    QUESTION_GATEWAYS, /* gateways for themselves alone */
+};
+
+struct question {
+    const char *name;
+    const char *summary; /* a sentence */
+    const struct parameter *parameters;
+    unsigned parameter_count; /* up to QUESTION_PARAMETERS_MAX */
+    enum question_access access;
+    /* The columns: a kind of record, made at the first call and never changed. NULL: it answers with none. */
+    const struct record_kind *(*columns)(void);
+    enum question_basis basis;
+    int64_t time_max_ns; /* it is ended after that; 0: ANSWER_TIMEOUT_NS */
+    enum result (*run)(struct work *work, struct error *err);
+};
+
+/* The table, in the order it is listed. */
+extern const struct question *const questions[];
+extern const unsigned question_count;
+
+/* By name. NULL: there is none, and *ret_nearest is the name that may be meant, or NULL. */
+const struct question *question_find_name(const char *name, const char **ret_nearest);
+const struct parameter *question_parameter(const struct question *question, const char *name);
+
+/* The table as Markdown: docs/questions.md. */
+void questions_markdown(FILE *to);
+
+#endif

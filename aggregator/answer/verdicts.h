@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was concluded about some views: of each view at each boundary the latest revision. One thread. Zeros are an
+ * empty set. */
+#ifndef PAVO_AGGREGATOR_ANSWER_VERDICTS_H
+#define PAVO_AGGREGATOR_ANSWER_VERDICTS_H
+
+#include "aggregator/answer/index.h"
+#include "aggregator/store/store.h"
+#include "common/records/verdict.h"
+
+/* Verdicts read for one look-up of up to STORE_NAMES_MAX names. */
+#define VERDICTS_READ_MAX 65536u
+
+struct known_verdict {
+    struct flow_name view, partner; /* partner: sensor "" without one */
+    struct verdict verdict;         /* its text is `boundary`; its observers' numbers mean nothing */
+    char boundary[SENSOR_NAME_MAX];
+    struct verdict_term *terms; /* owned; verdict.terms of them */
+};
+
+struct verdict_set {
+    struct known_verdict *verdicts; /* owned */
+    uint32_t count, capacity;
+    struct index index; /* by boundary and view: where in `verdicts` */
+    bool cut;           /* VERDICTS_READ_MAX was reached: there may be more */
+};
+void verdict_set_fini(struct verdict_set *set);
+/* Forgets what is in it. */
+void verdict_set_clear(struct verdict_set *set);
+
+/* The verdict about a view at a boundary; NULL: none. */
+const struct known_verdict *verdict_set_get(const struct verdict_set *set, const char *boundary,
+                                            const struct flow_name *view);
+
+/* Adds what is known of these views, each as the view a verdict is about or as its partner; up to STORE_NAMES_MAX.
+ * RESULT_AGAIN: interrupted, or out of memory. */
+MUST_CHECK enum result verdict_set_find(struct verdict_set *set, struct store_reader *reader,
+                                        const struct flow_name *names, size_t count, struct error *err);
+
+/* Adds one row of verdicts, if it is later than what is there. RESULT_AGAIN: out of memory. */
+MUST_CHECK enum result verdict_set_add(struct verdict_set *set, const struct records *records, uint32_t row,
+                                       struct error *err);
+
+/* Moves one in from another set, where it must not be used any more; this set's index will not know it. RESULT_AGAIN:
+ * out of memory. */
+MUST_CHECK enum result verdict_set_move(struct verdict_set *set, struct known_verdict *known, struct error *err);
+
+/* Appends it to records of verdicts that have room for a row and its two observers. RESULT_FULL: they have not. */
+MUST_CHECK enum result known_verdict_append(const struct known_verdict *known, struct records *records);
+
+#endif

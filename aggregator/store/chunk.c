@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records as rows of DuckDB's chunks, and back, for any kind: values by field, the items of lists behind them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregator/store/internal.h"
+
+/* ---- writing */
+
+/* The C API's own way copies a text's bytes; an empty one needs none. */
+static void write_text(duckdb_vector vector, idx_t at, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        ((duckdb_string_t *)duckdb_vector_get_data(vector))[at] = (duckdb_string_t){0};
+    else
+        duckdb_vector_assign_string_element_len(vector, at, text, strlen(text));
+}
+
+/* Values from .. from + count - 1 of a column (of a list: these items), narrowed, into the vector from `at` on. */
+static void write_values(duckdb_vector vector, idx_t at, const struct records *records, unsigned f, uint32_t from,
+                         uint32_t count, const uint32_t *ids)
+{
+    const struct field *field = &records->kind->fields[f];
+    const void *column = records_column(records, f);
+    const uint32_t *words = (const uint32_t *)column + from;
+    void *to = duckdb_vector_get_data(vector);
+    if (field->type == FIELD_TEXT) {
+        for (uint32_t i = 0; i < count; i++)
+            write_text(vector, at + i, ((char *const *)column)[from + i]);
+    } else if (field_type_is_wide(field->type)) {
+        memcpy((uint64_t *)to + at, (const uint64_t *)column + from, count * sizeof(uint64_t));
+    } else if (field->kind == KIND_OBSERVER) {
+        for (uint32_t i = 0; i < count; i++)
+            ((uint32_t *)to)[at + i] = ids[words[i]];
+    } else if (field->type == FIELD_U8) {
+        uint8_t *narrow = (uint8_t *)to + at;
+        for (uint32_t i = 0; i < count; i++)
+            narrow[i] = (uint8_t)words[i];
+    } else if (field->type == FIELD_U16) {
+        uint16_t *narrow = (uint16_t *)to + at;
+        for (uint32_t i = 0; i < count; i++)
+            narrow[i] = (uint16_t)words[i];
+    } else {
+        memcpy((uint32_t *)to + at, words, count * sizeof(uint32_t));
+    }
+}
+
+/* One field of a list's items, for the same rows. */
+static void write_list(duckdb_vector vector, idx_t at, const struct records *records, unsigned f, uint32_t from,
+                       uint32_t count, const uint32_t *ids)
+{
+    unsigned list = records->kind->fields[f].list - 1u;
+    const uint32_t *counts = records_column(records, records->kind->lists[list].count);
+    duckdb_list_entry *entries = duckdb_vector_get_data(vector);
+    idx_t there = duckdb_list_vector_get_size(vector), end = there;
+    uint32_t first;
+    records_items(records, list, from, &first);
+    for (uint32_t i = 0; i < count; i++) {
+        entries[at + i] = (duckdb_list_entry){.offset = end, .length = counts[from + i]};
+        end += counts[from + i];
+    }
+    if (end == there)
+        return;
+    duckdb_list_vector_reserve(vector, end);
+    duckdb_list_vector_set_size(vector, end);
+    write_values(duckdb_list_vector_get_child(vector), there, records, f, first, (uint32_t)(end - there), ids);
+}
+
+void chunk_write(duckdb_data_chunk chunk, idx_t at, const struct records *records, uint32_t from, uint32_t count,
+                 uint64_t position, const uint32_t *ids)
+{
+    uint64_t *positions = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
+    for (uint32_t i = 0; i < count; i++)
+        positions[at + i] = position;
+    for (unsigned f = 0; f < records->kind->stored_count; f++) {
+        duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, f + 1);
+        if (records->kind->fields[f].list == 0)
+            write_values(vector, at, records, f, from, count, ids);
+        else
+            write_list(vector, at, records, f, from, count, ids);
+    }
+}
+
+/* ---- reading */
+
+static bool read_texts(struct records *records, char **to, const duckdb_string_t *from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        duckdb_string_t text = from[i];
+        uint32_t length = duckdb_string_t_length(text);
+        to[i] = length == 0 ? NULL : records_text(records, duckdb_string_t_data(&text), length);
+        if (length != 0 && to[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* `count` values of a vector from `from` on into places `at` .. of the field's column. Observers stay numbers of the
+ * file. False: out of memory. */
+static bool read_values(struct records *records, unsigned f, uint32_t at, const void *data, idx_t from, uint32_t count)
+{
+    const struct field *field = &records->kind->fields[f];
+    void *column = records_column(records, f);
+    uint32_t *words = (uint32_t *)column + at;
+    if (field->type == FIELD_TEXT)
+        return read_texts(records, (char **)column + at, (const duckdb_string_t *)data + from, count);
+    if (field_type_is_wide(field->type)) {
+        memcpy((uint64_t *)column + at, (const uint64_t *)data + from, count * sizeof(uint64_t));
+    } else if (field->kind == KIND_OBSERVER || (field->type != FIELD_U8 && field->type != FIELD_U16)) {
+        memcpy(words, (const uint32_t *)data + from, count * sizeof(uint32_t));
+    } else if (field->type == FIELD_U8) {
+        for (uint32_t i = 0; i < count; i++)
+            words[i] = ((const uint8_t *)data)[from + i];
+    } else {
+        for (uint32_t i = 0; i < count; i++)
+            words[i] = ((const uint16_t *)data)[from + i];
+    }
+    return true;
+}
+
+/* Rows written before the list had this field have shorter lists of it: what is missing stays zero. */
+static bool read_list(struct records *records, unsigned f, duckdb_vector vector, idx_t from)
+{
+    unsigned list = records->kind->fields[f].list - 1u;
+    const uint32_t *counts = records_column(records, records->kind->lists[list].count);
+    const duckdb_list_entry *entries = duckdb_vector_get_data(vector);
+    const void *data = duckdb_vector_get_data(duckdb_list_vector_get_child(vector));
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < records->rows; i++) {
+        duckdb_list_entry entry = entries[from + i];
+        uint32_t count = entry.length < counts[i] ? (uint32_t)entry.length : counts[i];
+        if (count > 0 && !read_values(records, f, at, data, entry.offset, count))
+            return false;
+        at += counts[i];
+    }
+    return true;
+}
+
+/* The file's numbers in a column become indices of the records' observers. */
+static enum result translate(struct records *records, unsigned f, const struct sql_observers *observers,
+                             struct error *err)
+{
+    unsigned list = records->kind->fields[f].list;
+    uint32_t count = list == 0 ? records->rows : records->items[list - 1], last = UINT32_MAX;
+    uint32_t *column = records_column(records, f);
+    uint16_t index = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t id = column[i];
+        if (id != last) {
+            if (id >= observers->count)
+                return error_set(err, RESULT_REJECT, "a %s in the store names an observer it does not know",
+                                 records->kind->name);
+            enum result r = records_observer(records, &observers->observers[id], &index);
+            if (r != RESULT_OK)
+                return error_set(err, RESULT_FULL, "more than %u observers, or out of memory", RECORDS_OBSERVERS_MAX);
+            last = id;
+        }
+        column[i] = index;
+    }
+    return RESULT_OK;
+}
+
+static enum result make_room(struct records *records, struct error *err)
+{
+    uint32_t items[RECORDS_LISTS_MAX] = {0};
+    for (unsigned l = 0; l < records->kind->list_count; l++) {
+        const uint32_t *counts = records_column(records, records->kind->lists[l].count);
+        uint64_t all = 0;
+        for (uint32_t i = 0; i < records->rows; i++)
+            all += counts[i];
+        if (all > RECORDS_ITEMS_MAX)
+            return error_set(err, RESULT_FULL, "more than %u %s", RECORDS_ITEMS_MAX, records->kind->lists[l].name);
+        items[l] = (uint32_t)all;
+    }
+    return records_make_items(records, items) ? RESULT_OK : error_set(err, RESULT_AGAIN, "out of memory");
+}
+
+static enum result read_fields(const struct db_rows *rows, struct records *records, idx_t from, struct error *err)
+{
+    const struct record_kind *kind = records->kind;
+    bool read = true;
+    for (unsigned f = 0; f < kind->stored_count && read; f++) {
+        if (kind->fields[f].list == 0)
+            read = read_values(records, f, 0, db_column(rows, f + 1), from, records->rows);
+    }
+    enum result r = read ? make_room(records, err) : RESULT_OK;
+    for (unsigned f = 0; f < kind->stored_count && read && r == RESULT_OK; f++) {
+        if (kind->fields[f].list != 0)
+            read = read_list(records, f, duckdb_data_chunk_get_vector(rows->chunk, f + 1), from);
+    }
+    return read ? r : error_set(err, RESULT_AGAIN, "out of memory");
+}
+
+enum result chunk_read(const struct db_rows *rows, const struct record_kind *kind,
+                       const struct sql_observers *observers, idx_t from, uint32_t count, struct records **ret_records,
+                       struct error *err)
+{
+    struct records *records = records_new(kind, count);
+    if (records == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    records->rows = count;
+    enum result r = read_fields(rows, records, from, err);
+    for (unsigned f = 0; f < kind->stored_count && r == RESULT_OK; f++) {
+        if (kind->fields[f].kind == KIND_OBSERVER)
+            r = translate(records, f, observers, err);
+    }
+    if (r == RESULT_OK)
+        *ret_records = records;
+    else
+        records_free(&records);
+    return r;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The filter language's words and marks. */
+#include "common/filter/token.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_word_character(char c)
+{
+    return isalnum((unsigned char)c) || (c != '\0' && strchr("._:/@+^-", c) != NULL);
+}
+
+static const struct {
+    const char *text;
+    enum token_kind kind;
+    enum filter_comparison comparison;
+} marks[] = {
+    /* Longer ones first. */
+    {"&&", TOKEN_AND, 0},
+    {"||", TOKEN_OR, 0},
+    {"!=", TOKEN_COMPARISON, FILTER_NE},
+    {"<>", TOKEN_COMPARISON, FILTER_NE},
+    {"<=", TOKEN_COMPARISON, FILTER_LE},
+    {">=", TOKEN_COMPARISON, FILTER_GE},
+    {"==", TOKEN_COMPARISON, FILTER_EQ},
+    {"=", TOKEN_COMPARISON, FILTER_EQ},
+    {"<", TOKEN_COMPARISON, FILTER_LT},
+    {">", TOKEN_COMPARISON, FILTER_GT},
+    {"!", TOKEN_NOT, 0},
+    {"(", TOKEN_OPEN, 0},
+    {")", TOKEN_CLOSE, 0},
+};
+
+static bool read_mark(const char *text, size_t *at, struct token *token)
+{
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
+        size_t length = strlen(marks[i].text);
+        if (strncmp(text + *at, marks[i].text, length) != 0)
+            continue;
+        token->kind = marks[i].kind;
+        token->comparison = marks[i].comparison;
+        memcpy(token->text, marks[i].text, length + 1);
+        *at += length;
+        return true;
+    }
+    return false;
+}
+
+__attribute__((format(printf, 2, 3))) static void bad(struct token *token, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    token->kind = TOKEN_BAD;
+    vsnprintf(token->text, sizeof(token->text), format, arguments);
+    va_end(arguments);
+}
+
+/* "..."; \ before a quote or a backslash takes it as it is. */
+static void read_quoted(const char *text, size_t *at, struct token *token)
+{
+    size_t length = 0;
+    const char *from = text + *at + 1;
+    for (; *from != '"' && *from != '\0' && length < FILTER_WORD_MAX - 1; from++) {
+        if (from[0] == '\\' && (from[1] == '"' || from[1] == '\\'))
+            from++;
+        token->text[length++] = *from;
+    }
+    if (*from == '\0') {
+        bad(token, "the text has no closing quote (\")");
+    } else if (*from != '"') {
+        bad(token, "a text of more than %d bytes", FILTER_WORD_MAX - 1);
+    } else if (!text_is_clean(token->text, length)) {
+        bad(token, "the text is not UTF-8 without control characters");
+    } else {
+        token->kind = TOKEN_WORD;
+        token->quoted = true;
+        token->text[length] = '\0';
+        *at = (size_t)(from + 1 - text);
+    }
+}
+
+static void read_word(const char *text, size_t *at, struct token *token)
+{
+    static const struct {
+        const char *word;
+        enum token_kind kind;
+    } joints[] = {{"and", TOKEN_AND}, {"or", TOKEN_OR}, {"not", TOKEN_NOT}};
+    /* tcpdump wants `proto \tcp`; here the backslash is welcome and means nothing. */
+    if (text[*at] == '\\' && is_word_character(text[*at + 1]))
+        ++*at;
+    size_t length = 0;
+    while (is_word_character(text[*at + length]))
+        length++;
+    unsigned char c = (unsigned char)text[*at];
+    if (length == 0) {
+        bad(token, isprint(c) ? "'%c' means nothing here" : "byte 0x%02x means nothing here", c);
+    } else if (length >= FILTER_WORD_MAX) {
+        bad(token, "a word of more than %d characters", FILTER_WORD_MAX - 1);
+    } else {
+        token->kind = TOKEN_WORD;
+        memcpy(token->text, text + *at, length);
+        token->text[length] = '\0';
+        *at += length;
+        for (size_t i = 0; i < sizeof(joints) / sizeof(*joints); i++) {
+            if (strcmp(token->text, joints[i].word) == 0)
+                token->kind = joints[i].kind;
+        }
+    }
+}
+
+void token_read(const char *text, size_t *at, struct token *ret_token)
+{
+    *at += strspn(text + *at, " \t\r\n");
+    struct token token = {.kind = TOKEN_END, .at = *at, .text = "the end"};
+    if (text[*at] == '"')
+        read_quoted(text, at, &token);
+    else if (text[*at] != '\0' && !read_mark(text, at, &token))
+        read_word(text, at, &token);
+    *ret_token = token;
+}

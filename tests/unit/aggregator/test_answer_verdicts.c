@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The latest verdicts about views, over a real store. */
+#include "tests/unit/aggregator/support.h"
+
+#include "aggregator/answer/verdicts.h"
+
+static struct error err;
+static struct store *store;
+static struct store_reader *reader;
+
+static int setup(void **state)
+{
+    if (directory_setup(state) != 0)
+        return 1;
+    const struct store_options options = {.directory = test_directory};
+    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    assert_ok(store_reader_open(store, &reader, &err), err);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    store_reader_close(&reader);
+    store_close(&store);
+    return directory_teardown(state);
+}
+
+static struct flow_name inside(uint64_t flow)
+{
+    return (struct flow_name){test_observer("inner", 7), flow};
+}
+
+static struct flow_name outside(uint64_t flow)
+{
+    return (struct flow_name){test_observer("outer", 7), flow};
+}
+
+/* A verdict about the inside view `view`, linked with `partner` outside (0: ambiguous), with two terms. */
+static void commit(uint64_t view, uint64_t partner, uint32_t revision)
+{
+    struct batch *batch = test_conclusions(TEST_NOW);
+    struct records *records = test_verdicts();
+    struct verdict verdict = test_verdict(view, partner);
+    const struct verdict_term terms[] = {{TERM_SRC_ISN, OUTCOME_AGREES, 1, 1, 15000},
+                                         {TERM_TIME, OUTCOME_AGREES, 2, 3, 5000}};
+    verdict.revision = revision;
+    if (partner == 0)
+        verdict.verdict = VERDICT_AMBIGUOUS;
+    assert_int_equal(records_append(&records, &verdict), RESULT_OK);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(records_add_item(records, VERDICT_TERMS, &terms[i]), RESULT_OK);
+    batch->records[RECORD_VERDICT] = records;
+    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    batch_destroy(&batch);
+}
+
+static void find(struct verdict_set *set, struct flow_name name)
+{
+    verdict_set_fini(set);
+    assert_ok(verdict_set_find(set, reader, &name, 1, &err), err);
+}
+
+static void test_as_view_and_as_partner(void **state)
+{
+    (void)state;
+    struct verdict_set set = {0};
+    const struct flow_name view = inside(1), partner = outside(9);
+    commit(1, 9, 0);
+    commit(2, 8, 0);
+    for (int side = 0; side < 2; side++) {
+        find(&set, side == 0 ? view : partner);
+        assert_int_equal(set.count, 1);
+        const struct known_verdict *known = verdict_set_get(&set, "border", &view);
+        assert_non_null(known);
+        assert_int_equal(known->partner.flow, 9);
+        assert_string_equal(known->partner.observer.sensor, "outer");
+        assert_int_equal(known->verdict.terms, 2);
+        assert_int_equal(known->terms[1].term_outside, 3);
+        assert_null(verdict_set_get(&set, "elsewhere", &view));
+        assert_false(set.cut);
+    }
+    find(&set, inside(77));
+    assert_int_equal(set.count, 0);
+    verdict_set_fini(&set);
+}
+
+/* Late evidence gave the view another partner, and then none: who asks for the first partner must not hear of a link.
+ */
+static void test_the_latest_revision_counts(void **state)
+{
+    (void)state;
+    struct verdict_set set = {0};
+    const struct flow_name view = inside(1);
+    commit(1, 9, 0);
+    commit(1, 8, 1);
+    find(&set, outside(9));
+    assert_int_equal(verdict_set_get(&set, "border", &view)->partner.flow, 8);
+    commit(1, 0, 2);
+    find(&set, outside(9));
+    assert_int_equal(verdict_set_get(&set, "border", &view)->verdict.verdict, VERDICT_AMBIGUOUS);
+    assert_string_equal(verdict_set_get(&set, "border", &view)->partner.observer.sensor, "");
+    verdict_set_fini(&set);
+}
+
+static void test_append(void **state)
+{
+    (void)state;
+    struct verdict_set set = {0}, moved = {0};
+    struct records *records = records_new(record_kinds[RECORD_VERDICT], 2);
+    commit(1, 9, 0);
+    find(&set, inside(1));
+    assert_ok(verdict_set_move(&moved, &set.verdicts[0], &err), err);
+    verdict_set_fini(&set);
+    assert_ok(known_verdict_append(&moved.verdicts[0], records), err);
+    const struct verdict_columns *v = verdict_columns(records);
+    assert_int_equal(v->flow[0], 1);
+    assert_string_equal(v->boundary[0], "border");
+    assert_string_equal(v->observers[v->observer[0]].sensor, "inner");
+    assert_string_equal(v->observers[v->partner_observer[0]].sensor, "outer");
+    assert_int_equal(v->terms[0], 2);
+    assert_int_equal(v->term_weight[0] + v->term_weight[1], v->odds[0]);
+    records_free(&records);
+    verdict_set_fini(&moved);
+}
+
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(test_as_view_and_as_partner),
+        STORE_TEST(test_the_latest_revision_counts),
+        STORE_TEST(test_append),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every kind of record comes out of the store as it went in: random rows and lists, what an observer cannot know, what
+ * a newer contract added, and files that an older version made. */
+#include "tests/unit/aggregator/support.h"
+
+#include <duckdb.h>
+
+#include "aggregator/store/store.h"
+#include "common/records/loss.h"
+
+static struct error err;
+static uint64_t seed = 20261125;
+
+static uint64_t draw(void)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return seed ^ seed >> 29;
+}
+
+static void no_notice(void *context, const char *text)
+{
+    (void)context;
+    fail_msg("%s", text); /* a file set aside */
+}
+
+static struct store *open_store(void)
+{
+    struct store *store;
+    struct store_options options = {.directory = test_directory, .memory_limit = 256u << 20, .notice = no_notice};
+    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    return store;
+}
+
+/* ---- random records */
+
+/* Texts around DuckDB's 12 bytes beyond which it keeps them elsewhere. */
+static const char *const texts[] = {
+    "", "x", "eth0'; --", "zwölf Bytes!", "dreizehn Byte", "a text of some length, \"quoted\""};
+
+/* Any value of a field into the struct of a row or an item. */
+static void put_random(char *row, const struct field *field, unsigned observers)
+{
+    uint64_t value = draw() % 3 == 0 ? draw() : draw() % 200;
+    if (field->type == FIELD_TEXT) {
+        const char *text = texts[draw() % (sizeof(texts) / sizeof(*texts))];
+        memcpy(row + field->offset, &text, field->size);
+        return;
+    }
+    if (field->kind == KIND_OBSERVER)
+        value %= observers;
+    memcpy(row + field->offset, &value, field->size);
+}
+
+static void add_items(struct records *records, unsigned l, unsigned most)
+{
+    const struct record_list *list = &records->kind->lists[l];
+    char item[256];
+    assert_true(list->size <= sizeof(item));
+    for (unsigned n = (unsigned)(draw() % (most + 1)); n > 0; n--) {
+        for (unsigned f = list->first; f <= list->last; f++)
+            put_random(item, &records->kind->fields[f], records->observer_count);
+        assert_int_equal(records_add_item(records, l, item), RESULT_OK);
+    }
+}
+
+static void add_observers(struct records *records)
+{
+    static const char *const names[3] = {"inner", "collector/exporter", "outer"};
+    for (unsigned i = 0; i < 3; i++) {
+        struct observer observer = test_observer(names[i], 7 + i);
+        uint16_t index;
+        assert_int_equal(records_observer(records, &observer, &index), RESULT_OK);
+    }
+}
+
+static struct records *random_records(const struct record_kind *kind, uint32_t rows, unsigned items)
+{
+    struct records *records = records_new(kind, rows);
+    char row[1024];
+    assert_non_null(records);
+    assert_true(kind->row_size <= sizeof(row));
+    add_observers(records);
+    for (uint32_t i = 0; i < rows; i++) {
+        for (unsigned f = 0; f < kind->stored_count; f++) {
+            if (kind->fields[f].list == 0)
+                put_random(row, &kind->fields[f], records->observer_count);
+        }
+        assert_int_equal(records_add(records, row), RESULT_OK);
+        for (unsigned l = 0; l < kind->list_count; l++)
+            add_items(records, l, items);
+    }
+    return records;
+}
+
+/* ---- comparing */
+
+static void assert_same_value(const struct records *a, const struct records *b, unsigned f, uint32_t i)
+{
+    const struct field *field = &a->kind->fields[f];
+    const void *x = records_column(a, f), *y = records_column(b, f);
+    if (field->type == FIELD_TEXT) {
+        const char *s = ((char *const *)x)[i], *t = ((char *const *)y)[i];
+        assert_string_equal(s == NULL ? "" : s, t == NULL ? "" : t);
+    } else if (field_type_is_wide(field->type)) {
+        assert_int_equal(((const uint64_t *)x)[i], ((const uint64_t *)y)[i]);
+    } else if (field->kind == KIND_OBSERVER) {
+        const struct observer *s = &a->observers[((const uint32_t *)x)[i]];
+        const struct observer *t = &b->observers[((const uint32_t *)y)[i]];
+        assert_true(observer_equal(s, t));
+        assert_memory_equal(s->unknown, t->unknown, sizeof(s->unknown));
+    } else {
+        assert_int_equal(((const uint32_t *)x)[i], ((const uint32_t *)y)[i]);
+    }
+}
+
+static void assert_same_records(const struct records *a, const struct records *b)
+{
+    assert_ptr_equal(a->kind, b->kind);
+    assert_int_equal(a->rows, b->rows);
+    for (unsigned l = 0; l < a->kind->list_count; l++)
+        assert_int_equal(a->items[l], b->items[l]);
+    for (unsigned f = 0; f < a->kind->stored_count; f++) {
+        unsigned list = a->kind->fields[f].list;
+        for (uint32_t i = 0; i < (list == 0 ? a->rows : a->items[list - 1]); i++)
+            assert_same_value(a, b, f, i);
+    }
+}
+
+/* By position, batch `number` (from 0) of those that have the kind is `wanted`. */
+static void assert_stored(struct store *store, enum record_kind_number kind, uint64_t position,
+                          const struct records *wanted)
+{
+    struct store_reader *reader;
+    struct records *found;
+    uint64_t at;
+    assert_ok(store_reader_open(store, &reader, &err), err);
+    const struct store_query query = {.kind = kind, .after = position - 1, .through = position, .by_position = true};
+    assert_ok(store_find(reader, &query, &err), err);
+    if (store_next(reader, &found, &at, &err) != RESULT_OK)
+        fail_msg("%s at %llu: %s", record_kinds[kind]->name, (unsigned long long)position, err.text);
+    assert_int_equal(at, position);
+    assert_same_records(wanted, found);
+    records_free(&found);
+    assert_int_equal(store_next(reader, &found, &at, &err), RESULT_END);
+    store_reader_close(&reader);
+}
+
+/* ---- tests */
+
+/* Batches of all kinds together, some smaller and some larger than DuckDB's chunks; also after a new start, when they
+ * are read from the file's compressed columns. */
+static void test_every_kind_survives(void **state)
+{
+    (void)state;
+    enum { BATCHES = 4 };
+    static const uint32_t rows[BATCHES] = {1, 700, 5000, 60};
+    struct batch *set[BATCHES];
+    struct store *store = open_store();
+    for (unsigned i = 0; i < BATCHES; i++) {
+        set[i] = test_batch("inner", i + 1, TEST_NOW);
+        for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            set[i]->records[kind] = random_records(record_kinds[kind], rows[i], 6);
+    }
+    assert_ok(store_commit(store, TEST_NOW, set, BATCHES, &err), err);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        for (unsigned i = 0; i < BATCHES; i++) {
+            for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+                assert_stored(store, kind, i + 1, set[i]->records[kind]);
+        }
+        if (reopened == 0) {
+            store_close(&store);
+            store = open_store();
+        }
+    }
+    store_close(&store);
+    for (unsigned i = 0; i < BATCHES; i++)
+        batch_destroy(&set[i]);
+}
+
+/* Lists as long as they may be: chunks end where their items do, not their rows. */
+static void test_long_lists_survive(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct batch *batch = test_batch("inner", 1, TEST_NOW);
+    batch->records[RECORD_STATUS] = random_records(record_kinds[RECORD_STATUS], 300, 1024);
+    batch->records[RECORD_ALERT] = random_records(record_kinds[RECORD_ALERT], 200, 1024);
+    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    assert_stored(store, RECORD_STATUS, 1, batch->records[RECORD_STATUS]);
+    assert_stored(store, RECORD_ALERT, 1, batch->records[RECORD_ALERT]);
+    batch_destroy(&batch);
+    store_close(&store);
+}
+
+/* What the observers of a day can be told apart by is theirs, in every batch and after a new start. */
+static void test_what_an_observer_cannot_know(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct batch *set[3];
+    for (unsigned i = 0; i < 3; i++) {
+        struct observer exporter = test_observer("inner/v5", 3);
+        exporter.unknown[0] = i == 0 ? 0 : 1ull << 38 | 1ull << 58;
+        exporter.unknown[1] = i == 2 ? 1ull << (92 - 64) : 0;
+        set[i] = test_batch("inner", i + 1, TEST_NOW);
+        set[i]->records[RECORD_FLOW] = flow_records(test_flows(&exporter, i * 100, 10, TEST_NOW));
+    }
+    assert_ok(store_commit(store, TEST_NOW, set, 3, &err), err);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        for (unsigned i = 0; i < 3; i++)
+            assert_stored(store, RECORD_FLOW, i + 1, set[i]->records[RECORD_FLOW]);
+        if (reopened == 0) {
+            store_close(&store);
+            store = open_store();
+        }
+    }
+    /* All of them in one answer: still told apart. */
+    struct store_reader *reader;
+    struct records *all;
+    uint8_t known[30];
+    assert_ok(store_reader_open(store, &reader, &err), err);
+    assert_ok(store_collect(reader, &(struct store_query){.by_position = true}, &all, &err), err);
+    assert_int_equal(all->rows, 30);
+    assert_false(records_known(all, FLOW_FIELD_src_ttl, 0, 30, known));
+    for (unsigned row = 0; row < 30; row++)
+        assert_int_equal(known[row], row < 10);
+    records_free(&all);
+    store_reader_close(&reader);
+    store_close(&store);
+    for (unsigned i = 0; i < 3; i++)
+        batch_destroy(&set[i]);
+}
+
+static void add_unknown(struct records *records, uint32_t tag, ProtobufCWireType type, const void *data, size_t length)
+{
+    struct unknown_fields *unknown = &records->unknown;
+    unknown->fields = realloc(unknown->fields, (unknown->count + 1) * sizeof(*unknown->fields));
+    ProtobufCMessageUnknownField *field = &unknown->fields[unknown->count++];
+    *field = (ProtobufCMessageUnknownField){.tag = tag, .wire_type = type, .len = length, .data = malloc(length + 1)};
+    memcpy(field->data, data, length);
+}
+
+static void assert_same_unknown(const struct unknown_fields *a, const struct unknown_fields *b)
+{
+    assert_int_equal(a->count, b->count);
+    for (unsigned i = 0; i < a->count; i++) {
+        assert_int_equal(a->fields[i].tag, b->fields[i].tag);
+        assert_int_equal(a->fields[i].wire_type, b->fields[i].wire_type);
+        assert_int_equal(a->fields[i].len, b->fields[i].len);
+        assert_memory_equal(a->fields[i].data, b->fields[i].data, a->fields[i].len);
+    }
+}
+
+/* Batches 2 and 4 of five speak a newer contract, in flows and losses. */
+static void newer_batches(struct batch *set[5])
+{
+    static const uint8_t packed[] = {4, 0, 1, 0xff, 0x7f}, varint[] = {0x96, 0x01}, fixed[] = {0, 0, 0, 0, 1, 2, 3, 4};
+    for (unsigned i = 0; i < 5; i++) {
+        set[i] = test_batch("inner", i + 1, TEST_NOW);
+        set[i]->records[RECORD_FLOW] = random_records(record_kinds[RECORD_FLOW], 3000, 0);
+        set[i]->records[RECORD_LOSS] = random_records(record_kinds[RECORD_LOSS], 2, 0);
+        if (i != 1 && i != 3)
+            continue;
+        add_unknown(set[i]->records[RECORD_FLOW], 1000 + i, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, packed,
+                    sizeof(packed));
+        add_unknown(set[i]->records[RECORD_FLOW], 200, PROTOBUF_C_WIRE_TYPE_VARINT, varint, sizeof(varint));
+        add_unknown(set[i]->records[RECORD_LOSS], 300, PROTOBUF_C_WIRE_TYPE_64BIT, fixed, sizeof(fixed));
+    }
+}
+
+static void assert_all_come_back(struct store *store, struct batch *const set[5], enum record_kind_number kind)
+{
+    struct store_reader *reader;
+    struct records *found;
+    uint64_t position;
+    assert_ok(store_reader_open(store, &reader, &err), err);
+    assert_ok(store_find(reader, &(struct store_query){.kind = kind, .by_position = true}, &err), err);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_ok(store_next(reader, &found, &position, &err), err);
+        assert_int_equal(position, i + 1);
+        assert_same_records(set[i]->records[kind], found);
+        assert_same_unknown(&set[i]->records[kind]->unknown, &found->unknown);
+        records_free(&found);
+    }
+    assert_int_equal(store_next(reader, &found, &position, &err), RESULT_END);
+    store_reader_close(&reader);
+}
+
+static void test_unknown_fields_survive(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct batch *set[5];
+    newer_batches(set);
+    assert_ok(store_commit(store, TEST_NOW, set, 5, &err), err);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        assert_all_come_back(store, set, RECORD_FLOW);
+        assert_all_come_back(store, set, RECORD_LOSS);
+        if (reopened == 0) {
+            store_close(&store);
+            store = open_store();
+        }
+    }
+    /* Columns nobody here knows belong to whole batches: with a part of one they would say nonsense. */
+    struct store_reader *reader;
+    struct records *found;
+    struct filter *filter;
+    assert_ok(store_reader_open(store, &reader, &err), err);
+    assert_ok(filter_parse(record_kinds[RECORD_FLOW], "not host 192.0.2.77", &filter, NULL, &err), err);
+    const struct store_query narrowed[] = {
+        {.after = 1, .by_position = true, .filter = filter},
+        {.after = 1, .by_position = true, .limit = 100000},
+        {.after = 1},
+    };
+    for (size_t i = 0; i < sizeof(narrowed) / sizeof(*narrowed); i++) {
+        assert_ok(store_find(reader, &narrowed[i], &err), err);
+        assert_ok(store_next(reader, &found, NULL, &err), err);
+        assert_int_equal(found->unknown.count, 0);
+        records_free(&found);
+    }
+    filter_destroy(&filter);
+    store_reader_close(&reader);
+    for (unsigned i = 0; i < 5; i++)
+        batch_destroy(&set[i]);
+    store_close(&store);
+}
+
+/* Takes columns out of the day's file, as if they had been added to the contract since. */
+static void drop_columns(const struct record_kind *kind, const unsigned *fields, size_t count)
+{
+    char path[128], statement[256];
+    duckdb_database database;
+    duckdb_connection connection;
+    snprintf(path, sizeof(path), "%s/flows-2026-11-23.duckdb", test_directory);
+    assert_int_equal(duckdb_open(path, &database), DuckDBSuccess);
+    assert_int_equal(duckdb_connect(database, &connection), DuckDBSuccess);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(statement, sizeof(statement), "ALTER TABLE \"%s\" DROP COLUMN \"%s\"", kind->name,
+                 kind->fields[fields[i]].name);
+        if (duckdb_query(connection, statement, NULL) != DuckDBSuccess)
+            fail_msg("%s", statement);
+    }
+    duckdb_disconnect(&connection);
+    duckdb_close(&database);
+}
+
+/* What a row written without the field has: nothing. */
+static void forget(struct records *records, unsigned f)
+{
+    const struct field *field = &records->kind->fields[f];
+    uint32_t places = field->list == 0 ? records->rows : records->items[field->list - 1];
+    memset(records_column(records, f), 0,
+           places * (field_type_is_wide(field->type) ? sizeof(uint64_t) : sizeof(uint32_t)));
+}
+
+/* One field of each type and each list, so far as the kind has them, and not what the kind stands on. */
+static size_t pick_fields(const struct record_kind *kind, unsigned fields[32])
+{
+    uint32_t seen = 0;
+    size_t count = 0;
+    for (unsigned f = kind->stored_count; f-- > 0;) {
+        const struct field *field = &kind->fields[f];
+        uint32_t bit = 1u << (field->type + (field->list == 0 ? 0 : 10 + field->list));
+        if (field->kind == KIND_OBSERVER || field->kind == KIND_LIST || (int)f == kind->first_time ||
+            (int)f == kind->last_time || (seen & bit) != 0)
+            continue;
+        seen |= bit;
+        fields[count++] = f;
+    }
+    return count;
+}
+
+static void test_older_files_get_new_columns(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    struct batch *set[2];
+    for (unsigned i = 0; i < 2; i++) {
+        set[i] = test_batch("inner", i + 1, TEST_NOW);
+        for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            set[i]->records[kind] = random_records(record_kinds[kind], 100, 5);
+    }
+    assert_ok(store_commit(store, TEST_NOW, set, 1, &err), err);
+    store_close(&store);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+        unsigned fields[32];
+        size_t count = pick_fields(record_kinds[kind], fields);
+        assert_true(count >= 3);
+        drop_columns(record_kinds[kind], fields, count);
+        for (size_t i = 0; i < count; i++)
+            forget(set[0]->records[kind], fields[i]);
+    }
+    store = open_store();
+    assert_ok(store_commit(store, TEST_NOW, set + 1, 1, &err), err);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        for (unsigned i = 0; i < 2; i++) {
+            for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+                assert_stored(store, kind, i + 1, set[i]->records[kind]);
+        }
+        if (reopened == 0) {
+            store_close(&store);
+            store = open_store();
+        }
+    }
+    for (unsigned i = 0; i < 2; i++)
+        batch_destroy(&set[i]);
+    store_close(&store);
+}
+
+/* A whole list that came later: older rows have none of it. */
+static void test_older_files_get_new_lists(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    const struct record_kind *kind = record_kinds[RECORD_VERDICT];
+    struct batch *batch = test_batch("inner", 1, TEST_NOW);
+    batch->records[RECORD_VERDICT] = random_records(kind, 100, 5);
+    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    store_close(&store);
+    const unsigned fields[] = {VERDICT_FIELD_terms,       VERDICT_FIELD_term_kind,    VERDICT_FIELD_term_outcome,
+                               VERDICT_FIELD_term_inside, VERDICT_FIELD_term_outside, VERDICT_FIELD_term_weight};
+    drop_columns(kind, fields, sizeof(fields) / sizeof(*fields));
+    forget(batch->records[RECORD_VERDICT], VERDICT_FIELD_terms);
+    batch->records[RECORD_VERDICT]->items[VERDICT_TERMS] = 0;
+    store = open_store();
+    assert_stored(store, RECORD_VERDICT, 1, batch->records[RECORD_VERDICT]);
+    batch_destroy(&batch);
+    store_close(&store);
+}
+
+/* Beyond the file's limit a batch that names new observers is refused, and one that names known ones is not. */
+static void test_room_for_observers(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    uint64_t epoch = 0;
+    while (epoch < STORE_OBSERVERS_MAX) {
+        struct batch *batch = test_batch("inner", epoch + 1, TEST_NOW);
+        struct loss loss = {.loss = LOSS_PACKETS_KERNEL};
+        for (unsigned i = 0; i < RECORDS_OBSERVERS_MAX; i++) {
+            struct observer observer = test_observer("inner/exporter", ++epoch);
+            uint16_t index;
+            if (batch->records[RECORD_LOSS] == NULL)
+                batch->records[RECORD_LOSS] = records_new(record_kinds[RECORD_LOSS], 1);
+            assert_int_equal(records_observer(batch->records[RECORD_LOSS], &observer, &index), RESULT_OK);
+        }
+        assert_int_equal(records_add(batch->records[RECORD_LOSS], &loss), RESULT_OK);
+        assert_true(store_has_room(store, batch));
+        assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+        batch_destroy(&batch);
+    }
+    struct batch *known = test_batch("inner", epoch + 1, TEST_NOW), *new = test_batch("inner", epoch + 2, TEST_NOW);
+    struct observer observer = test_observer("inner/exporter", 5);
+    known->records[RECORD_FLOW] = flow_records(test_flows(&observer, 1, 1, TEST_NOW));
+    observer.epoch = epoch + 1;
+    new->records[RECORD_FLOW] = flow_records(test_flows(&observer, 1, 1, TEST_NOW));
+    assert_true(store_has_room(store, known));
+    assert_false(store_has_room(store, new));
+    batch_destroy(&known);
+    batch_destroy(&new);
+    store_close(&store);
+}
+
+#define KINDS_TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        KINDS_TEST(test_every_kind_survives),          KINDS_TEST(test_long_lists_survive),
+        KINDS_TEST(test_what_an_observer_cannot_know), KINDS_TEST(test_unknown_fields_survive),
+        KINDS_TEST(test_older_files_get_new_columns),  KINDS_TEST(test_older_files_get_new_lists),
+        KINDS_TEST(test_room_for_observers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

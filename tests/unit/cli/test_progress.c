@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The line for a person who waits: at a terminal, after a second, and gone when something comes. */
+#include <fcntl.h>
+#include <poll.h>
+
+#include "aggregator/cli/progress.h"
+#include "command.h"
+
+#define PATIENCE_MS 20000
+
+/* What the terminal gets until it ends with `end`. */
+static void read_until(int terminal, const char *end, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    while (used < strlen(end) || strcmp(text + used - strlen(end), end) != 0) {
+        struct pollfd item = {.fd = terminal, .events = POLLIN};
+        assert_int_equal(poll(&item, 1, PATIENCE_MS), 1);
+        ssize_t got = read(terminal, text + used, size - 1 - used);
+        assert_true(got > 0);
+        used += (size_t)got;
+        text[used] = '\0';
+    }
+}
+
+static void test_terminal(void **state)
+{
+    (void)state;
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY), saved = dup(STDERR_FILENO);
+    assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    int other = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+    assert_true(other >= 0);
+    dup2(other, STDERR_FILENO);
+    struct progress *progress = progress_new();
+    char text[4096], gone[4096];
+    assert_non_null(progress);
+    progress_begin(progress);
+    progress_wait(progress, 12000);
+    read_until(terminal, "rows so far", text, sizeof(text));
+    progress_stop(progress);
+    read_until(terminal, "\r\033[K", gone, sizeof(gone));
+    progress_free(&progress);
+    assert_null(progress);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(other);
+    close(terminal);
+    const char begins[] = "\r\033[Kwaiting for the aggregator: ";
+    assert_memory_equal(text, begins, sizeof(begins) - 1);
+    assert_non_null(strstr(text, " s, 12000 rows so far"));
+}
+
+static void test_no_terminal(void **state)
+{
+    (void)state;
+    int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+    dup2(null, STDERR_FILENO);
+    struct progress *progress = progress_new();
+    dup2(saved, STDERR_FILENO);
+    close(null);
+    close(saved);
+    assert_null(progress);
+    progress_begin(progress);
+    progress_wait(progress, 1);
+    progress_stop(progress);
+    progress_free(&progress);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_terminal), cmocka_unit_test(test_no_terminal)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

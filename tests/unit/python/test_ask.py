@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a stand-in for an aggregator."""
+
+import datetime
+import json
+import unittest
+
+import pavo
+import zmq
+from pavo import pavo_pb2 as pb
+from standin import EPOCH, StandIn, vector
+
+HEAD, PAGE, COVERAGE, ERROR = (
+    pb.Reply.FromString(vector(f"reply_{name}")) for name in ("head", "page", "coverage", "error"))
+
+
+def replies(*kept):
+    """The vectors as an answer: a fresh copy each time, the id left to the stand-in."""
+    def answer(query):
+        for each in kept:
+            reply = pb.Reply.FromString(each.SerializeToString())
+            reply.id = 0
+            yield reply
+    return answer
+
+
+class Ask(unittest.TestCase):
+    def asking(self, answer, **options):
+        at = self.enterContext(StandIn(answer))
+        aggregator = self.enterContext(pavo.Aggregator(
+            key_file=at.key_file(), publish=at.publish_at, answer=at.answer_at, **options))
+        return at, aggregator
+
+    def test_rows_and_what_they_rest_on(self):
+        _, aggregator = self.asking(replies(HEAD, PAGE, PAGE, COVERAGE))
+        answer = aggregator.ask("nat", end="203.0.113.5:40312")
+        self.assertEqual(answer.command, "pavo nat --at 2023-11-14T22:13:21Z 203.0.113.5:40312")
+        self.assertEqual([column.name for column in answer.columns[:2]], ["answer", "first_time"])
+        self.assertEqual((answer.columns[1].kind, answer.columns[1].heading), ("time", "TIME"))
+        self.assertEqual(answer.columns[2].words, ("unknown", "translated", "forwarded"))
+        self.assertEqual(answer.columns[13].list, "terms")
+        self.assertIsNone(answer.coverage)
+        rows = list(answer)
+        self.assertEqual(len(rows), 4)
+        self.assertEqual(rows[0], rows[2])
+        first, second = rows[:2]
+        self.assertEqual((first.answer, first.verdict), ("it was 10.0.1.17:51544", "translated"))
+        self.assertEqual((first.src, first.src_port), ("10.0.1.17", 51544))
+        self.assertEqual((first.confidence, first.odds), (0.998, 9.767))
+        self.assertEqual(first.evidence, ["src_isn", "dst_isn"])
+        self.assertEqual(first.terms, [{"kind": "prior", "inside": "0000000000000000", "weight": -11.966},
+                                       {"kind": "src_isn", "inside": "0000000012345678", "weight": 21.733}])
+        self.assertEqual((first.sensor, first.epoch), ("inner", EPOCH))
+        # What is not known is None; what is known is there, zero or not.
+        self.assertEqual((second.verdict, second.src_port, second.confidence, second.odds), (None, None, None, None))
+        self.assertEqual((second.evidence, second.terms, second.src), ([], [], "2001:db8:1::11"))
+        self.assertEqual(second.flow, 2**53 + 1)
+        self.assertEqual(json.loads(pavo.dumps(second))["flow"], str(2**53 + 1))
+        coverage = answer.coverage
+        self.assertEqual((coverage.state, coverage.rows, coverage.position), ("partial", 2, 47))
+        self.assertEqual([gap.kind for gap in coverage.gaps], ["loss", "silent", "damaged", "limit", "state"])
+        self.assertEqual((coverage.gaps[0].at_most, coverage.gaps[1].at_most), (12, None))
+        self.assertEqual([reach.through_ns for reach in coverage.reaches], [1700000001000000007, None])
+
+    def test_arguments_travel_as_text(self):
+        at, aggregator = self.asking(replies(HEAD, COVERAGE), session="f0f1")
+        when = datetime.datetime(2026, 11, 23, 20, 36, 40, 500000, tzinfo=datetime.timezone.utc)
+        list(aggregator.ask("nat", end="10.0.0.1:80", at=when, from_=17, slack=datetime.timedelta(seconds=5), limit=20,
+                            again=True, protocol=None))
+        query = at.query()
+        self.assertEqual((query.version, query.question, query.session), (1, "nat", b"f0f1"))
+        self.assertEqual({each.name: each.value for each in query.arguments},
+                         {"end": "10.0.0.1:80", "at": "1795466200500000000", "from": "17", "slack": "5000000us",
+                          "limit": "20", "again": "yes"})
+        aggregator.act_for(None)
+        list(aggregator.ask("sensors"))
+        query = at.query()
+        self.assertEqual((query.session, len(query.arguments)), (b"", 0))
+
+    def test_questions_are_asked_for(self):
+        at, aggregator = self.asking(replies(HEAD, PAGE, COVERAGE))
+        self.assertEqual(len(aggregator.questions("nat")), 2)
+        self.assertEqual(at.asked(), ("questions", {"name": "nat"}))
+        aggregator.questions()
+        self.assertEqual(at.asked(), ("questions", {}))
+
+    def test_an_error_names_argument_and_place(self):
+        _, aggregator = self.asking(replies(ERROR))
+        with self.assertRaisesRegex(pavo.QuestionError, "unknown field 'prot'") as caught:
+            aggregator.ask("find", filter="src net 10/8 prot tcp")
+        self.assertEqual((caught.exception.parameter, caught.exception.offset), ("filter", 12))
+
+    def test_an_error_in_the_middle_ends_the_answer(self):
+        _, aggregator = self.asking(replies(HEAD, PAGE, ERROR))
+        answer = aggregator.ask("nat", end="10.0.0.1")
+        rows = [next(answer), next(answer)]
+        self.assertEqual(len(rows), 2)
+        with self.assertRaises(pavo.QuestionError):
+            next(answer)
+        self.assertIsNone(answer.coverage)
+
+    def test_the_next_question_ends_the_one_before(self):
+        _, aggregator = self.asking(replies(HEAD, PAGE, PAGE, COVERAGE))
+        first = aggregator.ask("nat", end="10.0.0.1")
+        next(first)
+        second = aggregator.ask("nat", end="10.0.0.2")
+        self.assertEqual(len(list(second)), 4)
+        next(first)  # its page is here already
+        with self.assertRaisesRegex(pavo.Error, "another question"):
+            next(first)
+
+    def test_a_page_that_does_not_fit_is_an_error(self):
+        short = pb.Reply.FromString(PAGE.SerializeToString())
+        short.page.columns[1].i64.append(7)
+        fewer = pb.Reply.FromString(PAGE.SerializeToString())
+        del fewer.page.columns[-1]
+        for page in (short, fewer):
+            _, aggregator = self.asking(replies(HEAD, page, COVERAGE))
+            with self.assertRaisesRegex(pavo.Error, "page"):
+                list(aggregator.ask("nat", end="10.0.0.1"))
+
+    def test_foreign_text_is_cleaned(self):
+        page = pb.Reply.FromString(PAGE.SerializeToString())
+        page.page.columns[0].texts[0] = "a\x1b[2J"
+        _, aggregator = self.asking(replies(HEAD, page, COVERAGE))
+        self.assertEqual(next(aggregator.ask("nat", end="10.0.0.1")).answer, "a?[2J")
+
+    def test_another_version_is_refused(self):
+        other = pb.Reply(version=2, error="something else")
+        _, aggregator = self.asking(replies(other))
+        with self.assertRaisesRegex(pavo.Error, "speaks version 2"):
+            aggregator.ask("sensors")
+
+    def test_an_aggregator_that_is_silent(self):
+        at, aggregator = self.asking(None, timeout=0.3)
+        with self.assertRaisesRegex(pavo.Unreachable, "let us in, but does not answer"):
+            aggregator.ask("sensors")
+        self.assertEqual(at.asked()[0], "sensors")
+
+    def test_an_aggregator_that_is_not_there(self):
+        at = self.enterContext(StandIn())
+        with pavo.Aggregator("127.0.0.1:1", key_file=at.key_file(), timeout=0.3) as aggregator:
+            with self.assertRaisesRegex(pavo.Unreachable, "tcp://127.0.0.1:3 cannot be reached"):
+                aggregator.ask("sensors")
+
+    def test_a_key_of_another_aggregator(self):
+        at = self.enterContext(StandIn())
+        other, _ = zmq.curve_keypair()
+        with pavo.Aggregator(key_file=at.key_file(aggregator=other), answer=at.answer_at) as aggregator:
+            with self.assertRaisesRegex(pavo.Refused, "refuses the key 'analyst'"):
+                aggregator.ask("sensors")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
