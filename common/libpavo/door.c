@@ -150,6 +150,11 @@ const char *door_text(const struct door *door, const char *key_name, char text[s
             door->endpoint, key_name);
     else if (door->state == DOOR_OPEN)
         snprintf(text, DOOR_TEXT_MAX, "%.200s let us in, but does not answer", door->endpoint);
+    else if (door->shaking_ns != 0)
+        snprintf(
+            text, DOOR_TEXT_MAX,
+            "%.200s takes the connection, but has not let the key '%s' in so far: perhaps it refuses it, or is busy",
+            door->endpoint, key_name);
     else if (door->reason == ECONNRESET)
         snprintf(text, DOOR_TEXT_MAX, "%.200s has gone away; connecting again", door->endpoint);
     else

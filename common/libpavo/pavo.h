@@ -183,7 +183,7 @@ int pavo_columns_number(const pavo_columns *columns, size_t row, int field, uint
 int pavo_columns_signed(const pavo_columns *columns, size_t row, int field, int64_t *value);
 int pavo_columns_address(const pavo_columns *columns, size_t row, int field, uint8_t address[16]); /* IPv4 mapped */
 
-/* Any value as text: "10.0.1.17", "SF", "tcp", "2026-11-23T20:36:40.123456789Z"; for programs exact, for people
+/* Any value as text: "10.0.1.17", "SF", "2026-11-23T20:36:40.123456789Z"; for programs exact, for people
  * ("1.5 kB", local time) with pavo_columns_show, in UTC where `utc` is not 0. NULL: not known. The last
  * eight of these columns are valid, so that several may stand in one printf. */
 const char *pavo_columns_text(const pavo_columns *columns, size_t row, int field);
@@ -284,7 +284,7 @@ const char *pavo_event_sensor(const pavo_event *event);
 uint64_t pavo_event_epoch(const pavo_event *event);
 
 /* One JSON object without a newline: "event" (flow, verdict ...), "position", and the fields of the kind
- * (docs/flows.md, `pavo questions kinds`). NULL: out of memory. Valid as long as the event. */
+ * (docs/flows.md, `pavo kinds flow`). NULL: out of memory. Valid as long as the event. */
 const char *pavo_event_json(const pavo_event *event);
 
 /* The message it came in as it was published: a pavo.Published of pavo.proto. NULL for a gap and for a copy. */

@@ -54,13 +54,18 @@ static void test_texts(void **state)
         enum door_state state;
         int reason;
         const char *said;
-    } cases[] = {{DOOR_REFUSED, 0, "refuses the key 'analyst'"},
+        int64_t shaking_ns;
+    } cases[] = {{DOOR_CONNECTING, ECONNREFUSED, "has not let the key 'analyst' in so far", 1},
+                 {DOOR_REFUSED, 0, "refuses the key 'analyst'"},
                  {DOOR_OPEN, 0, "let us in, but does not answer"},
                  {DOOR_CONNECTING, ECONNRESET, "has gone away"},
                  {DOOR_CONNECTING, ECONNREFUSED, "cannot be reached"},
                  {DOOR_CONNECTING, 0, "cannot be reached"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct door door = {.state = cases[i].state, .reason = cases[i].reason, .endpoint = "collector:7463"};
+        struct door door = {.state = cases[i].state,
+                            .reason = cases[i].reason,
+                            .shaking_ns = cases[i].shaking_ns,
+                            .endpoint = "collector:7463"};
         char text[DOOR_TEXT_MAX];
         assert_ptr_equal(door_text(&door, "analyst", text), text);
         assert_non_null(strstr(text, "collector:7463"));
