@@ -78,8 +78,9 @@ static enum result parse_span(const struct parameter *p, const char *text, struc
 static enum result parse_end(const struct parameter *p, const char *text, struct argument *ret, struct error *err)
 {
     if (address_port_parse(text, &ret->end.address, &ret->end.port) != RESULT_OK)
-        return error_set(err, RESULT_REJECT, "%s: '%.64s' is not ADDR or ADDR:PORT ([ADDR]:PORT for IPv6)", p->name,
-                         text);
+        return error_set(err, RESULT_REJECT,
+                         "%s: '%.64s' is not ADDR or ADDR:PORT ([ADDR]:PORT for IPv6), with a port up to 65535",
+                         p->name, text);
     return RESULT_OK;
 }
 

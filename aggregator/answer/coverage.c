@@ -158,13 +158,15 @@ static enum result reaches_init(struct reaches *reaches, struct store *store, st
     }
     for (size_t i = 0; i < reaches->life_count; i++) {
         const struct store_life *life = &reaches->lives[i];
-        if (!life_is_newest(reaches->lives, reaches->life_count, i))
+        int64_t through = life->status == NULL ? 0 : status_columns(life->status)->reported_through[0];
+        /* Detectors and witnesses report no flows, and say nothing of through when. */
+        if (!life_is_newest(reaches->lives, reaches->life_count, i) || (through == 0 && life->packets == 0))
             continue;
         Pavo__Reach *reach = &reaches->reaches[reaches->count];
         pavo__reach__init(reach);
         reach->sensor = (char *)life->observer.sensor;
         reach->epoch = life->observer.epoch;
-        reach->through_ns = life->status == NULL ? 0 : status_columns(life->status)->reported_through[0];
+        reach->through_ns = through;
         reaches->pointers[reaches->count++] = reach;
     }
     return RESULT_OK;

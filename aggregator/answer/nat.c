@@ -8,6 +8,7 @@
 #include "common/clock.h"
 
 #define NAT_LIMIT_MAX   1000u  /* rows answered */
+#define NAT_KEPT_MIN    100u   /* flows followed for a row at least, for what they have to be seen */
 #define NAT_REPORTS_MAX 20000u /* read for one look-up */
 #define NAT_FLOWS_MAX   20000u /* held, the other ends of links included */
 #define NAT_HOPS_MAX    4      /* boundaries in a row */
@@ -86,8 +87,9 @@ static enum result find_flows(struct nat *nat, struct error *err)
     uint64_t reports = 0;
     enum result r = flow_set_find(&nat->flows, nat->work->reader, &query, &reports, err);
     nat->cut = reports >= NAT_REPORTS_MAX;
-    /* Twice as many as are answered: both views of a pair may have the end, an untranslated peer's. */
-    return r == RESULT_OK ? keep_near(nat, 2 * nat->limit, err) : r;
+    /* Twice as many as are answered: both views of a pair may have the end, an untranslated peer's. And never few: what
+     * has a partner is told first, and that is known only later. */
+    return r == RESULT_OK ? keep_near(nat, 2 * (nat->limit < NAT_KEPT_MIN ? NAT_KEPT_MIN : nat->limit), err) : r;
 }
 
 /* ---- the other sides */

@@ -2,7 +2,7 @@
 /* A question as data: what it is called, what it takes, what columns it answers with, and what answers it.
  *
  * To add one: a file of its own that defines `const struct question question_NAME`, a row in the table of questions.c,
- * a line in meson.build. Help, completion, forms, `pavo questions`, docs/questions.md and the head of its answer come
+ * a line in meson.build. Help, forms, `pavo questions`, docs/questions.md and the head of its answer come
  * from here. */
 #ifndef PAVO_AGGREGATOR_ANSWER_QUESTION_H
 #define PAVO_AGGREGATOR_ANSWER_QUESTION_H

@@ -242,6 +242,16 @@ static void test_nat(void **state)
     assert_int_equal(cut->rows, 1);
     assert_string_equal(text_of(cut, 0, "verdict"), "translated");
     assert_int_equal(gap_count(cut, PAVO__GAP__KIND__LIMIT), 1);
+    /* However many are nearer. */
+    alone = flow_batch_new(5);
+    assert_int_equal(flow_batch_observer(alone, &observer, &flow.observer), RESULT_OK);
+    for (flow.flow = 202; flow.flow < 207; flow.flow++)
+        assert_int_equal(flow_batch_add(alone, &flow), RESULT_OK);
+    send_records(inner, "inner", 5, 3, flow_records(alone), FAULT_NONE);
+    assert_true(acknowledged(inner, 3, reason));
+    flow_batch_destroy(&alone);
+    cut = ask("nat", "end", "10.0.0.2:1025", "at", ns_text(at + 3 * NS_PER_S), "limit", "1");
+    assert_string_equal(text_of(cut, 0, "verdict"), "translated");
 }
 
 /* The same connection as three sensors see it, behind two translators in a row. */
