@@ -156,9 +156,13 @@ static enum result set_value(struct source *source, size_t index, const char *va
 static const char *nearest_option(const struct options *options, const char *word)
 {
     struct nearest nearest = {.word = word};
-    for (const struct option_spec *spec = options->specs; spec->name != NULL; spec++)
+    const char *begun = NULL; /* the first that the word is the beginning of */
+    for (const struct option_spec *spec = options->specs; spec->name != NULL; spec++) {
         nearest_try(&nearest, spec->name);
-    return nearest.name;
+        if (begun == NULL && word[0] != '\0' && strncmp(spec->name, word, strlen(word)) == 0)
+            begun = spec->name;
+    }
+    return nearest.name != NULL ? nearest.name : begun;
 }
 
 /* ---- the file */
@@ -268,6 +272,10 @@ static void print_help(const struct options *options)
         print_option('c', "config", "FILE", "read options from an INI file: every long option is a key; flags win");
     print_option('h', "help", NULL, "print this");
     print_option(0, "version", NULL, "print the version");
+    if (options->closing != NULL && options->closing[0] != '\0') {
+        putchar('\n');
+        print_wrapped(options->closing, 0, 0);
+    }
     if (options->examples != NULL) {
         printf("\nExamples:\n");
         for (const char *line = options->examples; *line != '\0';) {
@@ -314,6 +322,17 @@ static void flags_make(const struct options *options, struct flags *f)
     *row = (struct option){0};
 }
 
+/* `given`: "--name" or "--name=value". */
+static enum result unknown_name(const struct options *options, const char *given, struct error *err)
+{
+    char word[64];
+    snprintf(word, sizeof(word), "%.*s", (int)strcspn(given + 2, "="), given + 2);
+    const char *near = nearest_option(options, word);
+    if (near != NULL)
+        return error_set(err, RESULT_REJECT, "unknown option '--%s'; did you mean '--%s'?", word, near);
+    return error_set(err, RESULT_REJECT, "unknown option '--%s'; %s --help lists them", word, options->program);
+}
+
 static enum result unknown_flag(const struct options *options, char **argv, struct error *err)
 {
     const char *given = argv[optind - 1];
@@ -321,12 +340,25 @@ static enum result unknown_flag(const struct options *options, char **argv, stru
         return error_set(err, RESULT_REJECT, "option '%.64s' takes no value", given);
     if (optopt != 0)
         return error_set(err, RESULT_REJECT, "unknown option '-%c'; %s --help lists them", optopt, options->program);
-    char word[64];
-    snprintf(word, sizeof(word), "%.*s", (int)strcspn(given + 2, "="), given + 2);
-    const char *near = nearest_option(options, word);
-    if (near != NULL)
-        return error_set(err, RESULT_REJECT, "unknown option '--%s'; did you mean '--%s'?", word, near);
-    return error_set(err, RESULT_REJECT, "unknown option '--%s'; %s --help lists them", word, options->program);
+    return unknown_name(options, given, err);
+}
+
+/* The table's row of the long option that getopt_long found, or found wrong; -1: a letter, or nothing known. */
+static int row_of(const struct flags *flags, int found)
+{
+    int value = found == '?' || found == ':' ? optopt : found, row = 0;
+    while (flags->table[row].name != NULL && flags->table[row].val != value)
+        row++;
+    return flags->table[row].name == NULL ? -1 : row;
+}
+
+/* getopt_long also takes the beginning of a name for the name. What was typed so, or NULL. */
+static const char *abbreviation(const struct flags *flags, int found, char **argv)
+{
+    int row = row_of(flags, found);
+    bool apart = found != '?' && found != ':' && optarg != NULL && optarg == argv[optind - 1];
+    const char *given = argv[optind - (apart ? 2 : 1)];
+    return row >= 0 && strcspn(given, "=") < strlen("--") + strlen(flags->table[row].name) ? given : NULL;
 }
 
 /* One option as getopt_long found it. */
@@ -353,6 +385,9 @@ static enum result pass(const struct options *options, const struct flags *flags
     opterr = 0;
     optind = 0; /* glibc: start afresh */
     for (int found; r == RESULT_OK && (found = getopt_long(argc, argv, flags->letters, flags->table, NULL)) != -1;) {
+        const char *abbreviated = abbreviation(flags, found, argv);
+        if (abbreviated != NULL)
+            return unknown_name(options, abbreviated, err);
         if (found == '?')
             return unknown_flag(options, argv, err);
         if (found == ':')

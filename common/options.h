@@ -44,6 +44,7 @@ struct options {
     const char *section;             /* "sensor"; NULL: this program has no -c/--config */
     const char *usage;               /* "[-i IFACE]... [-r FILE]... [FILTER]" */
     const char *about;               /* paragraph under the usage line */
+    const char *closing;             /* paragraph behind the options; NULL or "": none */
     const char *examples;            /* printed last in --help, indented by two */
     const struct option_spec *specs; /* ends with .name = NULL */
     /* A line of another section; `title` is the text in brackets. NULL: other sections are errors. */
@@ -53,8 +54,8 @@ struct options {
     bool stop_at_argument; /* for sub-commands: options end at the first argument, else they may stand anywhere */
 };
 
-/* Flags, and the file named by -c/--config (built in, as are -h/--help and --version).
- * ret_first: index of the first argument that is no option.
+/* Flags, by their whole names (an abbreviation would change its meaning with every new option), and the file named by
+ * -c/--config (built in, as are -h/--help and --version). ret_first: index of the first argument that is no option.
  * RESULT_END: help or version was printed, exit 0. RESULT_REJECT: the sentence is in err, exit 2. */
 MUST_CHECK enum result options_parse(const struct options *options, int argc, char **argv, int *ret_first,
                                      struct error *err);

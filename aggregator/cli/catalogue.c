@@ -17,6 +17,13 @@ static char *copy(const pavo_columns *page, size_t row, const char *name)
     return strdup(text == NULL ? "" : text);
 }
 
+/* Not known, as of a column, is no. */
+static bool is_set(const pavo_columns *page, size_t row, const char *name)
+{
+    uint64_t flag = 0;
+    return pavo_columns_number(page, row, pavo_columns_field(page, name), &flag) && flag != 0;
+}
+
 static void entry_free(struct catalogue_entry *entry)
 {
     free(entry->question);
@@ -38,8 +45,6 @@ static bool add(struct catalogue *catalogue, const pavo_columns *page, size_t ro
         catalogue->entries = grown;
         catalogue->capacity = capacity;
     }
-    uint64_t positional = 0;
-    (void)pavo_columns_number(page, row, pavo_columns_field(page, "positional"), &positional);
     struct catalogue_entry entry = {
         .question = copy(page, row, "question"),
         .part = copy(page, row, "part"),
@@ -48,7 +53,8 @@ static bool add(struct catalogue *catalogue, const pavo_columns *page, size_t ro
         .kind = copy(page, row, "kind"),
         .otherwise = copy(page, row, "default"),
         .help = copy(page, row, "help"),
-        .positional = positional != 0,
+        .positional = is_set(page, row, "positional"),
+        .required = is_set(page, row, "required"),
     };
     if (entry.question == NULL || entry.part == NULL || entry.name == NULL || entry.type == NULL ||
         entry.kind == NULL || entry.otherwise == NULL || entry.help == NULL) {
@@ -143,7 +149,8 @@ static bool add_parameter(struct catalogue_form *form, const struct catalogue_en
 {
     size_t i = form->count;
     const char *otherwise = entry->otherwise;
-    if (asprintf(&form->helps[i], "%s%s%s", entry->help, otherwise[0] == '\0' ? "" : ". Default: ", otherwise) < 0) {
+    if (asprintf(&form->helps[i], "%s%s%s%s", entry->required ? "required: " : "", entry->help,
+                 otherwise[0] == '\0' ? "" : ". Default: ", otherwise) < 0) {
         form->helps[i] = NULL;
         return false;
     }
@@ -161,19 +168,18 @@ static bool add_parameter(struct catalogue_form *form, const struct catalogue_en
     return true;
 }
 
-/* What it is for, and its columns. */
-static char *about_text(const struct catalogue *catalogue, const struct catalogue_entry *question)
+/* Its columns, a line each; "" if it has none. NULL: out of memory. */
+static char *columns_text(const struct catalogue *catalogue, const char *question)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
     if (stream == NULL)
         return NULL;
-    fprintf(stream, "Asks the aggregator's question '%s': %s", question->question, question->help);
-    const char *before = "\n\nColumns:\n";
+    const char *before = "Columns:\n";
     for (size_t i = 0; i < catalogue->count; i++) {
         const struct catalogue_entry *entry = &catalogue->entries[i];
-        if (!is(entry, "column", question->question))
+        if (!is(entry, "column", question))
             continue;
         fprintf(stream, "%s%s (%s): %s", before, entry->name, entry->kind, entry->help);
         before = "\n";
@@ -183,6 +189,18 @@ static char *about_text(const struct catalogue *catalogue, const struct catalogu
         return NULL;
     }
     return text;
+}
+
+/* What must be given stands on the usage line, and what may stand there without its name. */
+static void add_usage(struct catalogue_form *form, const struct catalogue_entry *entry)
+{
+    size_t used = strlen(form->usage);
+    char name[64];
+    in_capitals(entry->name, name, sizeof(name));
+    if (entry->positional)
+        snprintf(form->usage + used, sizeof(form->usage) - used, entry->required ? " %s" : " [%s]", name);
+    else if (entry->required)
+        snprintf(form->usage + used, sizeof(form->usage) - used, " --%s %s", entry->name, form->words[form->count - 1]);
 }
 
 int catalogue_form_init(struct catalogue_form *form, const struct catalogue *catalogue, const char *question)
@@ -198,14 +216,19 @@ int catalogue_form_init(struct catalogue_form *form, const struct catalogue *cat
             return cli_fail(CLI_UNREACHABLE, "the question '%s' has more than %d parameters", question, ARGUMENTS_MAX);
         if (!add_parameter(form, &catalogue->entries[i]))
             return cli_fail(CLI_UNREACHABLE, "out of memory");
-        if (catalogue->entries[i].positional)
-            snprintf(form->usage, sizeof(form->usage), "[OPTION]... %s", form->words[form->count - 1]);
+        add_usage(form, &catalogue->entries[i]);
     }
-    form->about = entry == NULL ? NULL : about_text(catalogue, entry);
-    if (form->about == NULL)
+    form->columns = columns_text(catalogue, question);
+    if (asprintf(&form->about, "Asks the aggregator's question '%s': %s", question, entry == NULL ? "" : entry->help) <
+        0)
+        form->about = NULL;
+    if (form->about == NULL || form->columns == NULL)
         return cli_fail(CLI_UNREACHABLE, "out of memory");
-    form->options =
-        (struct options){.program = form->program, .usage = form->usage, .about = form->about, .specs = form->specs};
+    form->options = (struct options){.program = form->program,
+                                     .usage = form->usage,
+                                     .about = form->about,
+                                     .specs = form->specs,
+                                     .closing = form->columns};
     return -1;
 }
 
@@ -215,6 +238,7 @@ void catalogue_form_fini(struct catalogue_form *form)
     for (size_t i = 0; i < form->count; i++)
         free(form->helps[i]);
     free(form->about);
+    free(form->columns);
 }
 
 int catalogue_form_positional(struct catalogue_form *form, int argc, char **argv, int first)

@@ -14,7 +14,7 @@ struct catalogue_entry {
     char *kind;      /* of a column, what its values are: "address", "count" ... */
     char *otherwise; /* a parameter that is not given */
     char *help;
-    bool positional;
+    bool positional, required;
 };
 
 struct catalogue {
@@ -34,13 +34,14 @@ bool catalogue_has_columns(const struct catalogue *catalogue, const char *questi
 void catalogue_print(const struct catalogue *catalogue);
 
 /* A question's command line. */
+#define CATALOGUE_USAGE_MAX 512
 struct catalogue_form {
     struct argument arguments[ARGUMENTS_MAX];
     struct option_spec specs[ARGUMENTS_MAX + 1];
     size_t count;
     struct options options; /* for cli_options; its targets are the arguments' values */
-    char program[80], usage[160];
-    char *about;                   /* owned */
+    char program[80], usage[CATALOGUE_USAGE_MAX];
+    char *about, *columns;         /* owned */
     char words[ARGUMENTS_MAX][32]; /* "TIME": what stands for a value in the help */
     char *helps[ARGUMENTS_MAX];    /* owned */
 };

@@ -2,6 +2,7 @@
 /* Values as people read them. */
 #include "aggregator/cli/cell.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +22,21 @@ bool cell_is_composed(const pavo_columns *columns, int field)
     return pavo_columns_kind(columns, field) == PAVO_KIND_LIST || cell_port(columns, field) >= 0;
 }
 
+/* ICMP's identifier stands where others have a port, and 0 is that of a message without one. */
+static bool has_no_ports(const pavo_columns *columns, size_t row)
+{
+    uint64_t protocol;
+    return pavo_columns_number(columns, row, pavo_columns_field(columns, "protocol"), &protocol) &&
+           (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6);
+}
+
 static bool put_end(FILE *stream, const pavo_columns *columns, size_t row, int field, int port_field)
 {
     uint64_t port;
     const char *address = pavo_columns_text(columns, row, field);
     if (address == NULL)
         return false;
-    if (!pavo_columns_number(columns, row, port_field, &port))
+    if (!pavo_columns_number(columns, row, port_field, &port) || (port == 0 && has_no_ports(columns, row)))
         fputs(address, stream);
     else
         fprintf(stream, strchr(address, ':') == NULL ? "%s:%u" : "[%s]:%u", address, (unsigned)port);

@@ -14,10 +14,10 @@
 /* Exit codes, documented in pavo(1); the same in every sub-command. */
 enum {
     CLI_ANSWERED = 0,
-    CLI_NOTHING = 1,     /* nothing found */
+    CLI_NOTHING = 1,     /* nothing found, and nothing is known to be missing */
     CLI_USAGE = 2,       /* the command line was wrong */
     CLI_UNREACHABLE = 3, /* no key, no connection, refused, no answer in time */
-    CLI_INCOMPLETE = 4,  /* answered, but something is known to be missing, and it says so */
+    CLI_INCOMPLETE = 4,  /* answered, if only with nothing, but something is known to be missing, and it says so */
     CLI_INTERRUPTED = 130,
 };
 

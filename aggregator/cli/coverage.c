@@ -13,6 +13,12 @@
 /* The greatest number that every reader of JSON holds exactly. */
 #define JSON_NUMBER_MAX (UINT64_C(1) << 53)
 
+/* A sensor that runs is behind by two status intervals at most, which are up to half an hour each. */
+#define ENDED_NS         (5400 * NS_PER_S)
+
+#define BEHIND_SHOWN_MAX 3 /* in one note */
+#define NOT_YET          "a connection still open or just over may not be there yet"
+
 /* ---------------------------------------------------------------- sentences */
 
 /* A gap's fields. Texts are "" where nothing is known. */
@@ -84,23 +90,22 @@ static void put_gap(FILE *stream, const struct gap *gap)
 }
 
 /* A sentence, which the coverage owns from then on. */
-static void keep(struct coverage *coverage, char *sentence)
+static void keep(struct coverage *coverage, struct coverage_sentences *sentences, char *sentence)
 {
-    for (size_t i = 0; sentence != NULL && i < coverage->gap_count; i++) {
-        if (strcmp(coverage->gaps[i], sentence) == 0) {
+    for (size_t i = 0; sentence != NULL && i < sentences->count; i++) {
+        if (strcmp(sentences->items[i], sentence) == 0) {
             free(sentence);
             return;
         }
     }
-    char **grown =
-        sentence == NULL ? NULL : realloc(coverage->gaps, (coverage->gap_count + 1) * sizeof(*coverage->gaps));
+    char **grown = sentence == NULL ? NULL : realloc(sentences->items, (sentences->count + 1) * sizeof(*grown));
     if (grown == NULL) {
         free(sentence);
         coverage->failed = true;
         return;
     }
-    coverage->gaps = grown;
-    grown[coverage->gap_count++] = sentence;
+    sentences->items = grown;
+    grown[sentences->count++] = sentence;
 }
 
 static void keep_gap(struct coverage *coverage, const struct gap *gap)
@@ -111,7 +116,7 @@ static void keep_gap(struct coverage *coverage, const struct gap *gap)
     if (stream != NULL) {
         put_gap(stream, gap);
         if (fclose(stream) == 0) {
-            keep(coverage, text);
+            keep(coverage, &coverage->gaps, text);
             return;
         }
         free(text);
@@ -141,39 +146,85 @@ void coverage_add(struct coverage *coverage, const struct cli *cli, const pavo_a
         coverage->has_extent = coverage->newest_ns != 0;
 }
 
+/* Is there something of the time before `end_ns` that the sensor is still to report? */
+static bool is_behind(const pavo_columns *reaches, size_t row, int64_t end_ns, int64_t now_ns)
+{
+    int64_t through = 0;
+    if (!pavo_columns_signed(reaches, row, pavo_columns_field(reaches, "through"), &through) || through == 0)
+        return true;
+    return through < end_ns && through > now_ns - ENDED_NS;
+}
+
+void coverage_behind(struct coverage *coverage, const struct cli *cli, const pavo_answer *answer, int64_t end_ns)
+{
+    const pavo_columns *reaches = pavo_answer_reaches(answer);
+    size_t rows = reaches == NULL ? 0 : pavo_columns_rows(reaches);
+    int64_t now = clock_wall_ns();
+    for (size_t row = 0; row < rows; row++) {
+        char *text = NULL, sensor[160], through[TIME_TEXT_MAX];
+        if (!is_behind(reaches, row, end_ns == 0 ? now : end_ns, now))
+            continue;
+        copy_text(reaches, row, "sensor", false, cli->utc, sensor, sizeof(sensor));
+        copy_text(reaches, row, "through", true, cli->utc, through, sizeof(through));
+        int length = through[0] == '\0' ? asprintf(&text, "%s has not yet said through when it has reported", sensor)
+                                        : asprintf(&text, "%s has reported what began before %s", sensor, through);
+        keep(coverage, &coverage->behind, length < 0 ? NULL : text);
+    }
+}
+
+static void sentences_free(struct coverage_sentences *sentences)
+{
+    for (size_t i = 0; i < sentences->count; i++)
+        free(sentences->items[i]);
+    free(sentences->items);
+}
+
 void coverage_free(struct coverage *coverage)
 {
-    for (size_t i = 0; i < coverage->gap_count; i++)
-        free(coverage->gaps[i]);
-    free(coverage->gaps);
+    sentences_free(&coverage->gaps);
+    sentences_free(&coverage->behind);
     *coverage = (struct coverage){0};
 }
 
 static void put_lines(const struct coverage *coverage, const struct cli *cli, FILE *stream, const char *before)
 {
     char oldest[TIME_TEXT_MAX], newest[TIME_TEXT_MAX];
-    for (size_t i = 0; i < coverage->gap_count; i++)
-        fprintf(stream, "%s%s\n", before, coverage->gaps[i]);
+    for (size_t i = 0; i < coverage->gaps.count; i++)
+        fprintf(stream, "%s%s\n", before, coverage->gaps.items[i]);
     if (coverage->failed)
         fprintf(stream, "%smore than there is memory to say\n", before);
     if (coverage->state == PAVO_COVERAGE_NONE && !coverage->has_extent)
-        fprintf(stream, "%sthat time; the store is empty\n", before);
+        fprintf(stream, "%snothing of that time is in the store, which is empty\n", before);
     else if (coverage->state == PAVO_COVERAGE_NONE)
-        fprintf(stream, "%sthat time; the store holds flows from %s to %s\n", before,
+        fprintf(stream, "%snothing of that time is in the store, which holds flows from %s to %s\n", before,
                 time_text(coverage->oldest_ns, cli->utc, oldest), time_text(coverage->newest_ns, cli->utc, newest));
+}
+
+/* One note, whatever their number. */
+static void note_behind(const struct coverage_sentences *behind)
+{
+    for (size_t i = 0; i < behind->count && i < BEHIND_SHOWN_MAX; i++)
+        fprintf(stderr, "%s%s", i == 0 ? "pavo: " : ", ", behind->items[i]);
+    if (behind->count > BEHIND_SHOWN_MAX)
+        fprintf(stderr, ", and so on for %zu more", behind->count - BEHIND_SHOWN_MAX);
+    if (behind->count > 0)
+        fputs("; " NOT_YET "\n", stderr);
 }
 
 void coverage_note(const struct coverage *coverage, const struct cli *cli)
 {
     fflush(stdout); /* what is said follows what it is about */
     put_lines(coverage, cli, stderr, "pavo: not seen: ");
+    note_behind(&coverage->behind);
 }
 
 void coverage_print(const struct coverage *coverage, const struct cli *cli)
 {
-    bool whole = coverage->state == PAVO_COVERAGE_WHOLE && coverage->gap_count == 0;
+    bool whole = coverage->state == PAVO_COVERAGE_WHOLE && coverage->gaps.count == 0 && coverage->behind.count == 0;
     puts(whole ? "Not seen: nothing is known to be missing in that time." : "Not seen:");
     put_lines(coverage, cli, stdout, "  ");
+    for (size_t i = 0; i < coverage->behind.count; i++)
+        printf("  %s; " NOT_YET "\n", coverage->behind.items[i]);
 }
 
 /* ---------------------------------------------------------------- JSON */
@@ -238,5 +289,5 @@ void coverage_json(const pavo_answer *answer, size_t rows)
 
 int coverage_code(int state, size_t found)
 {
-    return found == 0 ? CLI_NOTHING : state == PAVO_COVERAGE_WHOLE ? CLI_ANSWERED : CLI_INCOMPLETE;
+    return state != PAVO_COVERAGE_WHOLE ? CLI_INCOMPLETE : found == 0 ? CLI_NOTHING : CLI_ANSWERED;
 }

@@ -8,21 +8,30 @@
 
 #include "aggregator/cli/cli.h"
 
+struct coverage_sentences {
+    char **items; /* owned, as each is */
+    size_t count;
+};
+
 /* Of one answer, or of several that are shown together. */
 struct coverage {
-    int state;   /* enum pavo_coverage: the worst of them */
-    char **gaps; /* owned; a sentence each, every one once */
-    size_t gap_count;
-    bool has_extent; /* the store holds times oldest to newest */
+    int state;                        /* enum pavo_coverage: the worst of them */
+    struct coverage_sentences gaps;   /* every one once */
+    struct coverage_sentences behind; /* a sensor each: "inner has reported what began before ..." */
+    bool has_extent;                  /* the store holds times oldest to newest */
     int64_t oldest_ns, newest_ns;
-    bool failed; /* out of memory: gaps are missing */
+    bool failed; /* out of memory: sentences are missing */
 };
 
 /* Adds a complete answer's. */
 void coverage_add(struct coverage *coverage, const struct cli *cli, const pavo_answer *answer);
+/* Adds the sensors that have not reported through the end of the time asked about (0: now), which is no gap: what they
+ * saw is to come. One that is behind by more than a sensor can be while it runs has ended, or is away and then a gap:
+ * it is left out. */
+void coverage_behind(struct coverage *coverage, const struct cli *cli, const pavo_answer *answer, int64_t end_ns);
 void coverage_free(struct coverage *coverage);
 
-/* "pavo: not seen: ..." on standard error, a line a gap. */
+/* "pavo: not seen: ..." on standard error, a line a gap; and one for all that are behind. */
 void coverage_note(const struct coverage *coverage, const struct cli *cli);
 
 /* The same as a part of the answer, "Not seen: ..." on standard output; also that nothing is known to be missing. */
@@ -38,7 +47,8 @@ void coverage_print(const struct coverage *coverage, const struct cli *cli);
  *   gaps, reaches    as pavo_answer_gaps and pavo_answer_reaches have them */
 void coverage_json(const pavo_answer *answer, size_t rows);
 
-/* The exit code of an answer that came to its end, with so many of what was looked for. */
+/* The exit code of an answer that came to its end, with so many of what was looked for: that nothing was found says
+ * something only where nothing is known to be missing. */
 int coverage_code(int state, size_t found);
 
 #endif

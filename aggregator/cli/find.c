@@ -58,7 +58,7 @@ int cli_find(struct cli *cli, int argc, char **argv)
                  "(pavo-filter(7)). A long connection has several records, one for each status interval; each side "
                  "of a NAT has its own. Without a filter: all.",
         .examples = "pavo find --from -1h 'host 10.0.1.17 and dst port 22'\n"
-                    "pavo find --from 2026-11-23 --to 2026-11-24 --json 'bytes > 1g' | jq .dst\n"
+                    "pavo find --from 2026-11-23 --to 2026-11-24 --json 'bytes > 1g' | jq '.dst // empty'\n"
                     "pavo find 'sensor inner and state S0 and dst port 445' --limit 100",
     };
     return run(cli, "find", &words, "no flow found", argc, argv);
@@ -72,7 +72,7 @@ int cli_links(struct cli *cli, int argc, char **argv)
         .about = "Prints the links of the flows that match the filter: two views of one connection, on the two sides "
                  "of a boundary, with what was translated, how they were recognised, and how sure that is.",
         .examples = "pavo links --from -10m 'host 10.0.1.17'\n"
-                    "pavo links --json 'sensor outer and dst port 443' | jq .src",
+                    "pavo links --json 'sensor outer and dst port 443' | jq '.src // empty'",
     };
     return run(cli, "links", &words, "no link found; pavo sensors shows what each boundary waits for", argc, argv);
 }

@@ -134,21 +134,29 @@ static int run_make(struct keys_options *o, int argc, char **argv)
 
 /* ---- enrol */
 
-static enum result enrol(const struct keys_options *o, enum key_role role, const char *name, const char *output,
-                         struct error *err)
+static enum result read_aggregator(const struct keys_options *o, struct keys *ret_keys, struct error *err)
 {
     char path[PATH_MAX];
-    struct keys aggregator, keys;
+    struct keys keys;
     enum result r = aggregator_path(o, path, err);
     if (r == RESULT_OK)
-        r = keys_read(path, &aggregator, err);
+        r = keys_read(path, &keys, err);
     if (r != RESULT_OK)
         return r;
-    if (aggregator.role != KEY_ROLE_AGGREGATOR)
-        r = error_set(err, RESULT_REJECT, "%s is the key of a %s", path, key_role_name(aggregator.role));
-    if (r == RESULT_OK)
-        r = keys_make(&aggregator, role, name, &keys, err);
-    keys_clear(&aggregator);
+    if (keys.role == KEY_ROLE_AGGREGATOR)
+        *ret_keys = keys;
+    else
+        r = error_set(err, RESULT_REJECT, "%s is the key of a %s", path, key_role_name(keys.role));
+    keys_clear(&keys);
+    return r;
+}
+
+/* RESULT_REJECT: the name or the file is taken. */
+static enum result enrol(const struct keys_options *o, const struct keys *aggregator, enum key_role role,
+                         const char *name, const char *output, struct error *err)
+{
+    struct keys keys;
+    enum result r = keys_make(aggregator, role, name, &keys, err);
     if (r != RESULT_OK)
         return r;
     r = keys_write(output, &keys, err);
@@ -197,8 +205,13 @@ static int run_enrol(struct keys_options *o, int argc, char **argv)
     if (!sensor_name_valid(name))
         return cli_fail(CLI_USAGE, "'%s' is no name (1 to 63 of A-Z a-z 0-9 - _ .)", name);
     snprintf(output, sizeof(output), o->output == NULL ? "%s.key" : "%s", o->output == NULL ? name : o->output);
-    if (enrol(o, role, name, output, &err) != RESULT_OK)
+    struct keys aggregator;
+    if (read_aggregator(o, &aggregator, &err) != RESULT_OK)
         return cli_fail(CLI_UNREACHABLE, "%s", err.text);
+    enum result r = enrol(o, &aggregator, role, name, output, &err);
+    keys_clear(&aggregator);
+    if (r != RESULT_OK)
+        return cli_fail(r == RESULT_REJECT ? CLI_USAGE : CLI_UNREACHABLE, "%s", err.text);
     printf("wrote %s, the key of %s %s, and enrolled its public half\n"
            "next: carry it to its machine, and let the aggregator reread its keys (systemctl reload pavo-aggregator)\n",
            output, key_role_name(role), name);

@@ -30,11 +30,12 @@ static void about(char *text, size_t size)
         text, size, "Asks a Pavo aggregator about network flows on both sides of its NATs.\n\nCommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         used += (size_t)snprintf(text + used, size - used, "%s: %s\n", commands[i].name, commands[i].summary);
-    snprintf(text + used, size - used,
-             "\n`pavo COMMAND --help` explains each. Any other word is a question that the aggregator answers: `pavo "
-             "verdicts`, `pavo losses` ...; `pavo questions` lists them.\n\n"
-             "Exit status: 0 answered, 1 nothing found, 2 wrong usage, 3 not reached or refused, 4 answered, but "
-             "something is known to be missing, and it says so.");
+    snprintf(
+        text + used, size - used,
+        "\n`pavo COMMAND --help` explains each. Any other word is a question that the aggregator answers: `pavo "
+        "verdicts`, `pavo losses` ...; `pavo questions` lists them.\n\n"
+        "Exit status: 0 answered, 1 nothing found and nothing known to be missing, 2 wrong usage, 3 not reached or "
+        "refused, 4 answered, or nothing found, but something is known to be missing, and it says so.");
 }
 
 static int run(struct cli *cli, int argc, char **argv)

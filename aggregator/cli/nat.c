@@ -89,6 +89,7 @@ static void print_coverage(struct nat *nat)
         print_not_known(nat);
     putchar('\n');
     coverage_add(&coverage, nat->ask.cli, nat->ask.answer);
+    coverage_behind(&coverage, nat->ask.cli, nat->ask.answer, question_end(nat->arguments, ARGUMENTS));
     coverage_print(&coverage, nat->ask.cli);
     coverage_free(&coverage);
 }
@@ -177,7 +178,9 @@ int cli_nat(struct cli *cli, int argc, char **argv)
             "Tells who was behind an address and port that a NAT gave out, or where an inside address came out; either "
             "direction across a boundary, sources and destinations. Each answer names the other end, how the two "
             "views of the connection were recognised as one, and how sure that is. Then it tells what was not seen: "
-            "views without a partner, losses, silent sensors. Exit status 1: it is not known.",
+            "views without a partner, losses, silent sensors, and sensors that have yet to report. Exit status 1: it "
+            "is not "
+            "known, and nothing is known to be missing.",
         .examples = "pavo nat 203.0.113.5:40312 --at '2026-11-23 20:36:40'\n"
                     "pavo nat 10.0.1.17 --at -10m --slack 1m --protocol tcp\n"
                     "pavo nat '[2001:db8::17]:51544' --json",

@@ -178,13 +178,43 @@ static void table_row(struct printer *p, const pavo_columns *columns, size_t row
     p->rows++;
 }
 
+/* Blanks that may be the last of a line are held back, so that the library's padding is not printed. */
+struct trimmed {
+    FILE *to;
+    size_t blanks;
+};
+
+static ssize_t trimmed_write(void *cookie, const char *text, size_t size)
+{
+    struct trimmed *t = cookie;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == ' ') {
+            t->blanks++;
+            continue;
+        }
+        for (; t->blanks > 0 && text[i] != '\n'; t->blanks--)
+            putc(' ', t->to);
+        t->blanks = 0;
+        putc(text[i], t->to);
+    }
+    return (ssize_t)size;
+}
+
 static void table_print(struct printer *p)
 {
     if (p->rows == 0 || p->failed)
         return;
+    struct trimmed trimmed = {.to = stdout};
+    FILE *stream = fopencookie(&trimmed, "w", (cookie_io_functions_t){.write = trimmed_write});
+    if (stream == NULL) {
+        p->failed = true;
+        return;
+    }
     if (p->by_time)
         (void)scols_sort_table(p->table, scols_table_get_column(p->table, 0));
+    scols_table_set_stream(p->table, stream);
     p->failed |= scols_print_table(p->table) != 0;
+    p->failed |= fclose(stream) != 0;
 }
 
 /* ---------------------------------------------------------------- CSV */

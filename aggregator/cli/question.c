@@ -9,9 +9,44 @@
 #include "aggregator/cli/catalogue.h"
 #include "aggregator/cli/coverage.h"
 #include "aggregator/cli/print.h"
+#include "common/clock.h"
 #include "common/nearest.h"
 
+#define SLACK_DEFAULT_NS (5 * NS_PER_S) /* the aggregator's, of the question "nat" */
+
 /* ---------------------------------------------------------------- one question */
+
+static const char *value_of(const struct argument *arguments, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(arguments[i].name, name) == 0)
+            return arguments[i].value;
+    }
+    return NULL;
+}
+
+int64_t question_end(const struct argument *arguments, size_t count)
+{
+    const char *to = value_of(arguments, count, "to"), *at = value_of(arguments, count, "at"),
+               *slack = value_of(arguments, count, "slack");
+    int64_t end = 0, slack_ns = SLACK_DEFAULT_NS;
+    if (to != NULL && time_parse(to, 0, &end, NULL) == RESULT_OK)
+        return end;
+    if (at == NULL || time_parse(at, 0, &end, NULL) != RESULT_OK)
+        return 0;
+    if (slack != NULL && duration_parse(slack, &slack_ns, NULL) != RESULT_OK)
+        return end; /* the aggregator has refused it */
+    return end + slack_ns;
+}
+
+/* Adds who is behind where that matters: nothing was found, or the time was said. A question of flows, and of what
+ * comes of them, has rows with a beginning. */
+static void add_behind(struct coverage *coverage, const struct ask *ask, size_t found)
+{
+    int64_t end = question_end(ask->arguments, ask->argument_count);
+    if (pavo_columns_field(pavo_answer_columns(ask->answer), "first_time") >= 0 && (found == 0 || end != 0))
+        coverage_behind(coverage, ask->cli, ask->answer, end);
+}
 
 /* Tells the coverage. An exit code. */
 static int conclude(const struct ask *ask, size_t found, const char *nothing)
@@ -22,6 +57,7 @@ static int conclude(const struct ask *ask, size_t found, const char *nothing)
     } else {
         struct coverage coverage = {0};
         coverage_add(&coverage, cli, ask->answer);
+        add_behind(&coverage, ask, found);
         coverage_note(&coverage, cli);
         coverage_free(&coverage);
         if (found == 0 && !cli->csv)

@@ -14,6 +14,10 @@ struct question {
     bool (*counts)(const pavo_columns *page, size_t row);
 };
 
+/* The end of the time that is asked about, after arguments_times: "to", or "at" with its slack. 0: not given, so now.
+ */
+int64_t question_end(const struct argument *arguments, size_t count);
+
 /* Asks, prints the rows (print.h) and the coverage (coverage.h). Returns an exit code. */
 int question_run(const struct cli *cli, const struct question *question);
 

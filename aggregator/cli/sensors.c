@@ -111,7 +111,7 @@ static int print_people(struct cli *cli)
         code = coverage_code(coverage.state, sensors);
     }
     coverage_free(&coverage);
-    if (code == CLI_NOTHING)
+    if (sensors == 0 && (code == CLI_NOTHING || code == CLI_INCOMPLETE))
         cli_note("%s", NOTHING);
     return code;
 }

@@ -41,6 +41,15 @@ static unsigned find(const char *name, size_t length)
     return 0;
 }
 
+const char *topics_name(unsigned topic)
+{
+    for (size_t i = 0; i < TOPICS; i++) {
+        if (table[i].topic == topic)
+            return table[i].name;
+    }
+    return NULL;
+}
+
 int topics_parse(const struct option_list *names, struct topics *ret_topics)
 {
     unsigned all = 0;

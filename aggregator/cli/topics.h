@@ -18,4 +18,7 @@ struct topics {
 /* Each item is a name or several with commas between them. -1; otherwise an exit code, the reason printed. */
 int topics_parse(const struct option_list *names, struct topics *ret_topics);
 
+/* Of a bit of enum pavo_topic. NULL: there is none. */
+const char *topics_name(unsigned topic);
+
 #endif

@@ -127,6 +127,32 @@ static int follow(struct watch *watch, pavo_subscriber *subscriber)
     return watch->printed == 0 ? CLI_NOTHING : watch->incomplete ? CLI_INCOMPLETE : CLI_ANSWERED;
 }
 
+/* Would it subscribe to these topics with this filter? */
+static bool is_good(pavo_options *options, unsigned topics, const char *filter)
+{
+    pavo_options_set_topics(options, topics);
+    pavo_options_set_filter(options, topics, filter);
+    pavo_subscriber *subscriber = pavo_subscriber_new(options, NULL);
+    bool good = subscriber != NULL;
+    pavo_subscriber_destroy(&subscriber);
+    return good;
+}
+
+/* Why there is no subscriber: the filter, which may be one of other records, or what is wrong without one as well. An
+ * exit code. */
+static int explain(pavo_options *options, const struct topics *topics, const char *filter, const char *error)
+{
+    if (filter[0] == '\0' || !is_good(options, topics->filtered, ""))
+        return cli_fail(CLI_UNREACHABLE, "%s", error);
+    cli_fail(CLI_USAGE, "%s", error);
+    fprintf(stderr, "  %s\n", filter);
+    for (unsigned topic = 1; topics_name(topic) != NULL; topic <<= 1) {
+        if (is_good(options, topic, filter))
+            cli_note("of %s records that is a filter: --topic %s", topics_name(topic), topics_name(topic));
+    }
+    return CLI_USAGE;
+}
+
 /* The subscriber is NULL: the reason was printed, and *ret_code is an exit code. */
 static pavo_subscriber *subscribe(const struct watch *watch, const struct topics *topics, const char *filter,
                                   int *ret_code)
@@ -151,13 +177,8 @@ static pavo_subscriber *subscribe(const struct watch *watch, const struct topics
     if (filter[0] != '\0')
         pavo_options_set_filter(options, topics->filtered, filter);
     pavo_subscriber *subscriber = pavo_subscriber_new(options, error);
-    if (subscriber == NULL) {
-        /* Is it the filter, or would it fail without one as well? */
-        pavo_options_set_filter(options, topics->filtered, "");
-        pavo_subscriber *without = filter[0] == '\0' ? NULL : pavo_subscriber_new(options, NULL);
-        *ret_code = cli_fail(without == NULL ? CLI_UNREACHABLE : CLI_USAGE, "%s", error);
-        pavo_subscriber_destroy(&without);
-    }
+    if (subscriber == NULL)
+        *ret_code = explain(options, topics, filter, error);
     pavo_options_destroy(&options);
     return subscriber;
 }
@@ -175,6 +196,22 @@ static int run(struct watch *watch, const struct topics *topics, const char *fil
     if (watch->printer != NULL)
         (void)printer_end(&watch->printer);
     return code;
+}
+
+/* What is new has no time; who types one means another command. An exit code or -1. */
+static int refuse_times(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        size_t length = strcspn(argv[i], "=");
+        if (strncmp(argv[i], "--from", length) == 0 && length == strlen("--from"))
+            return cli_fail(CLI_USAGE,
+                            "watch has no --from: --from-start begins with the oldest in the store, and pavo "
+                            "find --from prints the flows since a time");
+        if (strncmp(argv[i], "--to", length) == 0 && length == strlen("--to"))
+            return cli_fail(CLI_USAGE, "watch has no --to: it ends at Ctrl-C or after --limit rows, and pavo find --to "
+                                       "prints the flows before a time");
+    }
+    return -1;
 }
 
 int cli_watch(struct cli *cli, int argc, char **argv)
@@ -210,10 +247,12 @@ int cli_watch(struct cli *cli, int argc, char **argv)
             "4: something was lost.",
         .examples = "pavo watch 'host 10.0.1.17'\n"
                     "pavo watch --topic verdict 'verdict translated or verdict forwarded'\n"
-                    "pavo watch --json 'dst port 22 and state SF' | jq -c '[.src, .dst]'",
+                    "pavo watch --json 'dst port 22 and state SF' | jq -c 'select(.src) | [.src, .dst]'",
         .specs = specs,
     };
-    int first, code = cli_options(cli, &options, argc, argv, &first);
+    int first, code = refuse_times(argc, argv);
+    if (code < 0)
+        code = cli_options(cli, &options, argc, argv, &first);
     if (code < 0)
         code = topics_parse(&names, &topics);
     if (code < 0 && cli->csv && topics.count != 1)

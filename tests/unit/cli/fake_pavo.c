@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct fake_column fake_reach_columns[3] = {
+    {"sensor", NULL, PAVO_KIND_TEXT, NULL},
+    {"epoch", NULL, PAVO_KIND_EPOCH, NULL},
+    {"through", NULL, PAVO_KIND_TIME, NULL},
+};
 const struct fake_column fake_gap_columns[7] = {
     {"gap", NULL, PAVO_KIND_WORD, NULL},       {"sensor", NULL, PAVO_KIND_TEXT, NULL},
     {"from_time", NULL, PAVO_KIND_TIME, NULL}, {"to_time", NULL, PAVO_KIND_TIME, NULL},
@@ -199,7 +204,8 @@ void pavo_options_set_topics(pavo_options *options, unsigned topics)
 
 void pavo_options_set_filter(pavo_options *options, unsigned topics, const char *filter)
 {
-    options->wrong = strcmp(filter, "wrong") == 0;
+    options->wrong =
+        strcmp(filter, "wrong") == 0 || (strcmp(filter, "of verdicts") == 0 && topics != PAVO_TOPIC_VERDICT);
     snprintf(options->filters, sizeof(options->filters), " filter(%u)=%s", topics, filter);
 }
 

@@ -46,8 +46,8 @@ struct pavo_answer {
 void fake_answers(const struct pavo_answer *answers, size_t count);
 const char *fake_asked(void);
 unsigned fake_asked_count(void);
-/* The columns a gap has. */
-extern const struct fake_column fake_gap_columns[7];
+/* The columns a gap has, and a reach. */
+extern const struct fake_column fake_gap_columns[7], fake_reach_columns[3];
 
 struct pavo_event {
     int kind;
@@ -58,7 +58,7 @@ struct pavo_event {
     size_t row;
 };
 /* What a subscriber hands out before it fails; topics and filters it was made with: "topics=9 filter(1)=host 10.0.0.1".
- * A filter of "wrong" cannot be understood. */
+ * A filter of "wrong" cannot be understood, one of "of verdicts" only of that topic. */
 void fake_events(const struct pavo_event *events, size_t count);
 const char *fake_subscribed(void);
 

@@ -75,12 +75,16 @@ static void test_help(void **state)
 {
     (void)state;
     assert_int_equal(RUN(parse, "verdicts", "--help"), CLI_ANSWERED);
-    assert_non_null(strstr(printed, "Usage: pavo verdicts [OPTION]... FILTER\n"));
+    assert_non_null(strstr(printed, "Usage: pavo verdicts [OPTION]... [FILTER]\n"));
     assert_non_null(strstr(printed, "What became of views."));
     assert_non_null(strstr(printed, "--limit NUMBER"));
     assert_non_null(strstr(printed, "Default: 1000000"));
-    assert_non_null(strstr(printed, "boundary (text): name of the boundary"));
+    assert_non_null(strstr(printed, "\n\nColumns:\nboundary (text): name of the boundary\n"));
     assert_non_null(strstr(printed, "--aggregator HOST[:PORT]"));
+    assert_true(strstr(printed, "Columns:") > strstr(printed, "--limit")); /* parameters first */
+    assert_int_equal(RUN(parse, "delegate", "--help"), CLI_ANSWERED);
+    assert_non_null(strstr(printed, "Usage: pavo delegate [OPTION]... --reader TEXT CHALLENGE\n"));
+    assert_non_null(strstr(printed, "--reader TEXT           required: the reader that signed\n"));
 }
 
 static void expect_common(const char *expected, int argc, char **argv)

@@ -53,6 +53,30 @@ static void test_ends(void **state)
     assert_int_equal(cell_port(&page, 3), -1);
 }
 
+/* ICMP's identifier where it has one. */
+static void test_ends_of_icmp(void **state)
+{
+    (void)state;
+    static const struct fake_column ends[] = {{"protocol", NULL, PAVO_KIND_PROTOCOL, NULL},
+                                              {"src", NULL, PAVO_KIND_ADDRESS, NULL},
+                                              {"src_port", NULL, PAVO_KIND_PORT, NULL}};
+    const pavo_columns rows = {FAKE_COLUMNS(ends), .rows = 4,
+                               .cells = (const char *const[]){"58|icmp6", "fe80::1", "0", /* */
+                                                              "1|icmp", "10.0.0.1", "0",  /* */
+                                                              "1|icmp", "10.0.0.1", "77", /* */
+                                                              "17|udp", "10.0.0.1", "0"}};
+    static const char *const expected[] = {"fe80::1", "10.0.0.1", "10.0.0.1:77", "10.0.0.1:0"};
+    for (size_t row = 0; row < 4; row++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *stream = open_memstream(&text, &size);
+        assert_true(cell_put(stream, &rows, row, 1, false));
+        assert_int_equal(fclose(stream), 0);
+        assert_string_equal(text, expected[row]);
+        free(text);
+    }
+}
+
 static void test_lists(void **state)
 {
     (void)state;
@@ -77,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_ends_of_icmp),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_sentences),
     };

@@ -2,6 +2,7 @@
 /* What an answer rests on: each kind of gap as a sentence, all of it as JSON, and the exit status. */
 #include "aggregator/cli/coverage.h"
 #include "command.h"
+#include "common/clock.h"
 #include "fake_pavo.h"
 
 static const char *const gap_cells[] = {
@@ -26,6 +27,8 @@ static const struct pavo_answer partial = {.coverage = PAVO_COVERAGE_PARTIAL,
                                            .position = 9007199254740993};
 static const struct pavo_answer whole = {.coverage = PAVO_COVERAGE_WHOLE};
 static const struct pavo_answer none = {.coverage = PAVO_COVERAGE_NONE};
+static const struct pavo_answer elsewhere = {
+    .coverage = PAVO_COVERAGE_NONE, .oldest_ns = 1700000000000000000, .newest_ns = 1700000001000000000};
 
 static int tell(struct cli *cli, int argc, char **argv)
 {
@@ -33,9 +36,10 @@ static int tell(struct cli *cli, int argc, char **argv)
     cli->utc = true;
     for (int i = 1; i < argc; i++)
         coverage_add(&coverage, cli,
-                     strcmp(argv[i], "partial") == 0 ? &partial
-                     : strcmp(argv[i], "none") == 0  ? &none
-                                                     : &whole);
+                     strcmp(argv[i], "partial") == 0     ? &partial
+                     : strcmp(argv[i], "none") == 0      ? &none
+                     : strcmp(argv[i], "elsewhere") == 0 ? &elsewhere
+                                                         : &whole);
     coverage_note(&coverage, cli);
     coverage_print(&coverage, cli);
     int code = coverage_code(coverage.state, 1);
@@ -87,7 +91,58 @@ static void test_nothing_held(void **state)
 {
     (void)state;
     assert_int_equal(RUN(tell, "x", "none"), CLI_INCOMPLETE);
-    assert_string_equal(said, "pavo: not seen: that time; the store is empty\n");
+    assert_string_equal(said, "pavo: not seen: nothing of that time is in the store, which is empty\n");
+    assert_int_equal(RUN(tell, "x", "elsewhere"), CLI_INCOMPLETE);
+    assert_string_equal(said, "pavo: not seen: nothing of that time is in the store, which holds flows from "
+                              "2023-11-14T22:13:20.000000Z to 2023-11-14T22:13:21.000000Z\n");
+}
+
+/* Adds who has not reported through argv[1] seconds ago (0: now), of argv[0] answers: one that is behind by so many
+ * seconds each. */
+static int tell_behind(struct cli *cli, int argc, char **argv)
+{
+    char cells[8][64];
+    const char *texts[24];
+    int64_t now = clock_wall_ns(), ago = strtoll(argv[0], NULL, 10);
+    for (int i = 1; i < argc; i++) {
+        int64_t through = now - strtoll(argv[i], NULL, 10) * NS_PER_S;
+        snprintf(cells[i], sizeof(cells[i]), "%lld|T%s", (long long)through, argv[i]);
+        texts[3 * (i - 1)] = (const char *[]){"a", "b", "c", "d", "e"}[i - 1];
+        texts[3 * (i - 1) + 1] = "1";
+        texts[3 * (i - 1) + 2] = strcmp(argv[i], "never") == 0 ? NULL : cells[i];
+    }
+    const pavo_columns page = {.columns = fake_reach_columns, .count = 3, .rows = (size_t)argc - 1, .cells = texts};
+    const struct pavo_answer answer = {.coverage = PAVO_COVERAGE_WHOLE, .reaches = &page};
+    struct coverage coverage = {0};
+    coverage_add(&coverage, cli, &answer);
+    coverage_behind(&coverage, cli, &answer, ago == 0 ? 0 : now - ago * NS_PER_S);
+    coverage_note(&coverage, cli);
+    coverage_print(&coverage, cli);
+    int code = coverage_code(coverage.state, 1);
+    coverage_free(&coverage);
+    return code;
+}
+
+#define NOT_YET "; a connection still open or just over may not be there yet\n"
+
+/* Who is behind is told, and is no gap. */
+static void test_behind(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN(tell_behind, "0", "60", "never", "7200"), CLI_ANSWERED);
+    assert_string_equal(printed, "Not seen:\n  a has reported what began before T60" NOT_YET
+                                 "  b has not yet said through when it has reported" NOT_YET);
+    assert_string_equal(said, "pavo: a has reported what began before T60, b has not yet said through when it has "
+                              "reported" NOT_YET);
+    RUN(tell_behind, "90", "60", "120");
+    assert_string_equal(said, "pavo: b has reported what began before T120" NOT_YET);
+    RUN(tell_behind, "90", "60", "70");
+    assert_string_equal(said, "");
+    assert_string_equal(printed, "Not seen: nothing is known to be missing in that time.\n");
+    RUN(tell_behind, "0", "7200"); /* has ended, and has nothing more to say */
+    assert_string_equal(said, "");
+    RUN(tell_behind, "0", "1", "2", "3", "4", "5"); /* one note, whatever their number */
+    assert_non_null(strstr(said, "before T3, and so on for 2 more" NOT_YET));
 }
 
 static void test_json(void **state)
@@ -110,8 +165,9 @@ static void test_codes(void **state)
     (void)state;
     assert_int_equal(coverage_code(PAVO_COVERAGE_WHOLE, 1), CLI_ANSWERED);
     assert_int_equal(coverage_code(PAVO_COVERAGE_PARTIAL, 1), CLI_INCOMPLETE);
-    assert_int_equal(coverage_code(PAVO_COVERAGE_PARTIAL, 0), CLI_NOTHING);
-    assert_int_equal(coverage_code(PAVO_COVERAGE_NONE, 0), CLI_NOTHING);
+    assert_int_equal(coverage_code(PAVO_COVERAGE_WHOLE, 0), CLI_NOTHING);
+    assert_int_equal(coverage_code(PAVO_COVERAGE_PARTIAL, 0), CLI_INCOMPLETE); /* it may be in what was not seen */
+    assert_int_equal(coverage_code(PAVO_COVERAGE_NONE, 0), CLI_INCOMPLETE);
 }
 
 int main(void)
@@ -119,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sentences),    cmocka_unit_test(test_together), cmocka_unit_test(test_nothing_missing),
         cmocka_unit_test(test_nothing_held), cmocka_unit_test(test_json),     cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,11 @@ static void test_nothing_is_overwritten(void **state)
     assert_int_equal(keys_read("k/aggregator.key", &before, NULL), RESULT_OK);
     assert_int_equal(KEYS("make", "--dir", "k"), CLI_UNREACHABLE);
     assert_int_equal(KEYS("enrol", "sensor", "x", "--dir", "k"), CLI_ANSWERED);
-    assert_int_equal(KEYS("enrol", "sensor", "x", "--dir", "k", "-o", "second.key"), CLI_UNREACHABLE);
+    assert_int_equal(KEYS("enrol", "sensor", "x", "--dir", "k", "-o", "second.key"), CLI_USAGE); /* the name */
+    assert_non_null(strstr(said, "exists and is never overwritten"));
+    assert_int_equal(KEYS("enrol", "witness", "x", "--dir", "k", "-o", "second.key"), CLI_USAGE);
+    assert_non_null(strstr(said, "x is enrolled as sensor already"));
+    assert_int_equal(KEYS("enrol", "sensor", "y", "--dir", "k", "-o", "x.key"), CLI_USAGE); /* the file */
     assert_int_equal(access("second.key", F_OK), -1); /* a key that opens nothing is not left behind */
     assert_int_equal(keys_read("k/aggregator.key", &after, NULL), RESULT_OK);
     assert_memory_equal(&before, &after, sizeof(before));

@@ -57,6 +57,19 @@ class Manual(unittest.TestCase):
         for command in re.findall(r"(?m)^(\w+): ", listed[listed.index("Commands:"):listed.index("explains each")]):
             self.assertIn(f"pavo {command}", parts)
 
+    def test_examples_with_jq(self):
+        """What an example picks out of rows, it does not pick out of the object that ends them."""
+        texts = [page("pavo.1")] + [subprocess.run([PAVO, command, "--help"], capture_output=True, text=True, check=True).stdout
+                                    for command in ("find", "nat", "links", "watch", "sensors", "questions")]
+        examples = [example for text in texts for example in re.findall(r"\| jq (?:-\w+ )*(\S+$|'[^']*')", text, re.M)]
+        self.assertGreater(len(examples), 5)
+        for example in examples:
+            self.assertRegex(example, "// empty|select\\(", "of an object without it: nothing, not null")
+            if shutil.which("jq") is not None:
+                done = subprocess.run(["jq", example.strip("'")], input='{"coverage":{"state":"whole"}}', capture_output=True,
+                                      text=True)
+                self.assertEqual((example, done.returncode, done.stdout), (example, 0, ""))
+
     def test_functions(self):
         with open(HEADER) as file:
             declared = set(re.findall(r"(?m)^(?:\w[\w \*]*[ \*])(pavo_\w+)\(", file.read()))

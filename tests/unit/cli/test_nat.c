@@ -67,6 +67,25 @@ static void test_not_known(void **state)
                         "\nNot seen: nothing is known to be missing in that time.\n");
 }
 
+/* What is not there may be where nothing was seen, or is still to be reported. */
+static void test_not_known_and_not_seen(void **state)
+{
+    (void)state;
+    const pavo_columns reaches = {
+        .columns = fake_reach_columns, .count = 3, .rows = 1, .cells = (const char *const[]){"inner", "1", NULL}};
+    struct pavo_answer answer = {.question = "nat", .pages = &nothing, .page_count = 1, .coverage = PAVO_COVERAGE_NONE};
+    fake_answers(&answer, 1);
+    assert_int_equal(RUN(cli_nat, "nat", "X"), CLI_INCOMPLETE);
+    assert_non_null(strstr(printed, "\nNot seen:\n  nothing of that time is in the store, which is empty\n"));
+    assert_int_equal(RUN(cli_nat, "nat", "X", "--csv"), CLI_INCOMPLETE);
+    assert_int_equal(RUN(cli_nat, "nat", "X", "--json"), CLI_INCOMPLETE);
+    answer.coverage = PAVO_COVERAGE_WHOLE;
+    answer.reaches = &reaches;
+    assert_int_equal(RUN(cli_nat, "nat", "X"), CLI_NOTHING);
+    assert_non_null(strstr(printed, "\nNot seen:\n  inner has not yet said through when it has reported; a connection "
+                                    "still open or just over may not be there yet\n"));
+}
+
 /* For programs all rows; found is what is linked, as for people. */
 static void test_programs(void **state)
 {
@@ -96,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_not_known),
+        cmocka_unit_test(test_not_known_and_not_seen),
         cmocka_unit_test(test_programs),
         cmocka_unit_test(test_usage),
     };

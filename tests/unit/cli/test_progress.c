@@ -23,13 +23,28 @@ static void read_until(int terminal, const char *end, char *text, size_t size)
     }
 }
 
+/* Both ends of a pseudo-terminal. -1: there are none to be had, as in a chroot without devpts. */
+static int open_terminal(int *ret_other)
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    if (terminal < 0)
+        return -1;
+    const char *name = grantpt(terminal) == 0 && unlockpt(terminal) == 0 ? ptsname(terminal) : NULL;
+    *ret_other = name == NULL ? -1 : open(name, O_RDWR | O_NOCTTY);
+    if (*ret_other >= 0)
+        return terminal;
+    close(terminal);
+    return -1;
+}
+
 static void test_terminal(void **state)
 {
     (void)state;
-    int terminal = posix_openpt(O_RDWR | O_NOCTTY), saved = dup(STDERR_FILENO);
-    assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
-    int other = open(ptsname(terminal), O_RDWR | O_NOCTTY);
-    assert_true(other >= 0);
+    int other = -1, terminal = open_terminal(&other), saved = dup(STDERR_FILENO);
+    if (terminal < 0) {
+        print_message("there are no pseudo-terminals here (is devpts mounted?): skipped\n");
+        skip();
+    }
     dup2(other, STDERR_FILENO);
     struct progress *progress = progress_new();
     char text[4096], gone[4096];

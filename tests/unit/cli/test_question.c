@@ -2,6 +2,7 @@
 /* Any word that is no command is a question; pavo questions lists them. */
 #include "aggregator/cli/question.h"
 #include "command.h"
+#include "common/clock.h"
 #include "fake_catalogue.h"
 
 static const struct fake_column columns[] = {{"boundary", "BOUNDARY", PAVO_KIND_TEXT, NULL}};
@@ -72,6 +73,62 @@ static void test_partial_and_nothing(void **state)
     assert_string_equal(said, "");
     assert_int_equal(RUN(ask, "verdicts", "--json"), CLI_NOTHING);
     assert_memory_equal(printed, "{\"coverage\":", 12);
+
+    /* Nothing, of what was not all seen, is not nothing. */
+    prepare((struct pavo_answer){
+        .question = "verdicts", .pages = &no_rows, .page_count = 1, .coverage = PAVO_COVERAGE_NONE});
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(RUN(ask, "verdicts", (char *[]){"-u", "--csv", "--json"}[i]), CLI_INCOMPLETE);
+}
+
+static int64_t end_of(const char *to, const char *at, const char *slack)
+{
+    const struct argument arguments[] = {{.name = "to", .value = (char *)to},
+                                         {.name = "at", .value = (char *)at},
+                                         {.name = "slack", .value = (char *)slack}};
+    return question_end(arguments, 3);
+}
+
+static void test_end(void **state)
+{
+    (void)state;
+    assert_int_equal(end_of(NULL, NULL, "1m"), 0);
+    assert_int_equal(end_of("1970-01-01T00:00:10Z", NULL, NULL), 10 * NS_PER_S);
+    assert_int_equal(end_of(NULL, "1970-01-01T00:00:10Z", NULL), 15 * NS_PER_S);
+    assert_int_equal(end_of(NULL, "1970-01-01T00:00:10Z", "1m"), 70 * NS_PER_S);
+}
+
+/* Who is behind is noted of flows, where nothing was found or the time was said; and not for JSON, which has it all. */
+static void test_behind(void **state)
+{
+    (void)state;
+    static const struct fake_column timed[] = {{"first_time", "TIME", PAVO_KIND_TIME, NULL}};
+    const pavo_columns row = {FAKE_COLUMNS(timed), .rows = 1, .cells = (const char *const[]){"1|THEN"}},
+                       nothing = {FAKE_COLUMNS(timed)};
+    const pavo_columns reaches = {
+        .columns = fake_reach_columns, .count = 3, .rows = 1, .cells = (const char *const[]){"inner", "1", NULL}};
+    static const char note[] = "pavo: inner has not yet said through when it has reported; a connection still open or "
+                               "just over may not be there yet\n";
+    struct pavo_answer answer = {.question = "verdicts", .pages = &row, .page_count = 1, .reaches = &reaches};
+    prepare(answer);
+    assert_int_equal(RUN(ask, "verdicts"), CLI_ANSWERED);
+    assert_string_equal(said, "");
+    answer.question = "find";
+    prepare(answer);
+    assert_int_equal(RUN(cli_find, "find", "--to", "now"), CLI_ANSWERED);
+    assert_string_equal(said, note);
+    assert_int_equal(RUN(cli_find, "find", "--to", "now", "--csv"), CLI_ANSWERED);
+    assert_string_equal(said, note);
+    assert_int_equal(RUN(cli_find, "find", "--to", "now", "--json"), CLI_ANSWERED);
+    assert_string_equal(said, "");
+    answer.pages = &nothing;
+    prepare(answer);
+    assert_int_equal(RUN(cli_find, "find"), CLI_NOTHING);
+    assert_memory_equal(said, note, sizeof(note) - 1);
+    answer = (struct pavo_answer){.question = "verdicts", .pages = &no_rows, .page_count = 1, .reaches = &reaches};
+    prepare(answer); /* rows that are of no time */
+    assert_int_equal(RUN(ask, "verdicts"), CLI_NOTHING);
+    assert_string_equal(said, "pavo: pavo verdicts found nothing\n");
 }
 
 /* What came before an answer broke off is printed. */
@@ -105,7 +162,7 @@ static void test_questions(void **state)
     prepare(fake_catalogue);
     assert_int_equal(RUN(cli_questions, "questions"), CLI_ANSWERED);
     assert_string_equal(printed, "  verdicts     What became of views.\n  boundaries   What each boundary waits for.\n"
-                                 "  replay       Messages.\n");
+                                 "  delegate     Begins a session.\n  replay       Messages.\n");
     assert_int_equal(RUN(cli_questions, "questions", "verdicts"), CLI_ANSWERED);
     assert_string_equal(fake_asked(), "questions name=verdicts");
     assert_memory_equal(printed, "QUESTION ", 9);
@@ -119,7 +176,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_question), cmocka_unit_test(test_partial_and_nothing),
         cmocka_unit_test(test_broken_off),   cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_questions),
+        cmocka_unit_test(test_questions),    cmocka_unit_test(test_end),
+        cmocka_unit_test(test_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,8 @@ class Real(unittest.TestCase):
         self.assertRegex(lines[1], r"^2023-11-14 22:13:20\.000000 .* inner +tcp +10\.0\.1\.17:51544 +198\.51\.100\.9:443 +SF +5 +3 ")
         self.assertRegex(lines[2], r"10\.0\.1\.17:51545 +198\.51\.100\.9:445 +S0 +1 +0 ")
         self.assertEqual(len(lines), 3)
+        for question in ("find", "links", "verdicts", "sensors"):
+            self.assertNotRegex(self.pavo(question)[1], r"(?m) $")
 
     def test_find_json_and_csv(self):
         status, (flow,), coverage = self.answer("find", "dst port 443 and sensor outer")
@@ -179,6 +181,12 @@ class Real(unittest.TestCase):
             (["replay", "--topic", "flow", "--after", "0"], "pavo watch"),
             (["sensors", "all"], "takes no argument"),
             (["watch", "--csv"], "choose one"),
+            (["watch", "--from", "-1h"], "watch has no --from: --from-start"),
+            (["find", "--fro", "-1h"], "did you mean '--from'"),
+            (["watch", "verdict translated"], "of verdict records that is a filter: --topic verdict"),
+            (["watch", "--topic", "loss", "loss foo"], "\n  loss foo\n"),
+            (["sign", "foo"], "this is no challenge"),
+            (["sign", "foo", "--for", "13h"], "from 1s to 12h"),
             (["watch", "--topic", "flows"], "did you mean 'flow'"),
             (["watch", "port eighty"], "'eighty' is not a port"),
         ):
@@ -213,9 +221,13 @@ class Real(unittest.TestCase):
 
     def test_nat_unknown(self):
         status, out, _ = self.pavo("nat", "203.0.113.99:1", "--at", "2020-01-01T00:00:00Z")
-        self.assertEqual(status, 1)
+        self.assertEqual(status, 4, "it may have been, before there was a store")
         self.assertIn("none was seen on one side either", out)
-        self.assertRegex(out, r"Not seen:\n(.*\n)*  .*the store holds flows from 2023-11-14")
+        self.assertRegex(out, r"Not seen:\n(.*\n)*  nothing of that time is in the store, which holds flows from 2023-11-14")
+        for arguments in (["nat", "203.0.113.99:1", "--at", "2020-01-01T00:00:00Z"], ["find", "--to", "2020-01-01T00:00:00Z"]):
+            self.assertEqual(self.pavo(*arguments, "--csv")[0], 4)
+            self.assertEqual(self.answer(*arguments)[:2], (4, []))
+        self.assertEqual(self.pavo("nat", "203.0.113.99:1")[0], 1)
 
     def test_nat_json(self):
         status, (row,), coverage = self.answer("nat", "203.0.113.5:40312")
@@ -261,9 +273,13 @@ class Real(unittest.TestCase):
         self.assertEqual(parameters, {"filter", "from", "to", "limit"})
         status, out, _ = self.pavo("verdicts", "--help")
         self.assertEqual(status, 0)
-        self.assertRegex(out, r"Usage: pavo verdicts \[OPTION\]\.\.\. FILTER")
+        self.assertRegex(out, r"Usage: pavo verdicts \[OPTION\]\.\.\. \[FILTER\]\n")
+        self.assertRegex(self.pavo("kinds", "--help")[1], r"Usage: pavo kinds \[OPTION\]\.\.\. \[\w+\]\n")
+        self.assertRegex(self.pavo("challenge", "--help", key=os.path.join(self.folder, "console.key"))[1],
+                         r"Usage: pavo challenge \[OPTION\]\.\.\. READER\n")
         self.assertRegex(out, r"--from TIME")
         self.assertRegex(out, r"(?m)^boundary \(")
+        self.assertLess(out.index("--from TIME"), out.index("Columns:"))
         self.assertEqual({row["record"] for row in self.rows("kinds")},
                          {"flow", "verdict", "binding", "loss", "status", "alert"})
 

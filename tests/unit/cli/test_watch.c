@@ -95,8 +95,26 @@ static void test_subscribed(void **state)
     assert_int_equal(RUN(cli_watch, "watch", "-n", "1"), CLI_ANSWERED);
     assert_string_equal(fake_subscribed(), "topics=9");
     assert_int_equal(RUN(cli_watch, "watch", "wrong"), CLI_USAGE); /* the filter, not the connection */
-    assert_non_null(strstr(said, "that is no filter"));
+    assert_string_equal(said, "pavo: that is no filter\n  wrong\n");
+    assert_int_equal(RUN(cli_watch, "watch", "of", "verdicts"), CLI_USAGE);
+    assert_string_equal(said, "pavo: that is no filter\n  of verdicts\n"
+                              "pavo: of verdict records that is a filter: --topic verdict\n");
     assert_int_equal(RUN(cli_watch, "watch", "-t", "flows"), CLI_USAGE);
+}
+
+/* Times are for other commands, and are not taken for the beginning of another option's name. */
+static void test_times(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN(cli_watch, "watch", "--from", "-1h"), CLI_USAGE);
+    assert_non_null(strstr(said, "watch has no --from: --from-start "));
+    assert_non_null(strstr(said, "pavo find --from"));
+    assert_int_equal(RUN(cli_watch, "watch", "--from=-1h"), CLI_USAGE);
+    assert_non_null(strstr(said, "watch has no --from"));
+    assert_int_equal(RUN(cli_watch, "watch", "--to", "now"), CLI_USAGE);
+    assert_non_null(strstr(said, "watch has no --to"));
+    assert_int_equal(RUN(cli_watch, "watch", "--from-s"), CLI_USAGE);
+    assert_non_null(strstr(said, "did you mean '--from-start'?"));
 }
 
 int main(void)
@@ -105,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_people),
         cmocka_unit_test(test_programs),
         cmocka_unit_test(test_subscribed),
+        cmocka_unit_test(test_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

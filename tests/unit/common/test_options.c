@@ -213,6 +213,12 @@ static void test_bad_flags(void **state)
         {ARGV("-i"), "option '-i' needs a value"},
         {ARGV("--help=x"), "option '--help=x' takes no value"},
         {ARGV("--batch-rows", "many"), "--batch-rows: 'many' is no number"},
+        {ARGV("--batch", "7"), "unknown option '--batch'; did you mean '--batch-rows'?"},
+        {ARGV("--batch=7"), "unknown option '--batch'; did you mean '--batch-rows'?"},
+        {ARGV("--batch-"), "unknown option '--batch-'; did you mean '--batch-rows'?"},
+        {ARGV("--verb"), "unknown option '--verb'; did you mean '--verbose'?"},
+        {ARGV("--vers"), "unknown option '--vers'; did you mean '--verbose'?"},
+        {ARGV("--conf", "x"), "unknown option '--conf'; pavo-test --help lists them"},
         {ARGV("-s", "x"), "--status-interval: 'x' is no duration; write 250ms, 5s, 2m, 1h or 3d"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -243,7 +249,7 @@ static void test_where_options_end(void **state)
     assert_false(values.verbose);
 }
 
-static void printed(char **argv, char *text, size_t size)
+static void printed_of(const struct options *which, char **argv, char *text, size_t size)
 {
     struct error err = {""};
     int first;
@@ -252,7 +258,7 @@ static void printed(char **argv, char *text, size_t size)
     FILE *file = tmpfile();
     assert_non_null(file);
     dup2(fileno(file), STDOUT_FILENO);
-    enum result r = parse(argv, &first, &err);
+    enum result r = options_parse(which, count(argv), argv, &first, &err);
     fflush(stdout);
     dup2(saved, STDOUT_FILENO);
     close(saved);
@@ -260,6 +266,11 @@ static void printed(char **argv, char *text, size_t size)
     text[fread(text, 1, size - 1, file)] = '\0';
     fclose(file);
     assert_int_equal(r, RESULT_END);
+}
+
+static void printed(char **argv, char *text, size_t size)
+{
+    printed_of(&options, argv, text, size);
 }
 
 static void test_help(void **state)
@@ -286,6 +297,10 @@ static void test_help(void **state)
               "Examples:\n"
               "  pavo-test -i eth0\n"
               "  pavo-test -i eth1 tcp\n");
+    struct options closing = options;
+    closing.closing = "What else\nthere is.";
+    printed_of(&closing, ARGV("--help"), text, sizeof(text));
+    assert_non_null(strstr(text, "print the version\n\nWhat else\nthere is.\n\nExamples:\n"));
     printed(ARGV("--version"), text, sizeof(text));
     assert_string_equal(text, "pavo-test " PAVO_VERSION "\n");
 }
