@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "aggregator/receive/receive.h"
+#include "common/message.h"
 #include "common/records/wire.h"
 #include "pavo.pb-c.h"
 
@@ -128,9 +129,11 @@ enum result receive_decode(const uint8_t *plain, size_t length, enum key_role ro
                            uint64_t sequence, struct batch **ret_batch, enum receive_reason *ret_reason,
                            struct error *err)
 {
-    Pavo__Batch *message = pavo__batch__unpack(NULL, length, plain);
+    struct error why;
+    Pavo__Batch *message =
+        (Pavo__Batch *)message_unpack(&pavo__batch__descriptor, plain, length, MESSAGE_MEMORY_RECORDS, &why);
     if (message == NULL)
-        return refuse(RECEIVE_CONTENT, ret_reason, err, NULL);
+        return refuse(RECEIVE_CONTENT, ret_reason, err, why.text);
     struct batch *batch = batch_new();
     enum result r = RESULT_FATAL;
     if (batch == NULL) {

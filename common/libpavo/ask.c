@@ -10,6 +10,7 @@
 
 #include "common/bus.h"
 #include "common/clock.h"
+#include "common/message.h"
 
 enum result asker_open(void *zmq_context, const char *endpoint, const struct keys *keys, struct asker *ret_asker,
                        struct error *err)
@@ -55,10 +56,12 @@ enum result asker_receive(struct asker *asker, uint64_t id, Pavo__Reply **ret_re
         if (zmq_msg_size(&frame) == 0 || zmq_msg_more(&frame))
             continue; /* an envelope's delimiter */
         asker->heard_ns = clock_monotonic_ns();
-        Pavo__Reply *reply = pavo__reply__unpack(NULL, zmq_msg_size(&frame), zmq_msg_data(&frame));
+        struct error why;
+        Pavo__Reply *reply = (Pavo__Reply *)message_unpack(&pavo__reply__descriptor, zmq_msg_data(&frame),
+                                                           zmq_msg_size(&frame), MESSAGE_MEMORY_RECORDS, &why);
         if (reply == NULL) {
-            result = error_set(err, RESULT_REJECT, "%s: a reply of %zu bytes that cannot be read", asker->door.endpoint,
-                               zmq_msg_size(&frame));
+            result = error_set(err, RESULT_REJECT, "%s: a reply of %zu bytes that cannot be read: %s",
+                               asker->door.endpoint, zmq_msg_size(&frame), why.text);
         } else if (reply->version != 1) {
             result =
                 error_set(err, RESULT_REJECT, "%s speaks version %" PRIu32 " of the protocol, this program version 1",

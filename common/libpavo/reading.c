@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/message.h"
 #include "common/records/wire.h"
 
 enum result topic_init(struct topic *topic, const struct record_kind *kind, const char *filter, struct error *err)
@@ -89,10 +90,12 @@ enum result reading_open(struct reading *reading, const struct topic *topic, uin
                          struct error *err)
 {
     struct reading r = {.topic = topic, .raw = bytes, .raw_size = size};
-    Pavo__Published *message = pavo__published__unpack(NULL, size, bytes);
+    struct error why;
+    Pavo__Published *message =
+        (Pavo__Published *)message_unpack(&pavo__published__descriptor, bytes, size, MESSAGE_MEMORY_RECORDS, &why);
     if (message == NULL) {
         reading_close(&r);
-        return error_set(err, RESULT_REJECT, "a published message of %zu bytes cannot be read", size);
+        return error_set(err, RESULT_REJECT, "a published message of %zu bytes cannot be read: %s", size, why.text);
     }
     enum result result = open_with(reading, &r, message, err);
     pavo__published__free_unpacked(message, NULL);

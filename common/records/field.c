@@ -260,8 +260,8 @@ static size_t utf8_length(const unsigned char *text, size_t left)
     return length;
 }
 
-/* Does a valid sequence command a terminal, or turn the direction of what stands beside it? C0, DEL, C1; U+061C,
- * U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069, U+FEFF. */
+/* Does a valid sequence command a terminal, turn the direction of what stands beside it, or hide? C0, DEL, C1; U+061C,
+ * U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069, U+FEFF, U+FFF9 to U+FFFB, U+E0000 to U+E007F. */
 static bool commands(const unsigned char *text, size_t length)
 {
     if (length == 1)
@@ -271,7 +271,10 @@ static bool commands(const unsigned char *text, size_t length)
     if (length == 3 && text[0] == 0xe2)
         return (text[1] == 0x80 && (text[2] == 0x8e || text[2] == 0x8f || (text[2] >= 0xa8 && text[2] <= 0xae))) ||
                (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9);
-    return length == 3 && text[0] == 0xef && text[1] == 0xbb && text[2] == 0xbf;
+    if (length == 4)
+        return text[0] == 0xf3 && text[1] == 0xa0 && text[2] < 0x82;
+    return length == 3 && text[0] == 0xef &&
+           ((text[1] == 0xbb && text[2] == 0xbf) || (text[1] == 0xbf && text[2] >= 0xb9 && text[2] <= 0xbb));
 }
 
 bool text_is_clean(const char *text, size_t length)

@@ -188,7 +188,7 @@ size_t records_weight(const struct records *records)
     for (const struct text_block *block = records->texts; block != NULL; block = block->next)
         weight += sizeof(*block) + block->size;
     for (unsigned i = 0; i < records->unknown.count; i++)
-        weight += records->unknown.fields[i].len;
+        weight += sizeof(records->unknown.fields[i]) + records->unknown.fields[i].len;
     return weight;
 }
 

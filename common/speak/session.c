@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/message.h"
 #include "pavo.pb-c.h"
 
 struct exchange {
@@ -211,7 +212,8 @@ static void take_acknowledgement(struct session *s, const Pavo__Acknowledgement 
 
 void session_receive(struct session *s, const void *frame, size_t length, struct moment now)
 {
-    Pavo__ToSensor *to = pavo__to_sensor__unpack(NULL, length, frame);
+    Pavo__ToSensor *to =
+        (Pavo__ToSensor *)message_unpack(&pavo__to_sensor__descriptor, frame, length, MESSAGE_MEMORY_SMALL, NULL);
     if (to == NULL || to->version != 1) {
         s->counts.frames_garbled++;
     } else if (to->body_case == PAVO__TO_SENSOR__BODY_WELCOME) {

@@ -76,8 +76,10 @@ static void foreign_text_is_shown_only_when_it_is_harmless(void **state)
         {"\xe2\x81\xa6x\xe2\x81\xa9", "???x???"},
         {"\xe2\x80\x8f", "???"},
         {"\xd8\x9c", "??"},
-        {"\xef\xbb\xbfx", "???x"}, /* byte order mark */
-        {"\xe2\x80\xa8", "???"},   /* line separator */
+        {"\xef\xbb\xbfx", "???x"},      /* byte order mark */
+        {"\xef\xbf\xb9x", "???x"},      /* annotation */
+        {"\xf3\xa0\x81\x81x", "????x"}, /* a tag, which nobody sees */
+        {"\xe2\x80\xa8", "???"},        /* line separator */
         {"\xff", "?"},
         {"\xc0\xaf", "??"},           /* too long */
         {"\xed\xa0\x80", "???"},      /* a surrogate */
