@@ -135,8 +135,10 @@ enum result aggregator_reload(struct aggregator *aggregator, const struct config
     enum result r = enrolled_read(aggregator->keys_directory, &enrolled, err);
     if (r == RESULT_OK)
         r = committer_configure(aggregator->committer, config->boundaries, config->boundary_count, err);
-    if (r == RESULT_OK)
+    if (r == RESULT_OK) {
         authenticator_replace(aggregator->authenticator, &enrolled);
+        publisher_admit_anew(aggregator->publisher);
+    }
     enrolled_destroy(&enrolled);
     return r;
 }

@@ -6,24 +6,30 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "aggregator/queue.h"
 #include "common/bus.h"
+#include "common/log.h"
 #include "common/records/wire.h"
 #include "pavo.pb-c.h"
 
 #define TICK_MS          250
-#define SUBSCRIPTION_MAX 256 /* bytes of a subscription frame */
+#define REOPEN_WARN      100   /* attempts before somebody should know */
+#define REOPEN_US        50000 /* between two attempts to have the port again */
+#define SUBSCRIPTION_MAX 256   /* bytes of a subscription frame */
 /* libzmq measures the commands of CURVE's handshake by it too: INITIATE takes 300 and more. */
 #define MESSAGE_MAX 4096
 
 struct publisher {
+    void *zmq;
+    const struct keys *keys;
     void *socket;
     char endpoint[BUS_ENDPOINT_MAX];
     pthread_t thread;
     struct queue *queue; /* of struct batch */
-    atomic_bool stopping;
+    atomic_bool stopping, admit_anew;
     atomic_uint_fast64_t messages, unpublished, subscriptions;
 };
 
@@ -126,17 +132,44 @@ static void publish_queued(struct publisher *p)
     }
 }
 
+static enum result open_door(struct publisher *p, const char *endpoint, struct error *err)
+{
+    return bus_bind(p->zmq, ZMQ_XPUB, endpoint, BUS_PUBLISH_PORT, p->keys, DOOR_PUBLISH, PUBLISH_SUBSCRIBER_MESSAGES,
+                    MESSAGE_MAX, &p->socket, err);
+}
+
+/* libzmq gives the port back some time after the close; until then batches wait in the queue. */
+static void open_again(struct publisher *p)
+{
+    struct error err;
+    zmq_close(p->socket);
+    p->socket = NULL;
+    atomic_store(&p->subscriptions, 0);
+    for (unsigned attempt = 0; p->socket == NULL && !atomic_load(&p->stopping); attempt++) {
+        if (open_door(p, p->endpoint, &err) == RESULT_OK)
+            break;
+        if (attempt == REOPEN_WARN)
+            log_warning("the publish door cannot be opened again; trying on: %s", err.text);
+        usleep(REOPEN_US);
+    }
+}
+
 static void *publisher_run(void *argument)
 {
     struct publisher *p = argument;
     while (!atomic_load(&p->stopping)) {
+        if (atomic_exchange(&p->admit_anew, false)) {
+            open_again(p);
+            continue;
+        }
         zmq_pollitem_t items[2] = {{.socket = p->socket, .events = ZMQ_POLLIN},
                                    {.fd = queue_descriptor(p->queue), .events = ZMQ_POLLIN}};
         zmq_poll(items, 2, TICK_MS);
         read_subscriptions(p);
         publish_queued(p);
     }
-    publish_queued(p);
+    if (p->socket != NULL)
+        publish_queued(p);
     return NULL;
 }
 
@@ -148,10 +181,11 @@ enum result publisher_start(void *zmq_context, const char *endpoint, const struc
     struct publisher *p = calloc(1, sizeof(*p));
     if (p == NULL)
         return error_set(err, RESULT_FATAL, "out of memory");
+    p->zmq = zmq_context;
+    p->keys = keys;
     enum result r = queue_new(PUBLISH_QUEUE_BYTES, &p->queue, err);
     if (r == RESULT_OK)
-        r = bus_bind(zmq_context, ZMQ_XPUB, endpoint, BUS_PUBLISH_PORT, keys, DOOR_PUBLISH, PUBLISH_SUBSCRIBER_MESSAGES,
-                     MESSAGE_MAX, &p->socket, err);
+        r = open_door(p, endpoint, err);
     if (r != RESULT_OK) {
         queue_destroy(&p->queue);
         free(p);
@@ -183,6 +217,12 @@ void publisher_submit(struct publisher *publisher, struct batch **batch)
     batch_destroy(batch);
 }
 
+void publisher_admit_anew(struct publisher *publisher)
+{
+    atomic_store(&publisher->admit_anew, true);
+    queue_wake(publisher->queue);
+}
+
 void publisher_counts_get(struct publisher *publisher, struct publisher_counts *ret_counts)
 {
     *ret_counts = (struct publisher_counts){.messages = atomic_load(&publisher->messages),
@@ -201,7 +241,8 @@ void publisher_stop(struct publisher **publisher_pointer)
     struct batch *batch;
     while ((batch = queue_pop(p->queue)) != NULL)
         batch_destroy(&batch);
-    zmq_close(p->socket);
+    if (p->socket != NULL)
+        zmq_close(p->socket);
     queue_destroy(&p->queue);
     free(p);
     *publisher_pointer = NULL;

@@ -19,6 +19,7 @@
 #define PUBLISH_ROWS_MAX 16384u
 
 struct publisher;
+/* `keys` stay the caller's until publisher_stop. */
 MUST_CHECK enum result publisher_start(void *zmq_context, const char *endpoint, const struct keys *keys,
                                        struct publisher **ret_publisher, struct error *err);
 const char *publisher_endpoint(const struct publisher *publisher);
@@ -26,6 +27,11 @@ const char *publisher_endpoint(const struct publisher *publisher);
 /* Takes *batch (sets it NULL), with its positions as store_commit gave them: a message for each kind of record in it.
  * Batches must come by position. */
 void publisher_submit(struct publisher *publisher, struct batch **batch);
+/* Closes every subscriber's connection and opens the door again: ZeroMQ asks who somebody is only when he comes in, so
+ * this is how one whose key was revoked goes. The others come back by themselves and fetch what they missed. Any
+ * thread; it happens a moment later. */
+void publisher_admit_anew(struct publisher *publisher);
+
 struct publisher_counts {
     uint64_t messages;    /* handed to ZeroMQ */
     uint64_t unpublished; /* batches or messages given up: the queue was full, or memory */

@@ -234,6 +234,69 @@ static void test_nobody_listens(void **state)
     assert_int_equal(counts().messages, 0);
 }
 
+static void submit_one(uint64_t position)
+{
+    struct batch *batch = test_batch("inner", position, TEST_NOW);
+    fill(batch, RECORD_FLOW, 1);
+    batch->position = position;
+    publisher_submit(publisher, &batch);
+}
+
+static void wait_for_subscriptions(uint64_t wanted)
+{
+    int64_t until = clock_monotonic_ns() + PATIENCE_MS * NS_PER_MS;
+    while (counts().subscriptions != wanted && clock_monotonic_ns() < until)
+        usleep(5000);
+    assert_int_equal(counts().subscriptions, wanted);
+}
+
+/* A subscriber whose key is revoked hears no more, and the door is where it was for those who may come in. */
+static void test_a_revoked_reader_hears_no_more(void **state)
+{
+    (void)state;
+    struct enrolled *list;
+    char command[256];
+    subscribe("flow");
+    submit_one(1);
+    pavo__published__free_unpacked(next("flow"), NULL);
+    snprintf(command, sizeof(command), "rm %s/enrolled/reader/me.pub", test_directory);
+    assert_int_equal(system(command), 0);
+    assert_ok(enrolled_read(test_directory, &list, &err), err);
+    authenticator_replace(authenticator, &list);
+    publisher_admit_anew(publisher);
+    wait_for_subscriptions(0);
+    submit_one(2);
+    assert_false(comes(1000));
+    assert_int_equal(counts().subscriptions, 0);
+    assert_ok(enrolled_add(test_directory, &reader, &err), err);
+    assert_ok(enrolled_read(test_directory, &list, &err), err);
+    authenticator_replace(authenticator, &list);
+    publisher_admit_anew(publisher);
+    /* libzmq gives a connection up that was refused; a new one comes in. */
+    zmq_close(subscriber);
+    assert_ok(bus_connect(context, ZMQ_SUB, publisher_endpoint(publisher), 0, &reader, 1000, &subscriber, &err), err);
+    assert_int_equal(zmq_setsockopt(subscriber, ZMQ_SUBSCRIBE, "flow", 4), 0);
+    wait_for_subscriptions(1);
+    submit_one(3);
+    Pavo__Published *message = next("flow");
+    assert_int_equal(message->position, 3);
+    pavo__published__free_unpacked(message, NULL);
+}
+
+/* Who may stay is back by himself. */
+static void test_a_reader_comes_back_by_himself(void **state)
+{
+    (void)state;
+    subscribe("flow");
+    publisher_admit_anew(publisher);
+    int64_t until = clock_monotonic_ns() + PATIENCE_MS * NS_PER_MS;
+    uint64_t position = 1;
+    while (position < 2 || (!comes(50) && clock_monotonic_ns() < until)) /* the first may still come the old way */
+        submit_one(position++);
+    pavo__published__free_unpacked(next("flow"), NULL);
+    wait_for_subscriptions(1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +305,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_rows_go_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_columns_are_passed_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_listens, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_revoked_reader_hears_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_reader_comes_back_by_himself, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
