@@ -8,6 +8,7 @@
 #include "common/records/flow.h"
 #include "common/records/json.h"
 #include "common/records/loss.h"
+#include "common/records/page.h"
 #include "common/records/status.h"
 #include "common/records/verdict.h"
 
@@ -71,7 +72,10 @@ int main(void)
                    "TYPES = {");
     for (unsigned type = 1; type < FIELD_TYPE_END; type++)
         json_add(&out, "%u: \"%s\", ", type, types[type]);
-    json_add(&out, "}\n\nKINDS = {\n");
+    json_add(&out,
+             "}\n\n# Of one message or page: what is more is not taken.\n"
+             "ROWS_MAX = %u\nITEMS_MAX = %u\nLISTS_MAX = %u\nCOLUMNS_MAX = %u\n\nKINDS = {\n",
+             RECORDS_ROWS_MAX, RECORDS_ITEMS_MAX, RECORDS_LISTS_MAX, PAGE_COLUMNS_MAX);
     for (unsigned k = 0; k < RECORD_KIND_COUNT; k++)
         add_kind(&out, record_kinds[k], guards[k]);
     json_add(&out, "}\n");

@@ -3,25 +3,48 @@
 
 import datetime
 import json
+import time
 import unittest
 
 import pavo
 import zmq
 from pavo import pavo_pb2 as pb
-from standin import EPOCH, StandIn, vector
+from standin import EPOCH, PATIENCE, StandIn, vector
 
 HEAD, PAGE, COVERAGE, ERROR = (
     pb.Reply.FromString(vector(f"reply_{name}")) for name in ("head", "page", "coverage", "error"))
+
+
+def changed(reply, change):
+    """A copy on which `change` has been called."""
+    copy = pb.Reply.FromString(reply.SerializeToString())
+    change(copy)
+    return copy
+
+
+def covering(rows):
+    return changed(COVERAGE, lambda reply: setattr(reply.coverage, "rows", rows))
 
 
 def replies(*kept):
     """The vectors as an answer: a fresh copy each time, the id left to the stand-in."""
     def answer(query):
         for each in kept:
-            reply = pb.Reply.FromString(each.SerializeToString())
-            reply.id = 0
-            yield reply
+            yield changed(each, lambda reply: reply.ClearField("id"))
     return answer
+
+
+def head_of(*columns):
+    return pb.Reply(more=True, head=pb.Head(question="nat", columns=[pb.Column(**column) for column in columns]))
+
+
+def page_of(rows, *columns):
+    return pb.Reply(more=True, page=pb.Page(rows=rows, columns=[pb.Values(**column) for column in columns]))
+
+
+U32, TEXT = 3, 10  # enum field_type
+NUMBER, LIST, WORD = {"type": U32, "kind": 1}, {"type": U32, "kind": 22}, {"type": 7, "kind": 18}
+LISTED = head_of({"name": "terms", **LIST}, {"name": "term_weight", "list": "terms", **NUMBER})
 
 
 class Ask(unittest.TestCase):
@@ -32,7 +55,7 @@ class Ask(unittest.TestCase):
         return at, aggregator
 
     def test_rows_and_what_they_rest_on(self):
-        _, aggregator = self.asking(replies(HEAD, PAGE, PAGE, COVERAGE))
+        _, aggregator = self.asking(replies(HEAD, PAGE, PAGE, covering(4)))
         answer = aggregator.ask("nat", end="203.0.113.5:40312")
         self.assertEqual(answer.command, "pavo nat --at 2023-11-14T22:13:21Z 203.0.113.5:40312")
         self.assertEqual([column.name for column in answer.columns[:2]], ["answer", "first_time"])
@@ -57,13 +80,13 @@ class Ask(unittest.TestCase):
         self.assertEqual(second.flow, 2**53 + 1)
         self.assertEqual(json.loads(pavo.dumps(second))["flow"], str(2**53 + 1))
         coverage = answer.coverage
-        self.assertEqual((coverage.state, coverage.rows, coverage.position), ("partial", 2, 47))
+        self.assertEqual((coverage.state, coverage.rows, coverage.position), ("partial", 4, 47))
         self.assertEqual([gap.kind for gap in coverage.gaps], ["loss", "silent", "damaged", "limit", "state"])
         self.assertEqual((coverage.gaps[0].at_most, coverage.gaps[1].at_most), (12, None))
         self.assertEqual([reach.through_ns for reach in coverage.reaches], [1700000001000000007, None])
 
     def test_arguments_travel_as_text(self):
-        at, aggregator = self.asking(replies(HEAD, COVERAGE), session="f0f1")
+        at, aggregator = self.asking(replies(HEAD, covering(0)), session="f0f1")
         when = datetime.datetime(2026, 11, 23, 20, 36, 40, 500000, tzinfo=datetime.timezone.utc)
         list(aggregator.ask("nat", end="10.0.0.1:80", at=when, from_=17, slack=datetime.timedelta(seconds=5), limit=20,
                             again=True, protocol=None))
@@ -100,7 +123,7 @@ class Ask(unittest.TestCase):
         self.assertIsNone(answer.coverage)
 
     def test_the_next_question_ends_the_one_before(self):
-        _, aggregator = self.asking(replies(HEAD, PAGE, PAGE, COVERAGE))
+        _, aggregator = self.asking(replies(HEAD, PAGE, PAGE, covering(4)))
         first = aggregator.ask("nat", end="10.0.0.1")
         next(first)
         second = aggregator.ask("nat", end="10.0.0.2")
@@ -119,11 +142,73 @@ class Ask(unittest.TestCase):
             with self.assertRaisesRegex(pavo.Error, "page"):
                 list(aggregator.ask("nat", end="10.0.0.1"))
 
+    def refused(self, sentence, *kept):
+        """At once: what a hostile aggregator says costs no more than reading it."""
+        _, aggregator = self.asking(replies(*kept))
+        began = time.monotonic()
+        with self.subTest(sentence), self.assertRaisesRegex(pavo.Error, sentence) as caught:
+            list(aggregator.ask("nat", end="10.0.0.1"))
+        self.assertNotIsInstance(caught.exception, pavo.Unreachable)
+        self.assertLess(time.monotonic() - began, PATIENCE)
+
+    def test_a_head_that_cannot_be_is_an_error(self):
+        for column in ({"type": TEXT, "kind": 22}, {"type": TEXT, "kind": 1}, {"type": U32, "kind": 12},
+                       {"type": U32, "kind": 0}, {"type": 0, "kind": 1}, {"type": 99, "kind": 1},
+                       {"type": U32, "kind": 4}, {"type": U32, "kind": 6}, {"type": 4, "kind": 5},
+                       {"type": 4, "kind": 19, "words": ["w"] * 65}, {"name": "", **NUMBER}, {"name": "A b", **NUMBER},
+                       {"name": "a\x1b[2J", **NUMBER}):
+            self.refused("column .* of an answer cannot be", head_of({"name": "terms", **column}), covering(0))
+        self.refused("0 columns", head_of(), covering(0))
+        self.refused("513 columns", head_of(*({"name": f"c{n}", **NUMBER} for n in range(513))), covering(0))
+        self.refused("two columns src", head_of({"name": "src", **NUMBER}, {"name": "src", **NUMBER}), covering(0))
+
+    def test_lists_that_nothing_counts_are_an_error(self):
+        item, other = ({"name": f"term_{name}", "list": "terms", **NUMBER} for name in ("a", "b"))
+        counter, number = {"name": "terms", **LIST}, {"name": "src_port", **NUMBER}
+        three = [{"name": f"{name}_list", **LIST} for name in "abc"]
+        for columns in ((item,), ({"name": "terms", **NUMBER}, item), ({"name": "terms", "type": 4, "kind": 22}, item),
+                        ({"list": "terms", **counter}, item), (counter, item, number, other),
+                        (*three, *({"name": f"i{each['name']}", "list": each["name"], **NUMBER} for each in three))):
+            self.refused("lists that do not fit", head_of(*columns), covering(0))
+
+    def test_a_page_of_no_end_is_an_error(self):
+        port = head_of({"name": "src_port", **NUMBER})
+        self.refused("a page of 4294967295 rows", port, page_of(2**32 - 1, {}), covering(2**32 - 1))
+        self.refused("a page of 65537 rows", port, page_of(65537, {"u32": [7] * 65537}), covering(65537))
+        self.refused("counts 4294967295 items", LISTED, page_of(1, {"u32": [2**32 - 1]}, {}), covering(1))
+
+    def test_columns_that_do_not_agree_are_an_error(self):
+        port = head_of({"name": "src_port", **NUMBER})
+        for page in (page_of(2, {}), page_of(2, {"u32": [1]}), page_of(2, {"i64": [1, 2]}),
+                     page_of(2, {"u32": [1, 2], "known": b"\3\3"})):
+            self.refused("column src_port of the answer does not fit", port, page, covering(2))
+        self.refused("column term_weight .* does not fit", LISTED, page_of(1, {"u32": [2]}, {"u32": [5]}), covering(1))
+
+    def test_an_answer_without_a_head_is_an_error(self):
+        for first in (COVERAGE, covering(0), PAGE):
+            self.refused("does not say what columns", first, covering(0))
+
+    def test_an_end_that_does_not_agree_is_an_error(self):
+        self.refused("the answer has 3 rows, and 2 came", HEAD, PAGE, covering(3))
+        self.refused("ended without saying what it rests on", HEAD,
+                     changed(PAGE, lambda reply: setattr(reply, "more", False)))
+
+    def test_a_word_below_zero_is_unknown(self):
+        head = head_of({"name": "state", "words": ["S0", "SF"], **WORD})
+        _, aggregator = self.asking(replies(head, page_of(2, {"i64": [-1, 1]}), covering(2)))
+        self.assertEqual([row.state for row in aggregator.ask("nat", end="10.0.0.1")], ["unknown", "SF"])
+
     def test_foreign_text_is_cleaned(self):
         page = pb.Reply.FromString(PAGE.SerializeToString())
         page.page.columns[0].texts[0] = "a\x1b[2J"
         _, aggregator = self.asking(replies(HEAD, page, COVERAGE))
         self.assertEqual(next(aggregator.ask("nat", end="10.0.0.1")).answer, "a?[2J")
+        head = changed(HEAD, lambda reply: setattr(reply.head.columns[0], "heading", "a\x1b[2J"))
+        end = changed(covering(0), lambda reply: setattr(reply.coverage.gaps[0], "reason", "b\x1b[2J"))
+        _, aggregator = self.asking(replies(head, end))
+        answer = aggregator.ask("nat", end="10.0.0.1")
+        self.assertEqual((list(answer), answer.columns[0].heading), ([], "a?[2J"))
+        self.assertEqual(answer.coverage.gaps[0].reason, "b?[2J")
 
     def test_another_version_is_refused(self):
         other = pb.Reply(version=2, error="something else")

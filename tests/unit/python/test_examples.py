@@ -51,7 +51,7 @@ class Examples(unittest.TestCase):
         for text in ("it was 10.0.1.17:51544", "nat", "translated", None, "initial sequence numbers agree"):
             page.page.columns.append(pb.Values(i64=[9767]) if text is None else pb.Values(texts=[text], u32=[0]))
         gap = pb.Gap(kind="SILENT", sensor="outer", reason="said nothing")
-        last = pb.Reply(coverage=pb.Coverage(state="PARTIAL", gaps=[gap]))
+        last = pb.Reply(coverage=pb.Coverage(state="PARTIAL", gaps=[gap], rows=1))
         at = self.enterContext(StandIn(lambda query: (head, page, last)))
         with self.start(at, ASK, "203.0.113.5:40312", "2026-11-23T20:36:40Z") as run:
             said, warned = run.communicate(timeout=PATIENCE)

@@ -150,7 +150,9 @@ class Malformed(unittest.TestCase):
         for change in ({"rows": 0}, {"rows": 3}, {"observers": []}, {"severity": [1]}, {"observer": [0, 1]},
                        {"flows": [1, 1]}, {"flows": []}, {"flow_number": [7]}, {"flow_observer": [0, 0, 1]},
                        {"text": ["fine", "a\x1b[2J"]}, {"text": ["fine", "\u202egpj.exe"]},
-                       {"observers": [pavo_pb2.Observer(sensor="a b", epoch=1)]}):
+                       {"observers": [pavo_pb2.Observer(sensor="a b", epoch=1)]},
+                       {"rows": 2**32 - 1, "flows": [], "flow_number": []},
+                       {"flows": [2**32 - 1, 0], "flow_number": []}):
             with self.subTest(change), self.assertRaises(records.Malformed):
                 self.columns(**change)
 

@@ -90,7 +90,7 @@ class Asker:
                 raise Error("another question was asked before this answer was complete")
             reply = self._wait(number)
             if reply.error:
-                raise QuestionError(values.UNCLEAN.sub("?", reply.error), reply.parameter, reply.offset)
+                raise QuestionError(values.clean(reply.error), values.clean(reply.parameter), reply.offset)
             more = reply.more
             yield reply
 

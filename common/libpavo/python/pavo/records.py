@@ -147,6 +147,8 @@ class Records:
         self._starts = {}
         if self.rows == 0 or not self.observers:
             raise Malformed("no rows, or nobody who saw them")
+        if self.rows > _records.ROWS_MAX:
+            raise Malformed(f"{self.rows} rows; {_records.ROWS_MAX} are taken")
         for observer in self.observers:
             if not _NAME.fullmatch(observer.sensor):
                 raise Malformed("an observer without a valid name")
@@ -166,6 +168,8 @@ class Records:
             raise Malformed(f"column {field.name} has control or direction characters")
         if field.kind == "list" and len(column) != 0:
             self._starts[field.name] = list(itertools.accumulate(column, initial=0))
+            if self._starts[field.name][-1] > _records.ITEMS_MAX:
+                raise Malformed(f"column {field.name} counts {self._starts[field.name][-1]} items")
         zero = "" if field.type == "TEXT" else 0
         base = self.base if field.type == "TIME" else 0
         self._columns[field.name] = (column if len(column) != 0 else None, zero, base)

@@ -212,7 +212,7 @@ class Subscription:
         chain.done = position
 
     def _gap(self, chain, through, reason):
-        gap = Gap(chain.kind.name, chain.seen, through, values.UNCLEAN.sub("?", reason))
+        gap = Gap(chain.kind.name, chain.seen, through, values.clean(reason))
         self._pending.append((chain, gap, through))
         self.counts["gaps_lost"] += 1
         chain.seen = through

@@ -15,7 +15,13 @@ KINDS = {
 }
 
 # Control and direction characters: foreign text has none before it is shown.
-UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+
+
+def clean(text):
+    """Foreign text as it may be shown."""
+    return UNCLEAN.sub("?", text)
+
 
 HISTORY = "\0shadfrctwiqSHADFRCTWIQ^"
 JSON_EXACT = 2**53 - 1  # a double holds no more; beyond it JSON has text
@@ -62,7 +68,7 @@ _BY_KIND = {
 def converter(kind, words):
     """From a value as it travels to what a row has. `kind` is one of the words above. None: it stays as it is."""
     if kind == "word":
-        return lambda value: words[value] if value < len(words) else "unknown"
+        return lambda value: words[value] if 0 <= value < len(words) else "unknown"
     if kind == "bits":
         return lambda value: [word for bit, word in enumerate(words) if value >> bit & 1]
     return _BY_KIND.get(kind)
