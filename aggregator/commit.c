@@ -293,7 +293,7 @@ static void restore_lives(struct committer *c, const struct boundary *boundary, 
     struct store_life *lives = NULL;
     size_t count = 0;
     struct error err;
-    if (store_lives(c->options.store, &lives, &count, &err) != RESULT_OK) {
+    if (store_lives(c->options.store, false, &lives, &count, &err) != RESULT_OK) {
         log_error("boundary %s starts without what was known of its sensors: %s", boundary->name, err.text);
         return;
     }

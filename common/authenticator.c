@@ -252,13 +252,13 @@ const char *authenticator_key(zmq_msg_t *message)
     return zmq_msg_gets(message, ZAP_KEY_PROPERTY);
 }
 
-bool authenticator_admits(struct authenticator *a, enum key_door door, zmq_msg_t *message, enum key_role *ret_role)
+bool authenticator_admits_key(struct authenticator *a, enum key_door door, const char *user, const char *text,
+                              enum key_role *ret_role)
 {
-    const char *user = zmq_msg_gets(message, "User-Id"), *text = authenticator_key(message);
     uint8_t key[KEY_BYTES];
     enum key_role role;
     const char *name;
-    if (user == NULL || text == NULL || !key_decode(text, key))
+    if (!key_decode(text, key))
         return false;
     pthread_mutex_lock(&a->lock);
     bool admitted =
@@ -267,6 +267,12 @@ bool authenticator_admits(struct authenticator *a, enum key_door door, zmq_msg_t
     if (admitted)
         *ret_role = role;
     return admitted;
+}
+
+bool authenticator_admits(struct authenticator *a, enum key_door door, zmq_msg_t *message, enum key_role *ret_role)
+{
+    const char *user = zmq_msg_gets(message, "User-Id"), *key = authenticator_key(message);
+    return user != NULL && key != NULL && authenticator_admits_key(a, door, user, key, ret_role);
 }
 
 bool authenticator_sign_key(struct authenticator *a, const char *reader, uint8_t ret_key[static KEY_BYTES])

@@ -47,6 +47,9 @@ bool authenticator_knows(struct authenticator *authenticator, enum key_role role
  * _knows: a name that was enrolled anew with another key silences the old one. Any thread. */
 bool authenticator_admits(struct authenticator *authenticator, enum key_door door, zmq_msg_t *message,
                           enum key_role *ret_role);
+/* The same of a name and a key (Z85) that were let in before. Any thread. */
+bool authenticator_admits_key(struct authenticator *authenticator, enum key_door door, const char *name,
+                              const char *key, enum key_role *ret_role);
 /* The public key (Z85) of the peer that sent it; NULL: it came through no door. Borrowed from the message. */
 const char *authenticator_key(zmq_msg_t *message);
 

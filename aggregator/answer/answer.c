@@ -13,10 +13,13 @@
 #include "aggregator/answer/work.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/message.h"
 
 #define SOCKET_MESSAGES 32 /* replies in ZeroMQ for one client */
 #define TICK_MS         200
 #define RETRY_MS        10 /* while a client's queue is full */
+#define BUSY            "the aggregator is busy with other queries: ask again in a moment"
+#define NOT_ENROLLED    "this key is no longer enrolled"
 
 struct worker {
     struct answerer *answerer;
@@ -53,8 +56,44 @@ static void reply_error(struct job *job, struct error *err, struct argument_erro
     (void)ignored;
 }
 
+/* What a worker has in hand. */
+struct in_hand {
+    struct worker *worker;
+    struct job *job;
+    int64_t checked_ns; /* monotonic; when the asker was last found to be good */
+    struct error why;   /* it is no longer; "": it is */
+};
+
+/* May the asker still have this answer? Its key, or the session it asked in, can have ended since it asked. */
+static enum result check_asker(struct in_hand *hand, int64_t now_ns)
+{
+    const struct answerer *a = hand->worker->answerer;
+    const struct asker *asker = &hand->job->asker;
+    const ProtobufCBinaryData *session = &hand->job->query->session;
+    enum key_role role;
+    if (!authenticator_admits_key(a->options.authenticator, DOOR_ANSWER, asker->name, asker->key, &role) ||
+        role != asker->role)
+        return error_set(&hand->why, RESULT_REJECT, NOT_ENROLLED);
+    return session->len == 0 ? RESULT_OK
+                             : sessions_check(a->sessions, asker, session->data, session->len, now_ns, &hand->why);
+}
+
+static enum result reply_to_asker(void *context, Pavo__Reply *reply)
+{
+    struct in_hand *hand = context;
+    int64_t now = clock_monotonic_ns();
+    if (now - hand->checked_ns >= ANSWER_RECHECK_NS) {
+        enum result r = check_asker(hand, now);
+        if (r != RESULT_OK)
+            return r;
+        hand->checked_ns = now;
+    }
+    return job_reply(hand->job, reply);
+}
+
 static void work_on(struct worker *worker, struct job *job)
 {
+    struct in_hand hand = {.worker = worker, .job = job};
     struct error err = {""};
     struct work work = {.options = &worker->answerer->options,
                         .counts = &worker->answerer->counts,
@@ -63,14 +102,16 @@ static void work_on(struct worker *worker, struct job *job)
                         .second = worker->readers[1],
                         .asker = &job->asker,
                         .query = job->query,
-                        .reply = job_reply,
-                        .context = job};
+                        .reply = reply_to_asker,
+                        .context = &hand};
     store_reader_resume(worker->readers[0]);
     store_reader_resume(worker->readers[1]);
     bool wanted = job_begin(job, worker->readers, &work.started_ns);
     enum result r = wanted ? work_answer(&work, &err) : RESULT_OK;
     if (job_end(job))
         r = error_set(&err, RESULT_AGAIN, "the query took too long and was ended: narrow it by time or by address");
+    else if (hand.why.text[0] != '\0')
+        r = error_set(&err, RESULT_REJECT, "%s", hand.why.text);
     if (r != RESULT_OK)
         reply_error(job, &err, &work.error);
     atomic_fetch_add(r == RESULT_OK ? &worker->answerer->counts.answered : &worker->answerer->counts.failed, 1);
@@ -126,44 +167,74 @@ static void refuse(struct answerer *a, const uint8_t *peer, uint8_t peer_length,
     free(packed.data);
 }
 
-static bool has_room(const struct answerer *a, const uint8_t *peer, uint8_t peer_length)
+/* Why there is no room for one more query. NULL: there is. */
+static const char *full(const struct answerer *a, const uint8_t *peer, uint8_t peer_length, const struct asker *asker)
 {
-    unsigned of_client = 0;
-    for (const struct job *job = a->first; job != NULL; job = job->next)
+    unsigned of_client = 0, of_key = 0;
+    for (const struct job *job = a->first; job != NULL; job = job->next) {
         of_client += job->peer_length == peer_length && memcmp(job->peer, peer, peer_length) == 0;
-    return a->job_count < ANSWER_QUERIES_MAX && of_client < ANSWER_CLIENT_MAX;
+        of_key += job_is_of(job, asker);
+    }
+    if (of_client >= ANSWER_CLIENT_MAX)
+        return "this connection has as many queries under way as one may have: wait until one is answered";
+    if (of_key >= ANSWER_KEY_MAX)
+        return "this key has as many queries under way, over all its connections, as one may have: wait until one is "
+               "answered";
+    return a->job_count < ANSWER_QUERIES_MAX ? NULL : BUSY;
 }
 
 /* Takes the query, or says why not. */
 static void take(struct answerer *a, const uint8_t *peer, uint8_t peer_length, const struct asker *asker,
                  Pavo__Query *query)
 {
-    struct job *job = has_room(a, peer, peer_length) ? job_new(peer, peer_length, asker, query, a->wake) : NULL;
-    if (job == NULL || queue_push(a->jobs, job, 1) != RESULT_OK) {
-        refuse(a, peer, peer_length, query->id, "the aggregator is busy with other queries: ask again in a moment");
-        if (job != NULL)
-            job_free(job);
-        else
-            pavo__query__free_unpacked(query, NULL);
+    const char *why = full(a, peer, peer_length, asker);
+    struct job *job = why == NULL ? job_new(peer, peer_length, asker, query, a->wake) : NULL;
+    if (job == NULL) {
+        refuse(a, peer, peer_length, query->id, why == NULL ? BUSY : why);
+        pavo__query__free_unpacked(query, NULL);
         return;
     }
-    job->next = a->first;
-    a->first = job;
+    struct job **end = &a->first;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = job;
     a->job_count++;
+}
+
+static unsigned workers_of(const struct answerer *a, const struct asker *asker)
+{
+    unsigned count = 0;
+    for (struct job *job = a->first; job != NULL; job = job->next)
+        count += job_is_of(job, asker) && job_is_at_work(job);
+    return count;
+}
+
+/* Gives out what waits, oldest first; of a key that has its share of the workers the rest goes on waiting. */
+static void give_out(struct answerer *a)
+{
+    for (struct job *job = a->first; job != NULL; job = job->next) {
+        if (job->given_out || workers_of(a, &job->asker) >= ANSWER_KEY_WORKERS)
+            continue;
+        job->given_out = true; /* first: a worker may have it before the push returns */
+        if (queue_push(a->jobs, job, 1) != RESULT_OK)
+            job->given_out = false; /* no memory: with the next turn */
+    }
 }
 
 static void query_came(struct answerer *a, const uint8_t *peer, uint8_t peer_length, zmq_msg_t *payload)
 {
     struct asker asker = {0};
     if (!authenticator_admits(a->options.authenticator, DOOR_ANSWER, payload, &asker.role)) {
-        refuse(a, peer, peer_length, 0, "this key is no longer enrolled");
+        refuse(a, peer, peer_length, 0, NOT_ENROLLED);
         return;
     }
     snprintf(asker.name, sizeof(asker.name), "%s", zmq_msg_gets(payload, "User-Id"));
     snprintf(asker.key, sizeof(asker.key), "%s", authenticator_key(payload));
-    Pavo__Query *query = pavo__query__unpack(NULL, zmq_msg_size(payload), zmq_msg_data(payload));
+    struct error why;
+    Pavo__Query *query = (Pavo__Query *)message_unpack(&pavo__query__descriptor, zmq_msg_data(payload),
+                                                       zmq_msg_size(payload), MESSAGE_MEMORY_SMALL, &why);
     if (query == NULL)
-        refuse(a, peer, peer_length, 0, "not a query");
+        refuse(a, peer, peer_length, 0, why.text);
     else
         take(a, peer, peer_length, &asker, query);
 }
@@ -196,6 +267,7 @@ static void *answerer_run(void *argument)
         while (receive_one(a))
             continue;
         blocked = serve_jobs(a);
+        give_out(a);
     }
     for (struct job *job = a->first; job != NULL; job = job->next)
         job_give_up(job);

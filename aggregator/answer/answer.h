@@ -5,7 +5,11 @@
  * One thread owns the ROUTER socket; ANSWER_WORKERS threads, each with its own readers of the store, work on queries
  * and stream replies. A query has at most ANSWER_REPLIES_MAX replies waiting for its client; a client that takes none
  * for ANSWER_STALL_NS, or is gone, loses its query. A query that runs longer than ANSWER_TIMEOUT_NS (a question may say
- * otherwise) is ended with an error that says so. At most ANSWER_QUERIES_MAX wait; ANSWER_CLIENT_MAX of one client. */
+ * otherwise) is ended with an error that says so. At most ANSWER_QUERIES_MAX are under way; ANSWER_CLIENT_MAX of
+ * one client (a connection), and ANSWER_KEY_MAX of one enrolled name, however many connections it has. A name has at
+ * most ANSWER_KEY_WORKERS workers at a time: it alone never keeps all of them from the others. Whether a reader is
+ * still enrolled, and its session open, is asked again in the middle of an answer, every ANSWER_RECHECK_NS while
+ * replies go out. */
 #ifndef PAVO_AGGREGATOR_ANSWER_H
 #define PAVO_AGGREGATOR_ANSWER_H
 
@@ -17,6 +21,9 @@
 #define ANSWER_REPLIES_MAX 8u
 #define ANSWER_QUERIES_MAX 64u
 #define ANSWER_CLIENT_MAX  8u
+#define ANSWER_KEY_MAX     (ANSWER_QUERIES_MAX / 4)
+#define ANSWER_KEY_WORKERS (ANSWER_WORKERS - 1u)
+#define ANSWER_RECHECK_NS  1000000000ll
 #define ANSWER_STALL_NS    (15ll * 1000000000)
 #define ANSWER_TIMEOUT_NS  (60ll * 1000000000)
 #define ANSWER_REPLAY_NS   (600ll * 1000000000)

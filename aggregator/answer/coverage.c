@@ -39,7 +39,8 @@ void coverage_gap(struct coverage *coverage, const struct coverage_gap *gap)
         coverage->gaps = grown;
         coverage->gap_capacity = capacity;
     }
-    coverage->gaps[coverage->gap_count++] = *gap;
+    coverage->gaps[coverage->gap_count] = *gap;
+    text_clean(coverage->gaps[coverage->gap_count++].reason); /* it may have been cut inside a character */
 }
 
 void coverage_cut(struct coverage *coverage, uint64_t limit)
@@ -147,7 +148,7 @@ static void reaches_fini(struct reaches *r)
 static enum result reaches_init(struct reaches *reaches, struct store *store, struct error *err)
 {
     *reaches = (struct reaches){0};
-    enum result r = lives_read(store, &reaches->lives, &reaches->life_count, err);
+    enum result r = lives_read(store, false, &reaches->lives, &reaches->life_count, err);
     if (r != RESULT_OK)
         return r;
     reaches->reaches = calloc(reaches->life_count + 1, sizeof(*reaches->reaches));

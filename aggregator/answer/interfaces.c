@@ -81,7 +81,7 @@ static enum result run(struct work *work, struct error *err)
 {
     struct store_life *lives = NULL;
     size_t count = 0;
-    enum result r = lives_read(work->options->store, &lives, &count, err);
+    enum result r = lives_read(work->options->store, true, &lives, &count, err);
     for (size_t i = 0; i < count && r == RESULT_OK; i++) {
         uint32_t interfaces = lives[i].status == NULL ? 0 : status_columns(lives[i].status)->interfaces[0];
         for (uint32_t n = 0; n < interfaces && r == RESULT_OK; n++)

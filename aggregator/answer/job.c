@@ -117,6 +117,19 @@ void job_finish(struct job *job)
 
 /* ---- the door's side; under the job's lock where it says so */
 
+bool job_is_of(const struct job *job, const struct asker *asker)
+{
+    return job->asker.role == asker->role && strcmp(job->asker.name, asker->name) == 0;
+}
+
+bool job_is_at_work(struct job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    bool at_work = job->given_out && !job->finished;
+    pthread_mutex_unlock(&job->lock);
+    return at_work;
+}
+
 static void interrupt(struct job *job)
 {
     for (unsigned i = 0; i < 2; i++) {

@@ -21,7 +21,8 @@ struct packed {
 struct packed reply_pack(Pavo__Reply *reply, uint64_t id);
 
 struct job {
-    struct job *next; /* the door's list */
+    struct job *next; /* the door's list, oldest first */
+    bool given_out;   /* to the workers; the door's alone */
     uint8_t peer[BUS_ID_MAX];
     uint8_t peer_length;
     struct asker asker;
@@ -55,6 +56,11 @@ MUST_CHECK enum result job_reply(void *job, Pavo__Reply *reply);
 void job_finish(struct job *job);
 
 /* ---- the door's side */
+
+/* Of the same key, by the name it is enrolled under. */
+bool job_is_of(const struct job *job, const struct asker *asker);
+/* A worker has it, or is to have it. */
+bool job_is_at_work(struct job *job);
 
 /* Sends what there is and the client takes; *ret_blocked is set when its queue is full. */
 void job_send(struct job *job, void *socket, bool *ret_blocked);

@@ -13,9 +13,10 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : x->epoch < y->epoch ? -1 : x->epoch > y->epoch;
 }
 
-enum result lives_read(struct store *store, struct store_life **ret_lives, size_t *ret_count, struct error *err)
+enum result lives_read(struct store *store, bool texts, struct store_life **ret_lives, size_t *ret_count,
+                       struct error *err)
 {
-    enum result r = store_lives(store, ret_lives, ret_count, err);
+    enum result r = store_lives(store, texts, ret_lives, ret_count, err);
     if (r == RESULT_OK && *ret_count > 1)
         qsort(*ret_lives, *ret_count, sizeof(**ret_lives), by_name);
     return r;

@@ -6,7 +6,7 @@
 #include "aggregator/store/store.h"
 
 /* As store_lives, in order. */
-MUST_CHECK enum result lives_read(struct store *store, struct store_life **ret_lives, size_t *ret_count,
+MUST_CHECK enum result lives_read(struct store *store, bool texts, struct store_life **ret_lives, size_t *ret_count,
                                   struct error *err);
 
 /* Of lives in order: is it the newest of its sensor? */

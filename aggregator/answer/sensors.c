@@ -30,7 +30,7 @@ static const char *const state_words[SENSOR_STATE_COUNT] = {
     X(epoch, U64, EPOCH, NONE, NULL, "which life of it")                                                               \
     X(state, U8, WORD, NONE, "STATE", "ended: it said so; no_status: connected, and nothing said of itself yet")       \
     X(last_heard, TIME, TIME, SET, "HEARD", "when it last said something")                                             \
-    X(offered, U64, COUNT, NONE, "SEEN", "packets, over all interfaces")                                               \
+    X(offered, U64, COUNT, NONE, "SEEN", "packets, over all interfaces; these three of the newest life only")          \
     X(metered, U64, COUNT, NONE, "METERED", "of those, counted in a flow")                                             \
     X(dropped, U64, COUNT, NONE, "DROPPED", "of those, by whatever reason")                                            \
     X(made, U64, COUNT, NONE, "MADE", "records made, but statuses and losses")                                         \
@@ -91,10 +91,11 @@ static const struct record_kind *columns(void)
     return answer_columns_kind(&table);
 }
 
-/* Of a life that has said nothing of itself; without a clock; of one that the door does not know. */
+/* Of a life that has said nothing of itself; of which no interfaces are kept; without a clock. */
 static const unsigned of_status[] = {COLUMN_offered,      COLUMN_metered, COLUMN_dropped, COLUMN_made,
                                      COLUMN_acknowledged, COLUMN_lost,    COLUMN_held,    COLUMN_active,
                                      COLUMN_in_table,     COLUMN_lag};
+static const unsigned of_lists[] = {COLUMN_offered, COLUMN_metered, COLUMN_dropped};
 static const unsigned of_clock[] = {COLUMN_clock_offset, COLUMN_clock_error};
 
 static enum result unknown(struct work *work, const unsigned *which, size_t count, struct error *err)
@@ -190,6 +191,8 @@ static enum result add_life(struct work *work, const struct store_life *life, co
         r = door == NULL ? work_unknown(work, COLUMN_duplicates, err) : add_rejected(work, door, err);
     if (r == RESULT_OK && life->status == NULL)
         r = unknown(work, of_status, sizeof(of_status) / sizeof(*of_status), err);
+    if (r == RESULT_OK && life->status != NULL && !life->has_lists)
+        r = unknown(work, of_lists, sizeof(of_lists) / sizeof(*of_lists), err);
     if (r == RESULT_OK && (life->status == NULL || status_columns(life->status)->clock_known[0] == 0))
         r = unknown(work, of_clock, sizeof(of_clock) / sizeof(*of_clock), err);
     return r;
@@ -221,7 +224,7 @@ static enum result run(struct work *work, struct error *err)
     struct store_life *lives = NULL;
     size_t count = 0;
     struct receiver_report doors = {0};
-    enum result r = lives_read(work->options->store, &lives, &count, err);
+    enum result r = lives_read(work->options->store, true, &lives, &count, err);
     if (r == RESULT_OK)
         r = receiver_report(work->options->receiver, &doors, err);
     for (size_t i = 0; i < count && r == RESULT_OK; i++)

@@ -3,6 +3,7 @@
 #include "aggregator/correlate/correlate.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,15 @@ struct life {
     struct observer observer;
     int64_t through_ns; /* what began before this is reported; INT64_MIN: it never said */
     int64_t heard_ns;   /* correlator time */
+    uint32_t waiting;   /* its views, at all boundaries */
+    uint32_t older;     /* the next older life of the sensor; of a free place: another one */
     bool ended;
+};
+
+/* At a boundary, perhaps at several. */
+struct sensor {
+    char name[SENSOR_NAME_MAX];
+    uint32_t newest; /* of its lives; VIEW_NONE: none heard */
 };
 
 struct end {             /* a boundary's sensor */
@@ -47,8 +56,10 @@ struct gate { /* a boundary at work */
 };
 
 struct correlator {
-    struct life *lives; /* owned */
-    uint32_t life_count;
+    struct life *lives; /* owned; numbers stay */
+    uint32_t life_capacity, free_life;
+    struct sensor *sensors; /* owned */
+    size_t sensor_count;
     struct gate *gates; /* owned */
     size_t gate_count;
     int64_t ran_ns; /* time of the last correlator_run; 0: none yet */
@@ -59,6 +70,7 @@ enum result correlator_new(struct correlator **ret_correlator, struct error *err
     struct correlator *c = calloc(1, sizeof(*c));
     if (c == NULL)
         return error_set(err, RESULT_FATAL, "out of memory");
+    c->free_life = VIEW_NONE;
     *ret_correlator = c;
     return RESULT_OK;
 }
@@ -72,6 +84,7 @@ void correlator_destroy(struct correlator **correlator)
         views_fini(&c->gates[i].views);
     free(c->gates);
     free(c->lives);
+    free(c->sensors);
     free(c);
     *correlator = NULL;
 }
@@ -117,6 +130,187 @@ static struct gate *gate_find(const struct correlator *c, const char *name)
     return NULL;
 }
 
+size_t correlator_waiting(const struct correlator *c, const char *boundary)
+{
+    const struct gate *gate = gate_find(c, boundary);
+    return gate == NULL ? 0 : gate->views.count;
+}
+
+static int side_of(const struct gate *gate, const char *sensor)
+{
+    return strcmp(gate->boundary.inside, sensor) == 0    ? SIDE_INSIDE
+           : strcmp(gate->boundary.outside, sensor) == 0 ? SIDE_OUTSIDE
+                                                         : -1;
+}
+
+static const char *sensor_of(const struct gate *gate, enum side side)
+{
+    return side == SIDE_INSIDE ? gate->boundary.inside : gate->boundary.outside;
+}
+
+static enum side other_side(enum side side)
+{
+    return side == SIDE_INSIDE ? SIDE_OUTSIDE : SIDE_INSIDE;
+}
+
+/* ---- lives */
+
+static bool is_at_boundary(const struct correlator *c, const char *sensor)
+{
+    for (size_t g = 0; g < c->gate_count; g++) {
+        if (side_of(&c->gates[g], sensor) >= 0)
+            return true;
+    }
+    return false;
+}
+
+static struct sensor *sensor_find(const struct correlator *c, const char *name)
+{
+    for (size_t i = 0; i < c->sensor_count; i++) {
+        if (strcmp(c->sensors[i].name, name) == 0)
+            return &c->sensors[i];
+    }
+    return NULL;
+}
+
+/* NULL: out of memory. */
+static struct sensor *sensor_get(struct correlator *c, const char *name)
+{
+    struct sensor *sensor = sensor_find(c, name);
+    if (sensor != NULL)
+        return sensor;
+    struct sensor *grown = realloc(c->sensors, (c->sensor_count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return NULL;
+    c->sensors = grown;
+    sensor = &grown[c->sensor_count++];
+    *sensor = (struct sensor){.newest = VIEW_NONE};
+    snprintf(sensor->name, sizeof(sensor->name), "%s", name);
+    return sensor;
+}
+
+/* More free places. */
+static bool grow_lives(struct correlator *c)
+{
+    uint32_t capacity = c->life_capacity == 0 ? 16 : c->life_capacity * 2;
+    struct life *grown = realloc(c->lives, capacity * sizeof(*grown));
+    if (grown == NULL)
+        return false;
+    c->lives = grown;
+    for (uint32_t i = c->life_capacity; i < capacity; i++) {
+        grown[i].older = c->free_life;
+        c->free_life = i;
+    }
+    c->life_capacity = capacity;
+    return true;
+}
+
+/* The life of a sensor at a boundary, made when it is new. VIEW_NONE: out of memory. */
+static uint32_t life_get(struct correlator *c, const struct observer *observer)
+{
+    struct sensor *sensor = sensor_get(c, observer->sensor);
+    if (sensor == NULL || (c->free_life == VIEW_NONE && !grow_lives(c)))
+        return VIEW_NONE;
+    uint32_t *at = &sensor->newest;
+    while (*at != VIEW_NONE && c->lives[*at].observer.epoch > observer->epoch)
+        at = &c->lives[*at].older;
+    if (*at != VIEW_NONE && c->lives[*at].observer.epoch == observer->epoch)
+        return *at;
+    uint32_t number = c->free_life;
+    c->free_life = c->lives[number].older;
+    c->lives[number] = (struct life){.observer = *observer, .through_ns = INT64_MIN, .older = *at};
+    *at = number;
+    return number;
+}
+
+/* Takes the life at this link out of its sensor's chain. */
+static void life_free(struct correlator *c, uint32_t *at)
+{
+    uint32_t number = *at;
+    *at = c->lives[number].older;
+    c->lives[number].older = c->free_life;
+    c->free_life = number;
+}
+
+static bool is_silent(const struct life *life, int64_t now_ns)
+{
+    return now_ns - life->heard_ns > CORRELATE_SILENT_NS;
+}
+
+/* Lives that say nothing more and of which nothing waits. One that speaks again after all is as if new. */
+static void forget_lives(struct correlator *c, const struct sensor *sensor, int64_t now_ns)
+{
+    if (sensor->newest == VIEW_NONE)
+        return;
+    uint32_t *at = &c->lives[sensor->newest].older; /* the newest stays: another may only be on its way */
+    while (*at != VIEW_NONE) {
+        struct life *life = &c->lives[*at];
+        if (life->waiting == 0 && is_silent(life, now_ns))
+            life_free(c, at);
+        else
+            at = &life->older;
+    }
+}
+
+/* After a change of boundaries: views may be gone, and sensors may be at none. */
+static void recount_lives(struct correlator *c)
+{
+    for (size_t s = c->sensor_count; s-- > 0;) {
+        struct sensor *sensor = &c->sensors[s];
+        for (uint32_t n = sensor->newest; n != VIEW_NONE; n = c->lives[n].older)
+            c->lives[n].waiting = 0;
+        if (is_at_boundary(c, sensor->name))
+            continue;
+        while (sensor->newest != VIEW_NONE)
+            life_free(c, &sensor->newest);
+        *sensor = c->sensors[--c->sensor_count];
+    }
+    for (size_t g = 0; g < c->gate_count; g++) {
+        const struct views *views = &c->gates[g].views;
+        for (uint32_t i = 0; i < views->capacity; i++) {
+            if (views->views[i].used)
+                c->lives[views->views[i].observer].waiting++;
+        }
+    }
+}
+
+static void remove_view(struct correlator *c, struct gate *gate, uint32_t number)
+{
+    c->lives[gate->views.views[number].observer].waiting--;
+    views_remove(&gate->views, number);
+}
+
+/* Through what time the sensor's lives have all reported: INT64_MAX when all are over, INT64_MIN when it was never
+ * heard. A life is over when it said so, or when it fell silent and another has begun. */
+static int64_t reported(const struct correlator *c, const char *name, int64_t now_ns)
+{
+    const struct sensor *sensor = sensor_find(c, name);
+    int64_t least = INT64_MAX;
+    if (sensor == NULL || sensor->newest == VIEW_NONE)
+        return INT64_MIN;
+    for (uint32_t n = sensor->newest; n != VIEW_NONE; n = c->lives[n].older) {
+        const struct life *life = &c->lives[n];
+        bool over = life->ended || (n != sensor->newest && is_silent(life, now_ns));
+        if (!over && life->through_ns < least)
+            least = life->through_ns;
+    }
+    return least;
+}
+
+void correlator_heard(struct correlator *c, const char *sensor, int64_t now_ns)
+{
+    const struct sensor *known = sensor_find(c, sensor);
+    if (known != NULL && known->newest != VIEW_NONE)
+        c->lives[known->newest].heard_ns = now_ns;
+    for (size_t i = 0; i < c->gate_count; i++) {
+        int side = side_of(&c->gates[i], sensor);
+        if (side < 0)
+            continue;
+        c->gates[i].ends[side].heard = true;
+        c->gates[i].ends[side].heard_ns = now_ns;
+    }
+}
+
 enum result correlator_configure(struct correlator *c, const struct boundary *boundaries, size_t count,
                                  struct error *err)
 {
@@ -145,101 +339,8 @@ enum result correlator_configure(struct correlator *c, const struct boundary *bo
     free(c->gates);
     c->gates = gates;
     c->gate_count = count;
+    recount_lives(c);
     return RESULT_OK;
-}
-
-size_t correlator_waiting(const struct correlator *c, const char *boundary)
-{
-    const struct gate *gate = gate_find(c, boundary);
-    return gate == NULL ? 0 : gate->views.count;
-}
-
-static int side_of(const struct gate *gate, const char *sensor)
-{
-    return strcmp(gate->boundary.inside, sensor) == 0    ? SIDE_INSIDE
-           : strcmp(gate->boundary.outside, sensor) == 0 ? SIDE_OUTSIDE
-                                                         : -1;
-}
-
-static const char *sensor_of(const struct gate *gate, enum side side)
-{
-    return side == SIDE_INSIDE ? gate->boundary.inside : gate->boundary.outside;
-}
-
-static enum side other_side(enum side side)
-{
-    return side == SIDE_INSIDE ? SIDE_OUTSIDE : SIDE_INSIDE;
-}
-
-/* ---- lives */
-
-static uint32_t life_get(struct correlator *c, const struct observer *observer)
-{
-    for (uint32_t i = c->life_count; i-- > 0;) {
-        if (observer_equal(&c->lives[i].observer, observer))
-            return i;
-    }
-    if ((c->life_count & (c->life_count - 1)) == 0) { /* room is always a power of two */
-        struct life *grown = realloc(c->lives, (c->life_count == 0 ? 1 : c->life_count * 2) * sizeof(*grown));
-        if (grown == NULL)
-            return VIEW_NONE;
-        c->lives = grown;
-    }
-    c->lives[c->life_count] = (struct life){.observer = *observer, .through_ns = INT64_MIN};
-    return c->life_count++;
-}
-
-static bool is_newest(const struct correlator *c, const struct life *life)
-{
-    for (uint32_t i = 0; i < c->life_count; i++) {
-        if (strcmp(c->lives[i].observer.sensor, life->observer.sensor) == 0 &&
-            c->lives[i].observer.epoch > life->observer.epoch)
-            return false;
-    }
-    return true;
-}
-
-/* Will this life say nothing more? It said so, or it fell silent and another has begun. */
-static bool life_is_over(const struct correlator *c, const struct life *life, int64_t now_ns)
-{
-    return life->ended || (now_ns - life->heard_ns > CORRELATE_SILENT_NS && !is_newest(c, life));
-}
-
-/* Through what time the sensor's lives have all reported: INT64_MAX when all are over, INT64_MIN when it was never
- * heard. */
-static int64_t reported(const struct correlator *c, const char *sensor, int64_t now_ns)
-{
-    int64_t least = INT64_MAX;
-    bool any = false;
-    for (uint32_t i = 0; i < c->life_count; i++) {
-        const struct life *life = &c->lives[i];
-        if (strcmp(life->observer.sensor, sensor) != 0)
-            continue;
-        any = true;
-        if (life->through_ns < least && !life_is_over(c, life, now_ns))
-            least = life->through_ns;
-    }
-    return any ? least : INT64_MIN;
-}
-
-void correlator_heard(struct correlator *c, const char *sensor, int64_t now_ns)
-{
-    struct life *newest = NULL;
-    for (uint32_t i = 0; i < c->life_count; i++) {
-        struct life *life = &c->lives[i];
-        if (strcmp(life->observer.sensor, sensor) == 0 &&
-            (newest == NULL || life->observer.epoch > newest->observer.epoch))
-            newest = life;
-    }
-    if (newest != NULL)
-        newest->heard_ns = now_ns;
-    for (size_t i = 0; i < c->gate_count; i++) {
-        int side = side_of(&c->gates[i], sensor);
-        if (side < 0)
-            continue;
-        c->gates[i].ends[side].heard = true;
-        c->gates[i].ends[side].heard_ns = now_ns;
-    }
 }
 
 /* ---- conclusions */
@@ -348,8 +449,8 @@ static void make_link(struct correlator *c, struct gate *gate, uint32_t inside, 
     }
     if (match->strong && llabs(match->offset_ns) <= gate->boundary.tolerance_ns)
         learn_offset(gate, match->offset_ns);
-    views_remove(&gate->views, inside);
-    views_remove(&gate->views, outside);
+    remove_view(c, gate, inside);
+    remove_view(c, gate, outside);
 }
 
 /* ---- candidates */
@@ -436,7 +537,7 @@ static void give_up(struct correlator *c, struct gate *gate, uint32_t number, en
         out->failed = true;
     if (word != VERDICT_EVICTED)
         contest(gate, number);
-    views_remove(&gate->views, number);
+    remove_view(c, gate, number);
 }
 
 /* Does `best` stand out from a rival of this score, so far from the expected time? */
@@ -612,6 +713,8 @@ void correlator_run(struct correlator *c, int64_t now_ns, struct conclusions *ou
         }
         look_at_all(c, gate, now_ns, out);
     }
+    for (size_t s = 0; s < c->sensor_count; s++)
+        forget_lives(c, &c->sensors[s], now_ns);
 }
 
 /* ---- records */
@@ -652,6 +755,7 @@ static void gate_add(struct correlator *c, struct gate *gate, enum side side, ui
             out->failed = true;
             return;
         }
+        c->lives[life].waiting++;
     }
     decide_strong(c, gate, number, out);
 }
@@ -704,7 +808,7 @@ void correlator_restore(struct correlator *c, const char *boundary, const struct
 void correlator_told(struct correlator *c, const struct observer *observer, int64_t through_ns, bool ended,
                      int64_t now_ns)
 {
-    uint32_t number = life_get(c, observer);
+    uint32_t number = is_at_boundary(c, observer->sensor) ? life_get(c, observer) : VIEW_NONE;
     if (number == VIEW_NONE)
         return; /* without it nothing settles early; the window still ends */
     struct life *life = &c->lives[number];

@@ -32,7 +32,7 @@ struct view {
     int64_t stamp_ns;   /* the other side's listening clock then */
     uint32_t isn[HALF_COUNT], timestamp[HALF_COUNT];
     uint32_t evidence; /* enum flow_evidence */
-    uint32_t observer; /* index in correlator.lives */
+    uint32_t observer; /* number of a life; kept while the view waits */
     uint16_t ip_id[HALF_COUNT];
     uint16_t icmp_sequence;
     uint8_t protocol, direction, side;

@@ -14,6 +14,7 @@
 #include "common/bus.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/message.h"
 #include "common/seal.h"
 #include "pavo.pb-c.h"
 
@@ -28,6 +29,7 @@
 struct flight {
     struct observer observer;
     uint64_t sequence;
+    uint32_t new_observers; /* that it brings into the day's file */
 };
 
 /* Who sent a frame. */
@@ -236,6 +238,50 @@ static void count_deferred(struct receiver *r)
     pthread_mutex_unlock(&r->lock);
 }
 
+/* A limit that this sensor is not to blame for: somebody must know, since it does not go away by itself. */
+static void warn_deferred(struct receiver *r, const char *name, const char *sentence)
+{
+    uint64_t suppressed = 0;
+    pthread_mutex_lock(&r->lock);
+    struct sensor *sensor = sensor_get(r, name);
+    bool speak = sensor != NULL && log_gate_pass(&sensor->gate, clock_monotonic_ns(), 60 * NS_PER_S, &suppressed);
+    pthread_mutex_unlock(&r->lock);
+    if (speak)
+        log_warning("%s: a batch must wait: %s (%" PRIu64 " more since the last such line)", name, sentence,
+                    suppressed);
+}
+
+static struct store_coming coming_of(const struct receiver *r, const char *name)
+{
+    struct store_coming coming = {0};
+    for (size_t i = 0; i < r->flight_count; i++) {
+        uint32_t new = r->flights[i].new_observers;
+        coming.of_all += new;
+        coming.of_speaker += new > 0 && strcmp(r->flights[i].observer.sensor, name) == 0 ? new : 0;
+    }
+    return coming;
+}
+
+/* Is there room in the day's file for the observers of a batch under way? RESULT_AGAIN: not now. */
+static enum result check_room(struct receiver *r, const struct batch *batch, enum receive_reason *ret_reason,
+                              struct error *err)
+{
+    struct store_coming coming = coming_of(r, batch->observer.sensor);
+    struct flight *flight = flight_find(r, &batch->observer, batch->sequence);
+    switch (store_room(r->options.store, batch, &coming, &flight->new_observers)) {
+    case STORE_ROOM:
+        return RESULT_OK;
+    case STORE_ROOM_REFUSED:
+        *ret_reason = RECEIVE_LIMIT;
+        return error_set(err, RESULT_REJECT, "more than %u observers of one speaker in one day", STORE_OBSERVERS_SHARE);
+    case STORE_ROOM_LATER:
+        break;
+    }
+    if (coming.of_all == 0) /* otherwise what is under way may be all that is in its way */
+        warn_deferred(r, batch->observer.sensor, "the day's file has as many observers as it may");
+    return error_set(err, RESULT_AGAIN, "no room for observers");
+}
+
 /* Opens, checks and hands over one batch whose name is under way. */
 static void take(struct receiver *r, const struct speaker *speaker, const Pavo__SealedBatch *sealed,
                  int64_t received_ns)
@@ -251,10 +297,8 @@ static void take(struct receiver *r, const struct speaker *speaker, const Pavo__
         result =
             receive_decode(plain.data, plain.length, speaker->role, &observer, sealed->sequence, &batch, &reason, &err);
     bytes_free(&plain);
-    if (result == RESULT_OK && !store_has_room(r->options.store, batch)) {
-        reason = RECEIVE_LIMIT;
-        result = error_set(&err, RESULT_REJECT, "more than %u observers in one day", STORE_OBSERVERS_MAX);
-    }
+    if (result == RESULT_OK)
+        result = check_room(r, batch, &reason, &err);
     if (result == RESULT_OK) {
         batch->received_ns = received_ns;
         batch->route = speaker->route;
@@ -264,10 +308,12 @@ static void take(struct receiver *r, const struct speaker *speaker, const Pavo__
         return;
     batch_destroy(&batch);
     flight_end(r, &observer, sealed->sequence);
-    if (result == RESULT_REJECT)
+    if (result == RESULT_REJECT) {
+        text_clean(err.text); /* it may have been cut inside a character */
         reject(r, &speaker->route, &observer, sealed->sequence, reason, err.text);
-    else
-        count_deferred(r); /* no room, no memory: the sensor sends it again */
+        return;
+    }
+    count_deferred(r); /* no room, no memory: the sensor sends it again */
 }
 
 static void hold(struct receiver *r, const struct speaker *speaker, Pavo__FromSensor **frame, int64_t received_ns)
@@ -344,6 +390,11 @@ static void batch_came(struct receiver *r, const struct speaker *speaker, Pavo__
         reject(r, &speaker->route, &observer, sealed->sequence, reason, receive_reason_name(reason));
         return;
     }
+    if (known == STORE_NAME_LATER) {
+        warn_deferred(r, observer.sensor, "the store has as many lives of sensors as it may: take old day files away");
+        count_deferred(r);
+        return;
+    }
     if (known == STORE_NAME_COMMITTED) {
         count_duplicate(r, observer.sensor);
         send_acknowledgement(r, &speaker->route, &observer, &sealed->sequence, 1, NULL);
@@ -355,7 +406,7 @@ static void batch_came(struct receiver *r, const struct speaker *speaker, Pavo__
         count_deferred(r);
         return;
     }
-    r->flights[r->flight_count++] = (struct flight){observer, sealed->sequence};
+    r->flights[r->flight_count++] = (struct flight){observer, sealed->sequence, 0};
     if (r->held_first != NULL || queue_is_full(r->options.intake))
         hold(r, speaker, frame, received_ns);
     else
@@ -395,7 +446,8 @@ static void frame_came(struct receiver *r, struct speaker *speaker, zmq_msg_t *m
             count_rejection(r, name, RECEIVE_REVOKED, receive_reason_name(RECEIVE_REVOKED));
         return;
     }
-    Pavo__FromSensor *frame = pavo__from_sensor__unpack(NULL, zmq_msg_size(message), zmq_msg_data(message));
+    Pavo__FromSensor *frame = (Pavo__FromSensor *)message_unpack(&pavo__from_sensor__descriptor, zmq_msg_data(message),
+                                                                 zmq_msg_size(message), MESSAGE_MEMORY_RECORDS, NULL);
     uint64_t epoch = 0;
     enum receive_reason wrong = wrong_frame(frame, name, &epoch);
     if (wrong != RECEIVE_REASON_COUNT) {

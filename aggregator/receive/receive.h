@@ -6,7 +6,8 @@
  * The thread owns the ROUTER socket. It answers Hello with Welcome, acknowledges at once what is committed already,
  * ignores what is queued already, and sends the acknowledgements of what the committer reports back.
  * Bounds: RECEIVE_QUEUE_BYTES of decoded batches wait for the committer; behind them RECEIVE_HELD_BYTES of sealed ones;
- * beyond that batches are dropped unacknowledged (`deferred`; the sensor sends again). Credit is the option's, shared
+ * beyond that, and while a limit that all sensors share is reached, batches are dropped unacknowledged (`deferred`; the
+ * sensor sends again). Only what is a sensor's own fault is rejected, which is final. Credit is the option's, shared
  * by the connected sensors, and 0 while intake is paused. */
 #ifndef PAVO_AGGREGATOR_RECEIVE_H
 #define PAVO_AGGREGATOR_RECEIVE_H
@@ -44,7 +45,7 @@
     X(COLUMNS, "columns disagree")                                                                                     \
     X(OBSERVER, "records of another observer")                                                                         \
     X(TIMES, "times out of range")                                                                                     \
-    X(LIMIT, "too many gaps or lives")
+    X(LIMIT, "too many gaps, lives or observers")
 enum receive_reason {
 #define X(name, text) RECEIVE_##name,
     RECEIVE_REASONS(X)

@@ -288,10 +288,11 @@ static enum result write_set(const struct set *set, struct error *err)
 
 /* ---- before: numbers, positions, memory */
 
-static enum result know_observer(const struct set *set, const struct observer *observer, struct error *err)
+static enum result know_observer(const struct set *set, const struct batch *b, const struct observer *observer,
+                                 struct error *err)
 {
     pthread_mutex_lock(&set->store->lock);
-    enum result r = observers_add(&set->day->observers, observer);
+    enum result r = observers_add(&set->day->observers, observer, lives_charged(set->store, b, observer));
     pthread_mutex_unlock(&set->store->lock);
     return r == RESULT_OK ? RESULT_OK : error_set(err, RESULT_AGAIN, "out of memory");
 }
@@ -302,10 +303,10 @@ static enum result know_observers(const struct set *set, struct error *err)
     enum result r = RESULT_OK;
     for (size_t i = 0; i < set->count && r == RESULT_OK; i++) {
         const struct batch *b = set->batches[i];
-        r = know_observer(set, &b->observer, err);
+        r = know_observer(set, b, &b->observer, err);
         for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
             for (uint32_t o = 0; batch_rows(b, kind) > 0 && o < b->records[kind]->observer_count && r == RESULT_OK; o++)
-                r = know_observer(set, &b->records[kind]->observers[o], err);
+                r = know_observer(set, b, &b->records[kind]->observers[o], err);
         }
     }
     return r;

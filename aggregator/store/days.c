@@ -76,7 +76,7 @@ static enum result take_observer(struct store *store, struct day *day, const str
     db_text_copy(rows, 1, row, observer.sensor, sizeof(observer.sensor));
     if (db_u32(rows, 0, row) != day->observers.count)
         return error_set(err, RESULT_REJECT, "observers are not numbered one after the other");
-    if (observers_add(&day->observers, &observer) != RESULT_OK)
+    if (observers_add(&day->observers, &observer, OBSERVERS_NOBODY) != RESULT_OK)
         return error_set(err, RESULT_AGAIN, "out of memory");
     return RESULT_OK;
 }

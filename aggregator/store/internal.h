@@ -16,6 +16,7 @@
 
 /* Lives (sensor, epoch) the store keeps sums and names of. */
 #define STORE_LIVES_MAX   65536u
+#define STORE_LIVES_SHARE 16384u /* of one sensor */
 #define STORE_SPARE       8192u  /* of the limits, for batches taken and not yet committed */
 #define STORE_CHUNK_ROWS  2048u  /* DuckDB's vector size */
 #define STORE_CHUNK_ITEMS 65536u /* of lists: a chunk that has so many is written before it has its rows */
@@ -41,6 +42,11 @@ struct life {
     struct sequences sequences;
 };
 
+/* A sensor's lives. */
+struct kin {
+    uint32_t lives, newest; /* how many; which has the greatest epoch, in store.lives */
+};
+
 struct boundary_counts {
     char name[BOUNDARY_NAME_MAX];
     uint64_t verdicts[VERDICT_COUNT];
@@ -63,6 +69,9 @@ struct store {
     size_t day_count;
     struct life *lives; /* owned */
     size_t life_count, life_capacity;
+    struct observers life_numbers;      /* of lives: where they are in `lives` */
+    struct observers sensor_numbers;    /* of sensors, as observers of epoch 0: where they are in `kin` */
+    struct kin *kin;                    /* owned; has room for as many as `lives` */
     struct boundary_counts *boundaries; /* owned */
     size_t boundary_count;
     uint64_t position;                /* last given */
@@ -152,6 +161,10 @@ MUST_CHECK enum result days_checkpoint(struct store *store, const struct day *da
 struct life *lives_find(const struct store *store, const struct observer *observer);
 /* NULL: STORE_LIVES_MAX or out of memory. */
 struct life *lives_get(struct store *store, const struct observer *observer);
+/* The sensor's number, the same for all its lives. OBSERVERS_NOBODY: it has none. */
+uint32_t lives_sensor(const struct store *store, const char *sensor);
+/* Who is charged for an observer that a batch brings: nobody for a life's own, and for what has no speaker. */
+uint32_t lives_charged(const struct store *store, const struct batch *batch, const struct observer *observer);
 void lives_note_batch(struct life *life, uint64_t records, uint64_t packets, int64_t received_ns);
 void lives_note_lost(struct life *life, uint64_t records);
 /* A sensor's word about itself, taken over: the status in `row` of `records`. Older than what is there: no effect. */

@@ -1,37 +1,125 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the store knows in memory: sums and the last status per sensor's life, committed names, counts per boundary. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "aggregator/store/internal.h"
 
+/* ---- by name */
+
 struct life *lives_find(const struct store *store, const struct observer *observer)
 {
-    /* The newest lives are asked for most. */
-    for (size_t i = store->life_count; i-- > 0;) {
-        if (observer_equal(&store->lives[i].sums.observer, observer))
-            return &store->lives[i];
-    }
-    return NULL;
+    struct observer name = *observer;
+    memset(name.unknown, 0, sizeof(name.unknown)); /* a property, not a part of the name */
+    uint32_t number = observers_find(&store->life_numbers, &name);
+    return number == UINT32_MAX ? NULL : &store->lives[number];
+}
+
+static struct observer sensor_key(const char *sensor)
+{
+    struct observer key = {0};
+    snprintf(key.sensor, sizeof(key.sensor), "%s", sensor);
+    return key;
+}
+
+uint32_t lives_sensor(const struct store *store, const char *sensor)
+{
+    struct observer key = sensor_key(sensor);
+    return observers_find(&store->sensor_numbers, &key);
+}
+
+static bool is_own(const struct batch *batch, const struct observer *observer)
+{
+    return observer_equal(observer, &batch->observer) && observer->unknown[0] == 0 && observer->unknown[1] == 0;
+}
+
+uint32_t lives_charged(const struct store *store, const struct batch *batch, const struct observer *observer)
+{
+    return is_own(batch, observer) ? OBSERVERS_NOBODY : lives_sensor(store, batch->observer.sensor);
+}
+
+static bool grow(struct store *store)
+{
+    size_t capacity = store->life_capacity == 0 ? 16 : store->life_capacity * 2;
+    if (store->life_count < store->life_capacity)
+        return true;
+    struct life *lives = capacity > STORE_LIVES_MAX ? NULL : realloc(store->lives, capacity * sizeof(*lives));
+    if (lives == NULL)
+        return false;
+    store->lives = lives;
+    struct kin *kin = realloc(store->kin, capacity * sizeof(*kin));
+    if (kin == NULL)
+        return false;
+    store->kin = kin;
+    store->life_capacity = capacity;
+    return true;
+}
+
+/* The status's row alone, with its text or only the numbers. NULL: out of memory. */
+static struct records *without_lists(const struct records *status, bool text)
+{
+    struct status row;
+    records_get(status, 0, &row);
+    row.software = text ? row.software : NULL;
+    struct records *copy = records_new(status->kind, 1);
+    if (copy != NULL && (records_observer(copy, &status->observers[row.observer], &row.observer) != RESULT_OK ||
+                         records_add(copy, &row) != RESULT_OK))
+        records_free(&copy);
+    return copy;
+}
+
+/* What a sensor said last of its interfaces is kept of its newest life alone: a status may be megabytes. */
+static void drop_lists(struct store_life *life)
+{
+    struct records *row = life->status == NULL ? NULL : without_lists(life->status, true);
+    if (row == NULL)
+        return; /* none yet; or out of memory, then all of it stays */
+    records_free(&life->status);
+    life->status = row;
+    life->has_lists = false;
+}
+
+/* A new life among those of its sensor. */
+static void note_kin(struct store *store, uint32_t sensor, uint32_t number)
+{
+    struct kin *kin = &store->kin[sensor];
+    if (kin->lives++ == 0)
+        kin->newest = number;
+    if (store->lives[number].sums.observer.epoch <= store->lives[kin->newest].sums.observer.epoch)
+        return;
+    drop_lists(&store->lives[kin->newest].sums);
+    kin->newest = number;
 }
 
 struct life *lives_get(struct store *store, const struct observer *observer)
 {
     struct life *life = lives_find(store, observer);
-    if (life != NULL)
+    if (life != NULL || !grow(store))
         return life;
-    if (store->life_count == store->life_capacity) {
-        size_t capacity = store->life_capacity == 0 ? 16 : store->life_capacity * 2;
-        struct life *grown = capacity > STORE_LIVES_MAX ? NULL : realloc(store->lives, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return NULL;
-        store->lives = grown;
-        store->life_capacity = capacity;
+    struct observer name = {.epoch = observer->epoch}, key = sensor_key(observer->sensor);
+    memcpy(name.sensor, observer->sensor, sizeof(name.sensor));
+    uint32_t sensors = store->sensor_numbers.count, number = store->life_numbers.count;
+    if (observers_add(&store->sensor_numbers, &key, OBSERVERS_NOBODY) != RESULT_OK)
+        return NULL;
+    if (sensors < store->sensor_numbers.count)
+        store->kin[sensors] = (struct kin){0};
+    if (observers_add(&store->life_numbers, &name, OBSERVERS_NOBODY) != RESULT_OK) {
+        observers_cut(&store->sensor_numbers, sensors);
+        return NULL;
     }
     life = &store->lives[store->life_count++];
-    *life = (struct life){.sums = {.observer = *observer}};
+    *life = (struct life){.sums = {.observer = name}};
+    note_kin(store, observers_find(&store->sensor_numbers, &key), number);
     return life;
 }
+
+static bool is_newest(const struct store *store, const struct life *life)
+{
+    return &store->lives[store->kin[lives_sensor(store, life->sums.observer.sensor)].newest] == life;
+}
+
+/* ---- sums */
 
 void lives_note_batch(struct life *life, uint64_t records, uint64_t packets, int64_t received_ns)
 {
@@ -58,6 +146,9 @@ void lives_note_status(struct store *store, const struct records *records, uint3
         return; /* out of memory: the store has it; only the view in memory stays a status behind */
     records_free(&life->sums.status);
     life->sums.status = status;
+    life->sums.has_lists = true;
+    if (!is_newest(store, life))
+        drop_lists(&life->sums);
     life->sums.status_position = position;
     life->sums.status_received_ns = received_ns;
 }
@@ -78,20 +169,29 @@ struct boundary_counts *lives_boundary(struct store *store, const char *name)
     return made;
 }
 
-enum result store_lives(struct store *store, struct store_life **ret_lives, size_t *ret_count, struct error *err)
+/* ---- what may be asked */
+
+static bool copy_life(const struct store_life *life, bool texts, struct store_life *ret_copy)
+{
+    *ret_copy = *life;
+    ret_copy->status = NULL;
+    ret_copy->has_lists = texts && life->has_lists;
+    if (life->status == NULL)
+        return true;
+    ret_copy->status =
+        ret_copy->has_lists ? records_copy(life->status, NULL, 0, 1) : without_lists(life->status, texts);
+    return ret_copy->status != NULL;
+}
+
+enum result store_lives(struct store *store, bool texts, struct store_life **ret_lives, size_t *ret_count,
+                        struct error *err)
 {
     pthread_mutex_lock(&store->lock);
     size_t count = store->life_count;
     struct store_life *copies = calloc(count + 1, sizeof(*copies));
     bool failed = copies == NULL;
-    for (size_t i = 0; !failed && i < count; i++) {
-        copies[i] = store->lives[i].sums;
-        copies[i].status = NULL;
-        if (store->lives[i].sums.status == NULL)
-            continue;
-        copies[i].status = records_copy(store->lives[i].sums.status, NULL, 0, 1);
-        failed = copies[i].status == NULL;
-    }
+    for (size_t i = 0; !failed && i < count; i++)
+        failed = !copy_life(&store->lives[i].sums, texts, &copies[i]);
     pthread_mutex_unlock(&store->lock);
     if (failed) {
         store_lives_free(&copies, count);
@@ -110,13 +210,22 @@ void store_lives_free(struct store_life **lives, size_t count)
     *lives = NULL;
 }
 
+/* What a life that is not known yet is told. */
+static enum store_name new_life(const struct store *store, const char *sensor)
+{
+    uint32_t number = lives_sensor(store, sensor);
+    if (number != OBSERVERS_NOBODY && store->kin[number].lives >= STORE_LIVES_SHARE)
+        return STORE_NAME_REFUSED;
+    return store->life_count + STORE_SPARE < STORE_LIVES_MAX ? STORE_NAME_NEW : STORE_NAME_LATER;
+}
+
 enum store_name store_name(struct store *store, const struct observer *observer, uint64_t sequence)
 {
     pthread_mutex_lock(&store->lock);
     const struct life *life = lives_find(store, observer);
     enum store_name name = STORE_NAME_NEW;
     if (life == NULL)
-        name = store->life_count + STORE_SPARE < STORE_LIVES_MAX ? STORE_NAME_NEW : STORE_NAME_REFUSED;
+        name = new_life(store, observer->sensor);
     else if (sequences_has(&life->sequences, sequence))
         name = STORE_NAME_COMMITTED;
     else if (life->sequences.count + STORE_SPARE >= SEQUENCES_RANGES_MAX)
@@ -125,18 +234,46 @@ enum store_name store_name(struct store *store, const struct observer *observer,
     return name;
 }
 
-bool store_has_room(struct store *store, const struct batch *batch)
+/* The batch's observers that the file does not know, each once, but for its own. False: out of memory. */
+static bool new_observers(const struct observers *known, const struct batch *batch, struct observers *ret_new)
 {
-    bool room = true;
-    pthread_mutex_lock(&store->lock);
-    const struct day *day = store->days[store->day_count - 1]; /* store_open has made one */
-    if (day->observers.count >= STORE_OBSERVERS_MAX) {
-        for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
-            for (uint32_t i = 0; batch_rows(batch, kind) > 0 && i < batch->records[kind]->observer_count; i++)
-                room = room && observers_find(&day->observers, &batch->records[kind]->observers[i]) != UINT32_MAX;
+    bool done = true;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+        for (uint32_t i = 0; done && batch_rows(batch, kind) > 0 && i < batch->records[kind]->observer_count; i++) {
+            const struct observer *observer = &batch->records[kind]->observers[i];
+            if (!is_own(batch, observer) && observers_find(known, observer) == UINT32_MAX)
+                done = observers_add(ret_new, observer, OBSERVERS_NOBODY) == RESULT_OK;
         }
     }
+    return done;
+}
+
+static enum store_room room_for(const struct store *store, const struct observers *known, const struct batch *batch,
+                                const struct store_coming *coming, uint32_t more)
+{
+    uint32_t speaker = lives_sensor(store, batch->observer.sensor);
+    uint32_t charged = speaker == OBSERVERS_NOBODY ? 0 : observers_charged(known, speaker);
+    if (charged + more > STORE_OBSERVERS_SHARE)
+        return STORE_ROOM_REFUSED;
+    /* What comes may name the same ones: only what is known to be too much is refused. */
+    if (charged + coming->of_speaker + more > STORE_OBSERVERS_SHARE ||
+        known->count + coming->of_all + more > STORE_OBSERVERS_MAX)
+        return STORE_ROOM_LATER;
+    return STORE_ROOM;
+}
+
+enum store_room store_room(struct store *store, const struct batch *batch, const struct store_coming *coming,
+                           uint32_t *ret_new)
+{
+    struct observers new = {0};
+    pthread_mutex_lock(&store->lock);
+    const struct observers *known = &store->days[store->day_count - 1]->observers; /* store_open has made one */
+    enum store_room room = !new_observers(known, batch, &new) ? STORE_ROOM_LATER
+                           : new.count == 0                   ? STORE_ROOM
+                                                              : room_for(store, known, batch, coming, new.count);
     pthread_mutex_unlock(&store->lock);
+    *ret_new = room == STORE_ROOM ? new.count : 0;
+    observers_fini(&new);
     return room;
 }
 

@@ -142,6 +142,9 @@ void store_close(struct store **store_pointer)
         records_free(&store->lives[i].sums.status);
     }
     free(store->lives);
+    free(store->kin);
+    observers_fini(&store->life_numbers);
+    observers_fini(&store->sensor_numbers);
     free(store->boundaries);
     free(store->damages);
     free(store->directory);

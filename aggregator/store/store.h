@@ -58,14 +58,28 @@ MUST_CHECK enum result store_commit(struct store *store, int64_t now_ns, struct 
 enum store_name {
     STORE_NAME_NEW,
     STORE_NAME_COMMITTED, /* it is in the store: acknowledge again */
-    STORE_NAME_REFUSED,   /* a limit is reached: too many gaps in this life's numbers, or too many lives */
+    STORE_NAME_REFUSED,   /* this sensor's limit is reached: too many gaps in the life's numbers, or too many lives */
+    STORE_NAME_LATER,     /* there are too many lives of all sensors together; nothing is wrong with this one */
 };
 enum store_name store_name(struct store *store, const struct observer *observer, uint64_t sequence);
 
-/* The same to what is in the batch: false when it names new observers and the file of the day has
- * STORE_OBSERVERS_MAX. Batches already taken may go beyond that. Any thread. */
-bool store_has_room(struct store *store, const struct batch *batch);
-#define STORE_OBSERVERS_MAX 65536u
+/* The same to the observers in the batch that the file of the day does not know yet. What is said of STORE_ROOM_LATER
+ * is not the batch's fault: it fits when what is under way is committed, or into the next day's file. A life's own
+ * observer (nothing unknown to it) always has room: lives are bounded themselves. */
+enum store_room {
+    STORE_ROOM,
+    STORE_ROOM_LATER,   /* the file would have more than STORE_OBSERVERS_MAX */
+    STORE_ROOM_REFUSED, /* its speaker would have brought more than STORE_OBSERVERS_SHARE into the file */
+};
+#define STORE_OBSERVERS_MAX   65536u
+#define STORE_OBSERVERS_SHARE 4096u /* of one speaker, since the store was opened */
+/* New observers of batches that were taken and are not committed yet. */
+struct store_coming {
+    uint32_t of_speaker, of_all;
+};
+/* *ret_new: how many the batch brings; 0 without STORE_ROOM. Any thread. */
+enum store_room store_room(struct store *store, const struct batch *batch, const struct store_coming *coming,
+                           uint32_t *ret_new);
 
 /* ------------------------------------------------------------------ reading */
 
@@ -139,9 +153,11 @@ struct store_life {
     int64_t status_received_ns; /* 0: none yet */
     int64_t last_received_ns;
     struct records *status; /* the last one, of one row; owned by the copy. NULL: none yet */
+    bool has_lists;         /* the status has what it said of interfaces and drops: only of a sensor's newest life */
 };
-/* Owned array of copies; store_lives_free. */
-MUST_CHECK enum result store_lives(struct store *store, struct store_life **ret_lives, size_t *ret_count,
+/* Owned array of copies; store_lives_free. `texts`: with the lists and texts of the statuses, which may be
+ * long. */
+MUST_CHECK enum result store_lives(struct store *store, bool texts, struct store_life **ret_lives, size_t *ret_count,
                                    struct error *err);
 void store_lives_free(struct store_life **lives, size_t count);
 

@@ -46,6 +46,7 @@ def check(sensors, interfaces, ended):
         if "trouble" in row:
             wrong.append(f"{name}: {row['trouble']}")
         metered = 0
+        newest = "metered" in row  # of older lives the aggregator keeps no interfaces
         for part in interfaces:
             if (part["sensor"], part["epoch"]) != (row["sensor"], row["epoch"]):
                 continue
@@ -54,7 +55,8 @@ def check(sensors, interfaces, ended):
             same(name, f"packets offered on {part['interface']} = metered + dropped", part["offered"],
                  part["metered"] + dropped)
             same(name, f"packets dropped on {part['interface']} by reason", part["dropped"], dropped)
-        same(name, "packets metered, in sum", row["metered"], metered)
+        if newest:
+            same(name, "packets metered, in sum", row["metered"], metered)
         same(name, "records made = acknowledged + lost + held", row["made"],
              row["acknowledged"] + row["lost"] + row["held"])
         if row["committed"] < row["acknowledged"]:
@@ -63,7 +65,7 @@ def check(sensors, interfaces, ended):
             same(name, "it said that it ends", row["state"], "ended")
             same(name, "packets left in its table", row["in_table"], 0)
             same(name, "records made = committed + lost", row["made"], row["committed"] + row["lost"])
-            if row["lost"] == 0:
+            if row["lost"] == 0 and newest:
                 same(name, "packets metered = packets in committed records", metered, row["packets_committed"])
     return wrong
 

@@ -10,6 +10,7 @@
 #include <zmq.h>
 
 #include "aggregator/aggregator.h"
+#include "aggregator/store/store.h"
 #include "common/bus.h"
 #include "common/keys.h"
 #include "common/records/page.h"
@@ -270,6 +271,31 @@ static inline void send_pair(void *inner, void *outer, uint64_t sequence, int64_
     }
 }
 
+/* ---- more than a client's buffers hold */
+
+#define MANY_BATCHES 4u /* of RECORDS_ROWS_MAX flows */
+
+/* Straight into the store, while the aggregator is away for a moment. */
+static inline void store_many_flows(void)
+{
+    const struct store_options options = {.directory = config.data};
+    struct observer inner = test_observer("inner", 7);
+    struct store *store = NULL;
+    aggregator_stop(&aggregator);
+    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    for (uint64_t sequence = 1; sequence <= MANY_BATCHES; sequence++) {
+        struct batch *batch = test_batch("inner", sequence, TEST_NOW);
+        struct flow_batch *flows = test_flows(&inner, sequence * RECORDS_ROWS_MAX, RECORDS_ROWS_MAX, TEST_NOW);
+        batch->records[RECORD_FLOW] = records_copy(flow_records(flows), NULL, 0, RECORDS_ROWS_MAX);
+        assert_non_null(batch->records[RECORD_FLOW]);
+        flow_batch_destroy(&flows);
+        assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+        batch_destroy(&batch);
+    }
+    store_close(&store);
+    start();
+}
+
 /* ---- an asker */
 
 #define PAGES_MAX 1024u
@@ -335,6 +361,34 @@ static inline void send_query(void *socket, Pavo__Query *query)
     free(bytes);
 }
 
+/* A connection that takes little before it is read. */
+static inline void *asker_socket(const struct keys *keys)
+{
+    return connect_queue(ZMQ_DEALER, aggregator_endpoints(aggregator).answer, keys, 1);
+}
+
+static inline Pavo__Reply *next_reply(void *socket)
+{
+    zmq_msg_t message;
+    if (!receive_frame(socket, &message, WAIT_MS))
+        fail_msg("no reply");
+    Pavo__Reply *reply = pavo__reply__unpack(NULL, zmq_msg_size(&message), zmq_msg_data(&message));
+    zmq_msg_close(&message);
+    assert_non_null(reply);
+    return reply;
+}
+
+/* Takes what is left of an answer: how it ended, "" without an error. */
+static inline void take_rest(void *socket, char ret_error[static 512])
+{
+    for (bool more = true; more;) {
+        Pavo__Reply *reply = next_reply(socket);
+        more = reply->more;
+        snprintf(ret_error, 512, "%s", reply->error);
+        pavo__reply__free_unpacked(reply, NULL);
+    }
+}
+
 /* Sends the query with these keys and takes all replies. */
 static inline struct answer *ask_query(const struct keys *keys, Pavo__Query *query)
 {
@@ -345,12 +399,7 @@ static inline struct answer *ask_query(const struct keys *keys, Pavo__Query *que
     query->id = 77;
     send_query(socket, query);
     while (a->end == NULL) {
-        zmq_msg_t message;
-        if (!receive_frame(socket, &message, WAIT_MS))
-            fail_msg("no answer to %s", query->question);
-        Pavo__Reply *reply = pavo__reply__unpack(NULL, zmq_msg_size(&message), zmq_msg_data(&message));
-        zmq_msg_close(&message);
-        assert_non_null(reply);
+        Pavo__Reply *reply = next_reply(socket);
         assert_int_equal(reply->version, 1);
         assert_int_equal(reply->id, 77);
         take_reply(a, reply);

@@ -2,8 +2,10 @@
 /* The answer door of a whole aggregator: each question once, what an answer says of itself, and what is refused. */
 #include "tests/unit/aggregator/stage.h"
 
+#include <time.h>
 #include <wordexp.h>
 
+#include "aggregator/answer/answer.h"
 #include "aggregator/answer/question.h"
 #include "aggregator/store/store.h"
 #include "common/records/alert.h"
@@ -406,6 +408,29 @@ static void test_sensors(void **state)
     assert_int_equal(broken->end->coverage->state, PAVO__COVERAGE__STATE__PARTIAL);
 }
 
+/* Of an older life no interfaces are kept: what they add up to is unknown, not 0. */
+static void test_sensors_sums_of_older_lives_are_unknown(void **state)
+{
+    (void)state;
+    char reason[128] = "";
+    commit_flows(&inner_keys, 1, 10, clock_wall_ns());
+    commit_status(&inner_keys, 2, 12);
+    void *socket = sensor_socket(&inner_keys);
+    send_flows(socket, "inner", 6, 1, 10, FAULT_NONE);
+    assert_true(acknowledged(socket, 1, reason));
+    close_socket(socket);
+    const struct answer *sensors = ask("sensors");
+    assert_int_equal(sensors->rows, 2);
+    assert_string_equal(text_of(sensors, 0, "epoch"), "5");
+    assert_false(value_of(sensors, 0, "offered").known);
+    assert_false(value_of(sensors, 0, "metered").known);
+    assert_false(value_of(sensors, 0, "dropped").known);
+    assert_string_equal(text_of(sensors, 0, "made"), "12");
+    assert_string_equal(text_of(sensors, 0, "software"), "pavo-sensor of a test");
+    assert_string_equal(text_of(sensors, 0, "trouble"), "");
+    assert_int_equal(ask("interfaces")->rows, 0);
+}
+
 /* The books of whoever sends no flows agree too: its records are alerts. Also after a new start, which counts them
  * anew. */
 static void test_books_of_a_detector(void **state)
@@ -533,6 +558,36 @@ static void test_coverage(void **state)
     assert_string_equal(before->end->coverage->gaps[0]->sensor, "inner");
     const struct answer *never = ask("find", "to", ns_text(at - 5000 * NS_PER_S));
     assert_int_equal(never->end->coverage->state, PAVO__COVERAGE__STATE__NONE);
+}
+
+/* A gap's reason is put together from foreign texts: what is cut off is cut off between characters. */
+static void test_gaps_are_valid_text(void **state)
+{
+    (void)state;
+    for (uint64_t shift = 0; shift < 4; shift++) { /* wherever in a character the room ends */
+        char interface[256] = "", reason[256] = "";
+        for (uint64_t i = 0; i < shift; i++)
+            strcat(interface, "x");
+        for (int i = 0; i < 80; i++)
+            strcat(interface, "\xe2\x82\xac");
+        for (int i = 0; i < 60; i++)
+            strcat(reason, "\xf0\x9f\x98\x80");
+        const struct loss loss = {.loss = LOSS_PACKETS_KERNEL,
+                                  .from_time = TEST_NOW,
+                                  .to_time = TEST_NOW + 1,
+                                  .count = 1,
+                                  .interface = interface,
+                                  .reason = reason};
+        struct records *records = records_of(RECORD_LOSS, "inner");
+        assert_int_equal(records_add(records, &loss), RESULT_OK);
+        commit(&inner_keys, shift + 1, records);
+    }
+    const struct answer *a = ask("find");
+    assert_int_equal(gap_count(a, PAVO__GAP__KIND__LOSS), 4);
+    for (size_t i = 0; i < a->end->coverage->n_gaps; i++) {
+        const char *text = a->end->coverage->gaps[i]->reason;
+        assert_true(text_is_clean(text, strlen(text)));
+    }
 }
 
 /* ---- replay */
@@ -665,30 +720,85 @@ static void test_revoked_reader(void **state)
 {
     (void)state;
     struct keys other_keys;
+    char error[512];
     enrol(KEY_ROLE_READER, "other", &other_keys);
     reload();
-    void *socket = connect_to(ZMQ_DEALER, aggregator_endpoints(aggregator).answer, &other_keys);
+    void *socket = asker_socket(&other_keys);
     Pavo__Query query = PAVO__QUERY__INIT;
     query.version = 1;
     query.question = "intake";
     for (int revoked = 0; revoked < 2; revoked++) {
-        bool more = true, refused = false;
         send_query(socket, &query);
-        while (more) {
-            zmq_msg_t message;
-            assert_true(receive_frame(socket, &message, WAIT_MS));
-            Pavo__Reply *reply = pavo__reply__unpack(NULL, zmq_msg_size(&message), zmq_msg_data(&message));
-            zmq_msg_close(&message);
-            assert_non_null(reply);
-            more = reply->more;
-            refused = strstr(reply->error, "no longer enrolled") != NULL;
-            pavo__reply__free_unpacked(reply, NULL);
-        }
-        assert_int_equal(refused, revoked);
+        take_rest(socket, error);
+        assert_int_equal(strstr(error, "no longer enrolled") != NULL, revoked);
         if (revoked == 0)
             revoke_key(KEY_ROLE_READER, "other");
     }
     close_socket(socket);
+}
+
+/* An answer under way does not outlive the key that asked for it. */
+static void test_revoked_in_the_middle(void **state)
+{
+    (void)state;
+    const struct timespec past_the_check = {.tv_sec = 1, .tv_nsec = 200 * NS_PER_MS};
+    struct keys other_keys;
+    char error[512];
+    enrol(KEY_ROLE_READER, "other", &other_keys);
+    store_many_flows();
+    void *socket = asker_socket(&other_keys);
+    Pavo__Query query = PAVO__QUERY__INIT;
+    query.version = 1;
+    query.question = "find";
+    send_query(socket, &query);
+    Pavo__Reply *head = next_reply(socket);
+    assert_string_equal(head->error, "");
+    pavo__reply__free_unpacked(head, NULL);
+    revoke_key(KEY_ROLE_READER, "other");
+    nanosleep(&past_the_check, NULL);
+    take_rest(socket, error);
+    assert_string_equal(error, "this key is no longer enrolled");
+    close_socket(socket);
+}
+
+/* ---- one key with many connections */
+
+static uint64_t counter(const char *name)
+{
+    const struct answer *intake = ask("intake");
+    assert_string_equal(intake->error, "");
+    return number_of(intake, (uint64_t)row_where(intake, "counter", name), "value");
+}
+
+/* A reader that asks for everything on eight connections and reads nothing has its share of the places and of the
+ * workers, and no more: others are answered meanwhile. */
+static void test_a_key_that_never_reads(void **state)
+{
+    (void)state;
+    struct keys hog_keys;
+    void *hogs[8];
+    Pavo__Query query = PAVO__QUERY__INIT;
+    query.version = 1;
+    query.question = "find";
+    enrol(KEY_ROLE_READER, "hog", &hog_keys);
+    store_many_flows();
+    for (unsigned i = 0; i < 8; i++) {
+        hogs[i] = asker_socket(&hog_keys);
+        for (query.id = 1; query.id <= ANSWER_CLIENT_MAX; query.id++)
+            send_query(hogs[i], &query);
+    }
+    int64_t end = clock_monotonic_ns() + WAIT_MS * NS_PER_MS;
+    uint64_t refused = 0, expected = 8 * ANSWER_CLIENT_MAX - ANSWER_KEY_MAX;
+    while (refused < expected && clock_monotonic_ns() < end)
+        refused = counter("queries refused");
+    assert_int_equal(refused, expected);
+    const struct answer *sensors = ask("sensors");
+    assert_string_equal(sensors->error, "");
+    assert_int_equal(sensors->rows, 1);
+    const struct answer *more = ask_in(&hog_keys, NULL, "sensors", (const char *const[]){NULL});
+    assert_non_null(strstr(more->error, "this key has as many queries under way"));
+    for (unsigned i = 0; i < 8; i++)
+        close_socket(hogs[i]);
 }
 
 int main(void)
@@ -702,17 +812,21 @@ int main(void)
         STAGE_TEST(test_links_and_their_records),
         STAGE_TEST(test_losses_statuses_alerts),
         STAGE_TEST(test_sensors),
+        STAGE_TEST(test_sensors_sums_of_older_lives_are_unknown),
         STAGE_TEST(test_books_of_a_detector),
         STAGE_TEST(test_sensor_without_a_batch),
         STAGE_TEST(test_intake),
         STAGE_TEST(test_questions),
         STAGE_TEST(test_kinds),
         STAGE_TEST(test_coverage),
+        STAGE_TEST(test_gaps_are_valid_text),
         STAGE_TEST(test_replay),
         STAGE_TEST(test_damaged_day),
         STAGE_TEST(test_refused),
         STAGE_TEST(test_no_queries),
         STAGE_TEST(test_revoked_reader),
+        STAGE_TEST(test_revoked_in_the_middle),
+        STAGE_TEST(test_a_key_that_never_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 /* Delegated sessions at the door of a whole aggregator: a gateway asks in a reader's place, and nobody else does. */
 #include "tests/unit/aggregator/stage.h"
 
+#include <time.h>
+
 #include "aggregator/answer/sessions.h"
 #include "common/delegation.h"
 
@@ -161,18 +163,8 @@ static void test_a_session_ends_with_its_gateway(void **state)
     query.session = (ProtobufCBinaryData){.data = (uint8_t *)session, .len = strlen(session)};
     for (int revoked = 0; revoked < 2; revoked++) {
         char error[512] = "";
-        bool more = true;
         send_query(socket, &query);
-        while (more) {
-            zmq_msg_t message;
-            assert_true(receive_frame(socket, &message, WAIT_MS));
-            Pavo__Reply *reply = pavo__reply__unpack(NULL, zmq_msg_size(&message), zmq_msg_data(&message));
-            zmq_msg_close(&message);
-            assert_non_null(reply);
-            more = reply->more;
-            snprintf(error, sizeof(error), "%s", reply->error);
-            pavo__reply__free_unpacked(reply, NULL);
-        }
+        take_rest(socket, error);
         assert_string_equal(error, revoked ? "this key is no longer enrolled" : "");
         if (!revoked)
             revoke_key(KEY_ROLE_GATEWAY, "console");
@@ -184,14 +176,39 @@ static void test_a_session_ends_with_its_gateway(void **state)
     expect_refused(as(&gateway_keys, session, "find"), "not open for this gateway");
 }
 
+/* Also in the middle of an answer. */
+static void test_an_answer_ends_with_its_session(void **state)
+{
+    (void)state;
+    const struct timespec past_the_check = {.tv_sec = 1, .tv_nsec = 200 * NS_PER_MS};
+    char session[SESSION_SIZE], error[512];
+    store_many_flows();
+    open_session(60, session);
+    void *socket = asker_socket(&gateway_keys);
+    Pavo__Query query = PAVO__QUERY__INIT;
+    query.version = 1;
+    query.question = "find";
+    query.session = (ProtobufCBinaryData){.data = (uint8_t *)session, .len = strlen(session)};
+    send_query(socket, &query);
+    Pavo__Reply *head = next_reply(socket);
+    assert_string_equal(head->error, "");
+    pavo__reply__free_unpacked(head, NULL);
+    revoke_key(KEY_ROLE_READER, "me");
+    nanosleep(&past_the_check, NULL);
+    take_rest(socket, error);
+    assert_non_null(strstr(error, "its reader is no longer enrolled"));
+    close_socket(socket);
+}
+
 #define DELEGATE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, stage_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DELEGATE_TEST(test_a_gateway_asks_for_a_reader),    DELEGATE_TEST(test_a_session_is_one_gateways),
-        DELEGATE_TEST(test_a_challenge_is_good_once),       DELEGATE_TEST(test_a_session_ends_with_its_time),
-        DELEGATE_TEST(test_a_session_ends_with_its_reader), DELEGATE_TEST(test_a_session_ends_with_its_gateway),
+        DELEGATE_TEST(test_a_gateway_asks_for_a_reader),     DELEGATE_TEST(test_a_session_is_one_gateways),
+        DELEGATE_TEST(test_a_challenge_is_good_once),        DELEGATE_TEST(test_a_session_ends_with_its_time),
+        DELEGATE_TEST(test_a_session_ends_with_its_reader),  DELEGATE_TEST(test_a_session_ends_with_its_gateway),
+        DELEGATE_TEST(test_an_answer_ends_with_its_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

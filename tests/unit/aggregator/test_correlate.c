@@ -440,6 +440,35 @@ static void test_reported_through_settles(void **state)
     bench_end(&b);
 }
 
+/* A sensor that starts again and again: lives that are over cost nothing and hold nothing up, and a view of one that is
+ * forgotten otherwise is still linked under its name. */
+static void test_many_lives_of_one_sensor(void **state)
+{
+    (void)state;
+    enum { LIVES = 20000 };
+    struct bench b = bench_new();
+    struct flow inside = udp(1, 77), outside = masqueraded(inside, 40001);
+    struct observer observer = test_observer("inner", INSIDE_EPOCH);
+    see(&b, true, &inside); /* of a life that never says through when */
+    see(&b, false, &outside);
+    told(&b, false, outside.first_time + 60 * NS_PER_S, false);
+    const int64_t began_ns = clock_monotonic_ns();
+    for (unsigned i = 1; i <= LIVES; i++) {
+        observer.epoch = INSIDE_EPOCH + i;
+        correlator_told(b.correlator, &observer, inside.first_time + 60 * NS_PER_S, false, b.now);
+        if (i % (LIVES / 40) == 0)
+            pass(&b, 1, true, true);
+        if (i == LIVES / 2)
+            assert_int_equal(linked_count(&b), 0); /* it may still say something */
+    }
+    pass(&b, 60, true, true); /* all but the newest are over: were each compared with each, this takes minutes */
+    assert_true(clock_monotonic_ns() - began_ns < 10 * NS_PER_S);
+    assert_int_equal(linked_count(&b), 1);
+    struct verdict link = link_at(&b, 0);
+    assert_int_equal(b.out.verdicts->observers[link.observer].epoch, INSIDE_EPOCH);
+    bench_end(&b);
+}
+
 /* The window runs only while the other side is heard: an outage costs no link. */
 static void test_window_waits_for_the_silent(void **state)
 {
@@ -829,6 +858,7 @@ int main(void)
         cmocka_unit_test(test_time_singles_out),
         cmocka_unit_test(test_ended_sensors_settle),
         cmocka_unit_test(test_reported_through_settles),
+        cmocka_unit_test(test_many_lives_of_one_sensor),
         cmocka_unit_test(test_window_waits_for_the_silent),
         cmocka_unit_test(test_later_reports),
         cmocka_unit_test(test_contradictions_forbid),

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "aggregator/store/internal.h"
 #include "aggregator/store/store.h"
 #include "common/records/loss.h"
 #include "common/records/status.h"
@@ -472,7 +473,7 @@ static void assert_life(struct store *store)
 {
     struct store_life *lives;
     size_t count;
-    assert_ok(store_lives(store, &lives, &count, &err), err);
+    assert_ok(store_lives(store, true, &lives, &count, &err), err);
     assert_int_equal(count, 1);
     assert_int_equal(lives[0].records_lost, 2 * 40 + LOSS_RECORDS_SPOOL + LOSS_RECORDS_REJECTED);
     assert_int_equal(lives[0].status_position, 1);
@@ -510,6 +511,116 @@ static void test_losses_and_statuses(void **state)
     assert_int_equal(found->rows, 0);
     records_free(&found);
     store_reader_close(&reader);
+    store_close(&store);
+}
+
+/* ---- many lives */
+
+static void commit_status_of(struct store *store, uint64_t epoch, uint64_t sequence)
+{
+    struct batch *batch = test_batch("inner", sequence, TEST_NOW);
+    batch->observer.epoch = epoch;
+    const struct status status = {.time = TEST_NOW, .flows_made = 70 + epoch, .software = "pavo-sensor"};
+    const struct status_interface interface = {.interface_name = "eth0", .interface_offered = 5};
+    assert_int_equal(records_append(test_records(batch, RECORD_STATUS), &status), RESULT_OK);
+    assert_int_equal(records_add_item(batch->records[RECORD_STATUS], STATUS_INTERFACES, &interface), RESULT_OK);
+    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    batch_destroy(&batch);
+}
+
+/* Of the lives, those with lists have them, and all have their numbers. */
+static void assert_lists(struct store *store, bool texts, size_t wanted, uint64_t with_lists)
+{
+    struct store_life *lives;
+    size_t count;
+    assert_ok(store_lives(store, texts, &lives, &count, &err), err);
+    assert_int_equal(count, wanted);
+    for (size_t i = 0; i < count; i++) {
+        const struct status_columns *s = status_columns(lives[i].status);
+        const bool lists = lives[i].observer.epoch == with_lists;
+        assert_int_equal(lives[i].has_lists, lists);
+        assert_int_equal(s->interfaces[0], lists ? 1 : 0);
+        assert_int_equal(lives[i].status->items[STATUS_INTERFACES], lists ? 1 : 0);
+        assert_int_equal(s->flows_made[0], 70 + lives[i].observer.epoch);
+        assert_string_equal(s->software[0] == NULL ? "" : s->software[0], texts ? "pavo-sensor" : "");
+        assert_int_equal(s->observers[s->observer[0]].epoch, lives[i].observer.epoch);
+    }
+    store_lives_free(&lives, count);
+}
+
+/* A status may be megabytes, and lives many. */
+static void test_only_the_newest_life_keeps_its_lists(void **state)
+{
+    (void)state;
+    struct store *store = open_at(test_directory, TEST_NOW);
+    commit_status_of(store, 7, 1);
+    assert_lists(store, true, 1, 7);
+    commit_status_of(store, 9, 1);
+    assert_lists(store, true, 2, 9);
+    commit_status_of(store, 7, 2); /* a late word of one that is over */
+    commit_status_of(store, 8, 1);
+    assert_lists(store, true, 3, 9);
+    assert_lists(store, false, 3, 0);
+    store_close(&store);
+    store = open_at(test_directory, TEST_NOW);
+    assert_lists(store, true, 3, 9);
+    store_close(&store);
+}
+
+/* So many lives of a sensor, each of which has said one thing. */
+static void commit_lives(struct store *store, const char *sensor, uint64_t count)
+{
+    enum { SET = 64 };
+    struct batch *set[SET];
+    for (uint64_t epoch = 1; epoch <= count; epoch += SET) {
+        for (unsigned i = 0; i < SET; i++) {
+            set[i] = test_batch(sensor, 1, TEST_NOW);
+            set[i]->observer.epoch = epoch + i;
+        }
+        assert_ok(store_commit(store, TEST_NOW, set, SET, &err), err);
+        for (unsigned i = 0; i < SET; i++)
+            batch_destroy(&set[i]);
+    }
+}
+
+static enum store_name name_of(struct store *store, const char *sensor, uint64_t epoch, uint64_t sequence)
+{
+    struct observer observer = test_observer(sensor, epoch);
+    return store_name(store, &observer, sequence);
+}
+
+static void test_one_name_does_not_use_up_the_lives(void **state)
+{
+    (void)state;
+    struct store *store = open_at(test_directory, TEST_NOW);
+    commit_lives(store, "inner", STORE_LIVES_SHARE - 64);
+    assert_int_equal(name_of(store, "inner", STORE_LIVES_SHARE, 1), STORE_NAME_NEW);
+    commit_lives(store, "inner", STORE_LIVES_SHARE);
+    for (int starts = 0; starts < 2; starts++) {
+        assert_int_equal(name_of(store, "inner", STORE_LIVES_SHARE + 1, 1), STORE_NAME_REFUSED);
+        assert_int_equal(name_of(store, "inner", STORE_LIVES_SHARE, 1), STORE_NAME_COMMITTED);
+        assert_int_equal(name_of(store, "inner", 1, 2), STORE_NAME_NEW);
+        assert_int_equal(name_of(store, "outer", 1, 1), STORE_NAME_NEW);
+        store_close(&store);
+        store = open_at(test_directory, TEST_NOW);
+    }
+    store_close(&store);
+}
+
+/* When all lives together are too many, nobody is to blame: nothing is refused for good. */
+static void test_too_many_lives_defer(void **state)
+{
+    (void)state;
+    struct store *store = open_at(test_directory, TEST_NOW);
+    for (unsigned i = 0; i < (STORE_LIVES_MAX - STORE_SPARE) / STORE_LIVES_SHARE; i++) {
+        char name[16];
+        assert_int_equal(name_of(store, "outer", 1, 1), STORE_NAME_NEW);
+        snprintf(name, sizeof(name), "sensor%u", i);
+        commit_lives(store, name, STORE_LIVES_SHARE);
+    }
+    assert_int_equal(name_of(store, "outer", 1, 1), STORE_NAME_LATER);
+    assert_int_equal(name_of(store, "sensor3", 5, 2), STORE_NAME_NEW);
+    assert_int_equal(name_of(store, "sensor3", STORE_LIVES_SHARE + 1, 1), STORE_NAME_REFUSED);
     store_close(&store);
 }
 
@@ -618,6 +729,9 @@ int main(void)
         STORE_TEST(test_the_waiting_and_boundary_counts),
         STORE_TEST(test_positions_by_kind),
         STORE_TEST(test_losses_and_statuses),
+        STORE_TEST(test_only_the_newest_life_keeps_its_lists),
+        STORE_TEST(test_one_name_does_not_use_up_the_lives),
+        STORE_TEST(test_too_many_lives_defer),
         STORE_TEST(test_silent),
         STORE_TEST(test_conditions_are_of_the_kind),
         STORE_TEST(test_endpoint),

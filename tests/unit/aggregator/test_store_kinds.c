@@ -428,36 +428,97 @@ static void test_older_files_get_new_lists(void **state)
     store_close(&store);
 }
 
-/* Beyond the file's limit a batch that names new observers is refused, and one that names known ones is not. */
-static void test_room_for_observers(void **state)
+/* A batch of the speaker that names `count` exporters, numbered from `first`. */
+static struct batch *naming(const char *speaker, uint64_t first, unsigned count)
 {
-    (void)state;
-    struct store *store = open_store();
-    uint64_t epoch = 0;
-    while (epoch < STORE_OBSERVERS_MAX) {
-        struct batch *batch = test_batch("inner", epoch + 1, TEST_NOW);
-        struct loss loss = {.loss = LOSS_PACKETS_KERNEL};
-        for (unsigned i = 0; i < RECORDS_OBSERVERS_MAX; i++) {
-            struct observer observer = test_observer("inner/exporter", ++epoch);
-            uint16_t index;
-            if (batch->records[RECORD_LOSS] == NULL)
-                batch->records[RECORD_LOSS] = records_new(record_kinds[RECORD_LOSS], 1);
-            assert_int_equal(records_observer(batch->records[RECORD_LOSS], &observer, &index), RESULT_OK);
-        }
-        assert_int_equal(records_add(batch->records[RECORD_LOSS], &loss), RESULT_OK);
-        assert_true(store_has_room(store, batch));
+    struct batch *batch = test_batch(speaker, first, TEST_NOW);
+    const struct loss loss = {.loss = LOSS_PACKETS_KERNEL};
+    batch->records[RECORD_LOSS] = records_new(record_kinds[RECORD_LOSS], 1);
+    for (unsigned i = 0; i < count; i++) {
+        struct observer observer = test_observer("collector/exporter", first + i);
+        uint16_t index;
+        snprintf(observer.sensor, sizeof(observer.sensor), "%s/exporter", speaker);
+        assert_int_equal(records_observer(batch->records[RECORD_LOSS], &observer, &index), RESULT_OK);
+    }
+    assert_int_equal(records_add(batch->records[RECORD_LOSS], &loss), RESULT_OK);
+    return batch;
+}
+
+/* The speaker brings all that it may. */
+static void fill_share(struct store *store, const char *speaker)
+{
+    for (uint64_t first = 1; first <= STORE_OBSERVERS_SHARE; first += RECORDS_OBSERVERS_MAX) {
+        struct batch *batch = naming(speaker, first, RECORDS_OBSERVERS_MAX);
         assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
         batch_destroy(&batch);
     }
-    struct batch *known = test_batch("inner", epoch + 1, TEST_NOW), *new = test_batch("inner", epoch + 2, TEST_NOW);
-    struct observer observer = test_observer("inner/exporter", 5);
-    known->records[RECORD_FLOW] = flow_records(test_flows(&observer, 1, 1, TEST_NOW));
-    observer.epoch = epoch + 1;
-    new->records[RECORD_FLOW] = flow_records(test_flows(&observer, 1, 1, TEST_NOW));
-    assert_true(store_has_room(store, known));
-    assert_false(store_has_room(store, new));
-    batch_destroy(&known);
-    batch_destroy(&new);
+}
+
+/* What the store says to a batch, which is freed. */
+static enum store_room room(struct store *store, struct batch *batch, struct store_coming coming, uint32_t wanted_new)
+{
+    uint32_t new = UINT32_MAX;
+    enum store_room room = store_room(store, batch, &coming, &new);
+    assert_int_equal(new, wanted_new);
+    batch_destroy(&batch);
+    return room;
+}
+
+static const struct store_coming nothing;
+
+/* A batch of a life that was not heard before, about itself. */
+static struct batch *own(const char *speaker)
+{
+    struct batch *batch = test_batch(speaker, 1, TEST_NOW);
+    batch->observer.epoch = 999;
+    batch->records[RECORD_FLOW] = flow_records(test_flows(&batch->observer, 1, 1, TEST_NOW));
+    return batch;
+}
+
+static void test_one_speaker_does_not_use_up_the_observers(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    enum { NEW = STORE_OBSERVERS_SHARE + 1 };
+    assert_int_equal(room(store, naming("inner", 1, 1000), nothing, 1000), STORE_ROOM);
+    fill_share(store, "inner");
+    assert_int_equal(room(store, naming("inner", 1, 1000), nothing, 0), STORE_ROOM);
+    assert_int_equal(room(store, naming("inner", NEW, 1), nothing, 0), STORE_ROOM_REFUSED);
+    assert_int_equal(room(store, own("inner"), nothing, 0), STORE_ROOM);
+    assert_int_equal(room(store, naming("outer", NEW, 1000), nothing, 1000), STORE_ROOM);
+    store_close(&store);
+}
+
+/* What is under way may name the same ones: nothing is refused for it, and nothing goes beyond the limit either. */
+static void test_observers_under_way_count(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    const struct store_coming mine = {STORE_OBSERVERS_SHARE - 9, STORE_OBSERVERS_SHARE - 9};
+    const struct store_coming others = {0, STORE_OBSERVERS_MAX - 9};
+    assert_int_equal(room(store, naming("inner", 1, 9), mine, 9), STORE_ROOM);
+    assert_int_equal(room(store, naming("inner", 1, 10), mine, 0), STORE_ROOM_LATER);
+    assert_int_equal(room(store, naming("inner", 1, 9), others, 9), STORE_ROOM);
+    assert_int_equal(room(store, naming("inner", 1, 10), others, 0), STORE_ROOM_LATER);
+    store_close(&store);
+}
+
+/* A full file costs nobody anything: what is new waits for the next day's, and a sensor's word of itself is taken. */
+static void test_a_full_file_defers(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    for (unsigned i = 0; i < STORE_OBSERVERS_MAX / STORE_OBSERVERS_SHARE; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "collector%u", i);
+        fill_share(store, name);
+    }
+    assert_int_equal(room(store, naming("inner", 1, 1), nothing, 0), STORE_ROOM_LATER);
+    assert_int_equal(room(store, naming("collector3", 1, 100), nothing, 0), STORE_ROOM);
+    assert_int_equal(room(store, own("inner"), nothing, 0), STORE_ROOM);
+    store_close(&store);
+    store = open_store(); /* full it stays */
+    assert_int_equal(room(store, naming("inner", 1, 1), nothing, 0), STORE_ROOM_LATER);
     store_close(&store);
 }
 
@@ -466,10 +527,15 @@ static void test_room_for_observers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        KINDS_TEST(test_every_kind_survives),          KINDS_TEST(test_long_lists_survive),
-        KINDS_TEST(test_what_an_observer_cannot_know), KINDS_TEST(test_unknown_fields_survive),
-        KINDS_TEST(test_older_files_get_new_columns),  KINDS_TEST(test_older_files_get_new_lists),
-        KINDS_TEST(test_room_for_observers),
+        KINDS_TEST(test_every_kind_survives),
+        KINDS_TEST(test_long_lists_survive),
+        KINDS_TEST(test_what_an_observer_cannot_know),
+        KINDS_TEST(test_unknown_fields_survive),
+        KINDS_TEST(test_older_files_get_new_columns),
+        KINDS_TEST(test_older_files_get_new_lists),
+        KINDS_TEST(test_one_speaker_does_not_use_up_the_observers),
+        KINDS_TEST(test_observers_under_way_count),
+        KINDS_TEST(test_a_full_file_defers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
