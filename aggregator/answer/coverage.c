@@ -124,7 +124,10 @@ static void add_damaged(struct work *work)
             .kind = PAVO__GAP__KIND__DAMAGED, .from_ns = d->from_ns, .to_ns = d->to_ns, .unit = ""};
         if ((c->to_ns != 0 && d->from_ns >= c->to_ns) || (c->from_ns != 0 && d->to_ns <= c->from_ns))
             continue;
-        snprintf(gap.reason, sizeof(gap.reason), "a file of the store was damaged and is set aside as %s", d->file);
+        snprintf(gap.reason, sizeof(gap.reason),
+                 d->cut ? "the log of a file of the store lost its end (%s)"
+                        : "a file of the store was damaged and is set aside as %s",
+                 d->file);
         coverage_gap(c, &gap);
     }
 }

@@ -417,6 +417,8 @@ static void note_batch(const struct set *set, const struct batch *b)
         lives_note_status(store, b->records[RECORD_STATUS], i, b->position, b->received_ns);
     if (day->first_position == 0)
         day->first_position = b->position;
+    else if (b->position != day->last_position + 1)
+        day->missing = b->position - 1;
     day->last_position = b->position;
     store->position = b->position;
 }
@@ -447,6 +449,7 @@ enum result store_commit(struct store *store, int64_t now_ns, struct batch *cons
         r = write_set(&set, err);
     if (r == RESULT_OK) {
         note_committed(&set);
+        position_note(store);
         return RESULT_OK;
     }
     pthread_mutex_lock(&store->lock);

@@ -18,6 +18,7 @@
 #define FILE_PREFIX "flows-"
 #define FILE_SUFFIX ".duckdb"
 #define FILE_ASIDE  ".damaged-" /* and when that was */
+#define FILE_CUT    ".cut-"     /* the same, of a file that says so and is empty */
 
 /* A day's file has flows that began before the day: as long as they are reported at the latest, by and large. */
 #define DAMAGE_BEFORE_NS (3600 * NS_PER_S)
@@ -112,6 +113,8 @@ static enum result take_batch(struct store *store, struct day *day, const struct
         return r;
     uint64_t position = db_u64(rows, 5, row);
     day->first_position = day->first_position == 0 ? position : day->first_position;
+    if (day->last_position != 0 && position != day->last_position + 1)
+        day->missing = position - 1;
     day->last_position = position; /* they come in order */
     if (db_u8(rows, 8, row) != 0) {
         extent_add(&day->times[RECORD_FLOW], (int64_t)db_u64(rows, 6, row), (int64_t)db_u64(rows, 7, row));
@@ -290,7 +293,7 @@ static enum result days_add(struct store *store, struct day **day, struct error 
     return grown != NULL ? RESULT_OK : error_set(err, RESULT_AGAIN, "out of memory");
 }
 
-static enum result note_damage(struct store *store, const char *file, struct error *err)
+static enum result note_damage(struct store *store, const char *file, bool cut, struct error *err)
 {
     struct tm tm = {0};
     struct store_damage *grown = realloc(store->damages, (store->damage_count + 1) * sizeof(*grown));
@@ -300,7 +303,8 @@ static enum result note_damage(struct store *store, const char *file, struct err
     struct store_damage *damage = &grown[store->damage_count++];
     strptime(file + strlen(FILE_PREFIX), "%Y-%m-%d", &tm);
     int64_t midnight = (int64_t)timegm(&tm) * NS_PER_S;
-    *damage = (struct store_damage){.from_ns = midnight - DAMAGE_BEFORE_NS, .to_ns = midnight + 24 * 3600 * NS_PER_S};
+    *damage = (struct store_damage){
+        .from_ns = midnight - DAMAGE_BEFORE_NS, .to_ns = midnight + 24 * 3600 * NS_PER_S, .cut = cut};
     snprintf(damage->file, sizeof(damage->file), "%s", file);
     return RESULT_OK;
 }
@@ -329,7 +333,7 @@ static enum result set_aside(struct store *store, const struct day *day, const c
     uint64_t floor = (uint64_t)now.tv_sec * 1000000u;
     if (store->position < floor)
         store->position = floor;
-    return note_damage(store, strrchr(aside, '/') + 1, err);
+    return note_damage(store, strrchr(aside, '/') + 1, false, err);
 }
 
 /* What follows the date is `suffix`, and no more when it is the whole. */
@@ -385,12 +389,37 @@ static enum result day_open(struct store *store, const char *date, struct error 
     return r;
 }
 
-/* DATE.duckdb.damaged-TIME of an earlier start; its log has the same name and more. */
-static bool is_aside(const char *name)
+/* DATE.duckdb.damaged-TIME, or .cut-TIME, of an earlier start; a log has the same name and more. */
+static bool is_marked(const char *name, const char *suffix)
 {
     char date[11];
-    return date_in_name(name, FILE_SUFFIX FILE_ASIDE, false, date) && strstr(name, ".wal") == NULL &&
+    return date_in_name(name, suffix, false, date) && strstr(name, ".wal") == NULL &&
            strlen(name) < sizeof(((struct store_damage *)NULL)->file);
+}
+
+/* More was committed than is there: the newest log has lost its end. Positions go on behind what was given. */
+static enum result check_end(struct store *store, uint64_t noted, struct error *err)
+{
+    char mark[4096];
+    struct error text;
+    if (noted <= store->position)
+        return RESULT_OK;
+    uint64_t lost = noted - store->position;
+    store->position = noted;
+    if (store->day_count == 0)
+        return RESULT_OK; /* all files were taken away, which nobody does unawares */
+    const struct day *day = store->days[store->day_count - 1];
+    snprintf(mark, sizeof(mark), "%s" FILE_CUT "%lld", day->path, (long long)time(NULL));
+    int file = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (file >= 0)
+        close(file);
+    enum result told = error_set(
+        &text, RESULT_OK, "the log of %s has lost its end: %" PRIu64 " batches that were committed are not there",
+        day->path, lost);
+    (void)told;
+    if (store->notice != NULL)
+        store->notice(store->notice_context, text.text);
+    return note_damage(store, strrchr(mark, '/') + 1, true, err);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -398,7 +427,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-enum result days_open(struct store *store, struct error *err)
+enum result days_open(struct store *store, uint64_t noted, struct error *err)
 {
     struct dirent **names;
     int count = scandir(store->directory, &names, NULL, by_name);
@@ -409,11 +438,15 @@ enum result days_open(struct store *store, struct error *err)
         char date[11];
         if (r == RESULT_OK && date_in_name(names[i]->d_name, FILE_SUFFIX, true, date))
             r = day_open(store, date, err);
-        if (r == RESULT_OK && is_aside(names[i]->d_name))
-            r = note_damage(store, names[i]->d_name, err);
+        if (r == RESULT_OK && is_marked(names[i]->d_name, FILE_SUFFIX FILE_ASIDE))
+            r = note_damage(store, names[i]->d_name, false, err);
+        if (r == RESULT_OK && is_marked(names[i]->d_name, FILE_SUFFIX FILE_CUT))
+            r = note_damage(store, names[i]->d_name, true, err);
         free(names[i]);
     }
     free(names);
+    if (r == RESULT_OK)
+        r = check_end(store, noted, err);
     /* What is missing may have been of any kind: whoever followed the stream must not take the next record for the one
      * after the last known. */
     uint64_t missing = store_missing_before(store, store->position + 1);
@@ -430,15 +463,17 @@ const struct store_damage *store_damaged(const struct store *store, size_t *ret_
 
 uint64_t store_missing_before(struct store *store, uint64_t position)
 {
-    uint64_t known = position; /* everything from there on is in a file */
+    uint64_t known = position, inside = 0; /* everything from `known` on is in a file */
     pthread_mutex_lock(&store->lock);
     for (size_t i = store->day_count; i-- > 0;) {
         const struct day *day = store->days[i];
-        if (day->first_position != 0 && day->first_position < known && day->last_position + 1 >= known)
+        if (day->first_position != 0 && day->first_position < known && day->last_position + 1 >= known) {
             known = day->first_position;
+            inside = inside == 0 && day->missing < position ? day->missing : inside;
+        }
     }
     pthread_mutex_unlock(&store->lock);
-    return known - 1;
+    return inside > known - 1 ? inside : known - 1;
 }
 
 /* ---- today */

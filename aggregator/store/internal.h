@@ -35,6 +35,7 @@ struct day {
     struct extent times[RECORD_KIND_COUNT];
     int64_t last_received_ns;               /* of batches with a name; 0: none */
     uint64_t first_position, last_position; /* 0: empty */
+    uint64_t missing;                       /* the last between them that is not there; 0: none */
 };
 
 struct life {
@@ -53,8 +54,8 @@ struct boundary_counts {
 };
 
 struct store {
-    char *directory; /* owned */
-    int lock_file;
+    char *directory;              /* owned */
+    int lock_file, position_file; /* -1: not open */
     uint64_t checkpoint_at;
     store_notice *notice;
     void *notice_context;
@@ -150,7 +151,12 @@ MUST_CHECK enum result chunk_read(const struct db_rows *rows, const struct recor
 
 /* ---- days.c */
 
-MUST_CHECK enum result days_open(struct store *store, struct error *err);
+/* position.c. `ret_position` 0: nothing was noted. */
+MUST_CHECK enum result position_open(struct store *store, uint64_t *ret_position, struct error *err);
+void position_note(const struct store *store);
+
+/* `noted` is the position that was committed last (position.c): what is missing up to there is told as damage. */
+MUST_CHECK enum result days_open(struct store *store, uint64_t noted, struct error *err);
 /* The day file for commits at `now_ns`, made when it is missing. */
 MUST_CHECK enum result days_today(struct store *store, int64_t now_ns, struct day **ret_day, struct error *err);
 void day_destroy(struct day **day);

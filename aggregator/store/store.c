@@ -94,6 +94,8 @@ enum result store_open(const struct store_options *options, int64_t now_ns, stru
         return error_set(err, RESULT_FATAL, "out of memory");
     pthread_mutex_init(&store->lock, NULL);
     store->lock_file = -1;
+    store->position_file = -1;
+    uint64_t noted = 0;
     store->notice = options->notice;
     store->notice_context = options->context;
     store->checkpoint_at = options->checkpoint_at != 0 ? options->checkpoint_at : STORE_CHECKPOINT_DEFAULT;
@@ -105,7 +107,9 @@ enum result store_open(const struct store_options *options, int64_t now_ns, stru
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT && r == RESULT_OK; kind++)
         r = make_chunk(store, kind, err);
     if (r == RESULT_OK)
-        r = days_open(store, err);
+        r = position_open(store, &noted, err);
+    if (r == RESULT_OK)
+        r = days_open(store, noted, err);
     struct day *today;
     if (r == RESULT_OK)
         r = days_today(store, now_ns, &today, err);
@@ -148,6 +152,8 @@ void store_close(struct store **store_pointer)
     free(store->boundaries);
     free(store->damages);
     free(store->directory);
+    if (store->position_file >= 0)
+        close(store->position_file);
     if (store->lock_file >= 0)
         close(store->lock_file);
     pthread_mutex_destroy(&store->lock);

@@ -135,9 +135,11 @@ MUST_CHECK enum result store_find_waiting(struct store_reader *reader, const cha
 /* The newest position before `position` that no day file has, because the file was damaged or taken away; 0: none. */
 uint64_t store_missing_before(struct store *store, uint64_t position);
 
-/* Day files that could not be read and lie beside the others under another name. Borrowed until store_close. */
+/* Day files that could not be read and lie beside the others under another name, and those whose log lost its end, each
+ * for as long as the file of this name lies there. Borrowed until store_close. */
 struct store_damage {
     int64_t from_ns, to_ns; /* records of that time may be in it */
+    bool cut;               /* only the end is lost */
     char file[64];
 };
 const struct store_damage *store_damaged(const struct store *store, size_t *ret_count);
