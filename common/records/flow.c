@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/records/community_id.h"
 #include "common/records/kinds.h"
@@ -57,29 +56,9 @@ const char *const flow_state_words[FLOW_STATE_COUNT] = {
 #undef X
 };
 
-static const char *const state_docs[FLOW_STATE_COUNT] = {
-#define X(name, doc) doc,
-    FLOW_STATES(X)
-#undef X
-};
-
 const char *flow_state_name(unsigned state)
 {
     return state < FLOW_STATE_COUNT ? flow_state_words[state] : "?";
-}
-
-const char *flow_state_doc(unsigned state)
-{
-    return state < FLOW_STATE_COUNT ? state_docs[state] : "unknown";
-}
-
-int flow_state_by_name(const char *name)
-{
-    for (int i = 0; i < FLOW_STATE_COUNT; i++) {
-        if (strcasecmp(flow_state_words[i], name) == 0)
-            return i;
-    }
-    return -1;
 }
 
 const char *const flow_end_reason_words[FLOW_END_COUNT] = {"none", "idle", "active", "end", "forced", "resources"};

@@ -79,8 +79,6 @@ static inline struct address flow_dst(const struct flow *f)
 }
 
 const char *flow_state_name(unsigned state);       /* "SF"; "?" when unknown */
-const char *flow_state_doc(unsigned state);        /* "normal establishment and end" */
-int flow_state_by_name(const char *name);          /* -1 when unknown; case does not matter */
 const char *flow_end_reason_name(unsigned reason); /* "idle", "active" ... */
 
 /* Words of the fields' values, by number; of bits, by bit. */
