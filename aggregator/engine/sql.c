@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Filter trees as SQL conditions. */
-#include "aggregator/store/sql.h"
+#include "aggregator/engine/sql.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

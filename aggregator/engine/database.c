@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregator/store/internal.h"
+#include "aggregator/engine/engine.h"
 
 static enum result tell(struct error *err, const char *what, duckdb_error_type type, const char *sentence)
 {
@@ -32,16 +32,6 @@ static enum result tell_prepare(struct error *err, duckdb_prepared_statement sta
                              : strncmp(sentence, "INTERRUPT", 9) == 0 ? DUCKDB_ERROR_INTERRUPT
                                                                       : DUCKDB_ERROR_INVALID;
     return tell(err, "store, preparing a query", type, sentence);
-}
-
-enum result db_appender_error(struct error *err, const char *what, duckdb_appender appender)
-{
-    if (appender == NULL)
-        return tell(err, what, DUCKDB_ERROR_INVALID, NULL);
-    duckdb_error_data data = duckdb_appender_error_data(appender);
-    enum result r = tell(err, what, duckdb_error_data_error_type(data), duckdb_error_data_message(data));
-    duckdb_destroy_error_data(&data);
-    return r;
 }
 
 enum result db_run(duckdb_connection connection, struct error *err, const char *format, ...)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SQL text, built from numbers and names of our own; what a person typed enters it as a quoted literal alone. Pure. */
-#ifndef PAVO_AGGREGATOR_STORE_SQL_H
-#define PAVO_AGGREGATOR_STORE_SQL_H
+#ifndef PAVO_AGGREGATOR_ENGINE_SQL_H
+#define PAVO_AGGREGATOR_ENGINE_SQL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,9 +21,9 @@ void sql_text(struct sql *sql, const char *text);
 void sql_clear(struct sql *sql);
 void sql_fini(struct sql *sql);
 
-/* The numbers a day file knows its observers by. */
+/* The numbers the store knows its observers by. */
 struct sql_observers {
-    const struct observer *observers; /* index = number in the file */
+    const struct observer *observers; /* index = number in the store */
     size_t count;
 };
 
@@ -38,7 +38,7 @@ void sql_filter(struct sql *sql, const struct filter *filter, const struct filte
 /* Appends "(src is the endpoint)" and the like; port 0: any. */
 void sql_endpoint(struct sql *sql, const char *side, const struct endpoint *endpoint);
 
-/* Appends a condition that selects the named flows by columns `observer` and `flow`; false when the file knows none of
+/* Appends a condition that selects the named flows by columns `observer` and `flow`; false when the store knows none of
  * the observers. */
 void sql_names(struct sql *sql, const char *observer_column, const char *flow_column, const struct flow_name *names,
                size_t count, const struct sql_observers *observers);

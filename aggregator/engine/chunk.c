@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records as rows of DuckDB's chunks, and back, for any kind: values by field, the items of lists behind them. */
+/* Records as DuckDB's vectors, and back, for any kind: values by field, the items of lists behind them. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregator/store/internal.h"
+#include "aggregator/engine/engine.h"
 
 /* ---- writing */
 
@@ -16,9 +16,10 @@ static void write_text(duckdb_vector vector, idx_t at, const char *text)
         duckdb_vector_assign_string_element_len(vector, at, text, strlen(text));
 }
 
-/* Values from .. from + count - 1 of a column (of a list: these items), narrowed, into the vector from `at` on. */
+/* Values from .. from + count - 1 of a field's column (of a list: these items), narrowed, into the vector from `at`
+ * on. */
 static void write_values(duckdb_vector vector, idx_t at, const struct records *records, unsigned f, uint32_t from,
-                         uint32_t count, const uint32_t *ids)
+                         uint32_t count, const uint32_t *numbers)
 {
     const struct field *field = &records->kind->fields[f];
     const void *column = records_column(records, f);
@@ -31,7 +32,7 @@ static void write_values(duckdb_vector vector, idx_t at, const struct records *r
         memcpy((uint64_t *)to + at, (const uint64_t *)column + from, count * sizeof(uint64_t));
     } else if (field->kind == KIND_OBSERVER) {
         for (uint32_t i = 0; i < count; i++)
-            ((uint32_t *)to)[at + i] = ids[words[i]];
+            ((uint32_t *)to)[at + i] = numbers[words[i]];
     } else if (field->type == FIELD_U8) {
         uint8_t *narrow = (uint8_t *)to + at;
         for (uint32_t i = 0; i < count; i++)
@@ -45,40 +46,80 @@ static void write_values(duckdb_vector vector, idx_t at, const struct records *r
     }
 }
 
-/* One field of a list's items, for the same rows. */
-static void write_list(duckdb_vector vector, idx_t at, const struct records *records, unsigned f, uint32_t from,
-                       uint32_t count, const uint32_t *ids)
+/* One value of each row, of rows that lie anywhere. */
+static void gather_values(duckdb_vector vector, const struct engine_ref *refs, uint32_t count, unsigned f)
 {
-    unsigned list = records->kind->fields[f].list - 1u;
-    const uint32_t *counts = records_column(records, records->kind->lists[list].count);
-    duckdb_list_entry *entries = duckdb_vector_get_data(vector);
-    idx_t there = duckdb_list_vector_get_size(vector), end = there;
-    uint32_t first;
-    records_items(records, list, from, &first);
-    for (uint32_t i = 0; i < count; i++) {
-        entries[at + i] = (duckdb_list_entry){.offset = end, .length = counts[from + i]};
-        end += counts[from + i];
+    const struct field *field = &refs[0].records->kind->fields[f];
+    void *to = duckdb_vector_get_data(vector);
+#define GATHER(TYPE, FROM, value)                                                                                      \
+    for (uint32_t i = 0; i < count; i++) {                                                                             \
+        FROM v = ((const FROM *)records_column(refs[i].records, f))[refs[i].row];                                      \
+        ((TYPE *)to)[i] = (TYPE)(value);                                                                               \
     }
-    if (end == there)
-        return;
-    duckdb_list_vector_reserve(vector, end);
-    duckdb_list_vector_set_size(vector, end);
-    write_values(duckdb_list_vector_get_child(vector), there, records, f, first, (uint32_t)(end - there), ids);
+    if (field->type == FIELD_TEXT) {
+        for (uint32_t i = 0; i < count; i++)
+            write_text(vector, i, ((char *const *)records_column(refs[i].records, f))[refs[i].row]);
+    } else if (field_type_is_wide(field->type)) {
+        GATHER(uint64_t, uint64_t, v)
+    } else if (field->kind == KIND_OBSERVER) {
+        GATHER(uint32_t, uint32_t, refs[i].numbers[v])
+    } else if (field->type == FIELD_U8) {
+        GATHER(uint8_t, uint32_t, v)
+    } else if (field->type == FIELD_U16) {
+        GATHER(uint16_t, uint32_t, v)
+    } else {
+        GATHER(uint32_t, uint32_t, v)
+    }
+#undef GATHER
 }
 
-void chunk_write(duckdb_data_chunk chunk, idx_t at, const struct records *records, uint32_t from, uint32_t count,
-                 uint64_t position, const uint32_t *ids)
+static struct engine_ref ref_of(const struct engine_rows *rows, uint32_t i)
 {
-    uint64_t *positions = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
-    for (uint32_t i = 0; i < count; i++)
-        positions[at + i] = position;
-    for (unsigned f = 0; f < records->kind->stored_count; f++) {
-        duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, f + 1);
-        if (records->kind->fields[f].list == 0)
-            write_values(vector, at, records, f, from, count, ids);
-        else
-            write_list(vector, at, records, f, from, count, ids);
+    return rows->refs != NULL ? rows->refs[i]
+                              : (struct engine_ref){rows->records, rows->numbers, rows->from + i};
+}
+
+/* One field of a list's items. */
+static void write_list(duckdb_vector vector, const struct engine_rows *rows, unsigned f)
+{
+    duckdb_list_entry *entries = duckdb_vector_get_data(vector);
+    idx_t end = 0;
+    duckdb_list_vector_set_size(vector, 0);
+    for (uint32_t i = 0; i < rows->count; i++) {
+        struct engine_ref ref = ref_of(rows, i);
+        uint32_t first, count = records_items(ref.records, ref.records->kind->fields[f].list - 1u, ref.row, &first);
+        entries[i] = (duckdb_list_entry){.offset = end, .length = count};
+        if (count == 0)
+            continue;
+        duckdb_list_vector_reserve(vector, end + count);
+        duckdb_list_vector_set_size(vector, end + count);
+        write_values(duckdb_list_vector_get_child(vector), end, ref.records, f, first, count, ref.numbers);
+        end += count;
     }
+}
+
+void chunk_write(duckdb_vector vector, const struct engine_rows *rows, unsigned f)
+{
+    const struct record_kind *kind = rows->refs != NULL ? rows->refs[0].records->kind : rows->records->kind;
+    if (kind->fields[f].list != 0)
+        write_list(vector, rows, f);
+    else if (rows->refs != NULL)
+        gather_values(vector, rows->refs, rows->count, f);
+    else
+        write_values(vector, 0, rows->records, f, rows->from, rows->count, rows->numbers);
+}
+
+uint32_t chunk_fits(const struct engine_rows *rows, const struct record_kind *kind)
+{
+    uint32_t items = 0;
+    for (uint32_t i = 0; kind->list_count > 0 && i < rows->count; i++) {
+        struct engine_ref ref = ref_of(rows, i);
+        for (unsigned l = 0; l < kind->list_count; l++)
+            items += ((const uint32_t *)records_column(ref.records, kind->lists[l].count))[ref.row];
+        if (i > 0 && items > ENGINE_CHUNK_ITEMS)
+            return i;
+    }
+    return rows->count;
 }
 
 /* ---- reading */
@@ -96,7 +137,7 @@ static bool read_texts(struct records *records, char **to, const duckdb_string_t
 }
 
 /* `count` values of a vector from `from` on into places `at` .. of the field's column. Observers stay numbers of the
- * file. False: out of memory. */
+ * store. False: out of memory. */
 static bool read_values(struct records *records, unsigned f, uint32_t at, const void *data, idx_t from, uint32_t count)
 {
     const struct field *field = &records->kind->fields[f];
@@ -136,7 +177,7 @@ static bool read_list(struct records *records, unsigned f, duckdb_vector vector,
     return true;
 }
 
-/* The file's numbers in a column become indices of the records' observers. */
+/* The store's numbers in a column become indices of the records' observers. */
 static enum result translate(struct records *records, unsigned f, const struct sql_observers *observers,
                              struct error *err)
 {
@@ -181,12 +222,12 @@ static enum result read_fields(const struct db_rows *rows, struct records *recor
     bool read = true;
     for (unsigned f = 0; f < kind->stored_count && read; f++) {
         if (kind->fields[f].list == 0)
-            read = read_values(records, f, 0, db_column(rows, f + 1), from, records->rows);
+            read = read_values(records, f, 0, db_column(rows, f), from, records->rows);
     }
     enum result r = read ? make_room(records, err) : RESULT_OK;
     for (unsigned f = 0; f < kind->stored_count && read && r == RESULT_OK; f++) {
         if (kind->fields[f].list != 0)
-            read = read_list(records, f, duckdb_data_chunk_get_vector(rows->chunk, f + 1), from);
+            read = read_list(records, f, duckdb_data_chunk_get_vector(rows->chunk, f), from);
     }
     return read ? r : error_set(err, RESULT_AGAIN, "out of memory");
 }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A struct engine_source as a table function: columns by the kind, only those a statement wants are made. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "aggregator/engine/engine.h"
+
+#define FUNCTION "pavo_rows"
+
+/* Which columns a statement wants, in its order. */
+struct projection {
+    idx_t count;
+    uint16_t fields[];
+};
+
+/* A thread at work. */
+struct scan {
+    struct engine_source *source;
+    void *own;
+};
+
+static void rows_bind(duckdb_bind_info info)
+{
+    duckdb_value value = duckdb_bind_get_parameter(info, 0);
+    const struct engine_source *source = (const struct engine_source *)(uintptr_t)duckdb_get_uint64(value);
+    duckdb_destroy_value(&value);
+    for (unsigned f = 0; f < source->kind->stored_count; f++) {
+        duckdb_logical_type type = schema_type(source->kind, f);
+        duckdb_bind_add_result_column(info, source->kind->fields[f].name, type);
+        duckdb_destroy_logical_type(&type);
+    }
+    duckdb_bind_set_cardinality(info, source->rows, false);
+    duckdb_bind_set_bind_data(info, (void *)(uintptr_t)source, NULL);
+}
+
+static void rows_init(duckdb_init_info info)
+{
+    const struct engine_source *source = duckdb_init_get_bind_data(info);
+    idx_t count = duckdb_init_get_column_count(info);
+    struct projection *p = malloc(sizeof(*p) + (count + 1) * sizeof(p->fields[0]));
+    if (p == NULL) {
+        duckdb_init_set_error(info, "out of memory");
+        return;
+    }
+    p->count = count;
+    for (idx_t i = 0; i < count; i++)
+        p->fields[i] = (uint16_t)duckdb_init_get_column_index(info, i);
+    duckdb_init_set_max_threads(info, source->threads);
+    duckdb_init_set_init_data(info, p, free);
+}
+
+static void scan_free(void *pointer)
+{
+    struct scan *scan = pointer;
+    if (scan->source->thread_free != NULL)
+        scan->source->thread_free(scan->own);
+    free(scan);
+}
+
+static void rows_init_thread(duckdb_init_info info)
+{
+    struct engine_source *source = duckdb_init_get_bind_data(info);
+    struct scan *scan = calloc(1, sizeof(*scan));
+    if (scan == NULL) {
+        duckdb_init_set_error(info, "out of memory");
+        return;
+    }
+    scan->source = source;
+    scan->own = source->thread_new == NULL ? NULL : source->thread_new(source);
+    if (source->thread_new != NULL && scan->own == NULL) {
+        free(scan);
+        duckdb_init_set_error(info, "out of memory");
+        return;
+    }
+    duckdb_init_set_init_data(info, scan, scan_free);
+}
+
+static void rows_next(duckdb_function_info info, duckdb_data_chunk output)
+{
+    const struct scan *scan = duckdb_function_get_local_init_data(info);
+    const struct projection *p = duckdb_function_get_init_data(info);
+    struct engine_rows rows = {0};
+    struct error err;
+    enum result r = scan->source->next(scan->source, scan->own, &rows, &err);
+    if (r != RESULT_OK && r != RESULT_END)
+        duckdb_function_set_error(info, err.text);
+    if (r != RESULT_OK) {
+        duckdb_data_chunk_set_size(output, 0);
+        return;
+    }
+    for (idx_t i = 0; i < p->count; i++) {
+        if (p->fields[i] < scan->source->kind->stored_count) /* what only counts rows wants a column of none */
+            chunk_write(duckdb_data_chunk_get_vector(output, i), &rows, p->fields[i]);
+    }
+    duckdb_data_chunk_set_size(output, rows.count);
+}
+
+static enum result add_function(duckdb_connection connection, struct error *err)
+{
+    duckdb_table_function function = duckdb_create_table_function();
+    duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_UBIGINT);
+    duckdb_table_function_set_name(function, FUNCTION);
+    duckdb_table_function_add_parameter(function, type);
+    duckdb_table_function_set_bind(function, rows_bind);
+    duckdb_table_function_set_init(function, rows_init);
+    duckdb_table_function_set_local_init(function, rows_init_thread);
+    duckdb_table_function_set_function(function, rows_next);
+    duckdb_table_function_supports_projection_pushdown(function, true);
+    duckdb_state added = duckdb_register_table_function(connection, function);
+    duckdb_destroy_logical_type(&type);
+    duckdb_destroy_table_function(&function);
+    return added == DuckDBSuccess ? RESULT_OK : error_set(err, RESULT_FATAL, "DuckDB does not take a table function");
+}
+
+void engine_from(struct sql *sql, const struct engine_source *source)
+{
+    sql_add(sql, FUNCTION "(%" PRIuPTR "::UBIGINT)", (uintptr_t)source);
+}
+
+/* ---- opening */
+
+static enum result set_options(duckdb_config config, const struct engine_options *o, struct error *err)
+{
+    char memory[32], threads[16];
+    snprintf(memory, sizeof(memory), "%" PRIu64 "MiB", o->memory_limit >> 20);
+    snprintf(threads, sizeof(threads), "%u", o->threads);
+    const char *const settings[][2] = {
+        {"memory_limit", memory},
+        {"autoinstall_known_extensions", "false"},
+        {"autoload_known_extensions", "false"},
+        {"allow_community_extensions", "false"},
+        {"temp_directory", o->temporary == NULL ? "" : o->temporary},
+        {o->threads == 0 ? NULL : "threads", threads},
+    };
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        if (settings[i][0] != NULL && duckdb_set_config(config, settings[i][0], settings[i][1]) != DuckDBSuccess)
+            return error_set(err, RESULT_FATAL, "DuckDB does not take %s = %s", settings[i][0], settings[i][1]);
+    }
+    return RESULT_OK;
+}
+
+enum result engine_open(const struct engine_options *options, duckdb_database *ret_database, struct error *err)
+{
+    duckdb_config config;
+    duckdb_connection connection = NULL;
+    if (duckdb_create_config(&config) != DuckDBSuccess)
+        return error_set(err, RESULT_FATAL, "DuckDB: no configuration");
+    char *sentence = NULL;
+    enum result r = set_options(config, options, err);
+    if (r == RESULT_OK && duckdb_open_ext(NULL, ret_database, config, &sentence) != DuckDBSuccess)
+        r = error_set(err, RESULT_FATAL, "DuckDB: %s", sentence == NULL ? "cannot be opened" : sentence);
+    duckdb_free(sentence);
+    duckdb_destroy_config(&config);
+    if (r == RESULT_OK)
+        r = engine_connect(*ret_database, &connection, err);
+    if (r == RESULT_OK)
+        r = add_function(connection, err);
+    duckdb_disconnect(&connection);
+    if (r != RESULT_OK)
+        duckdb_close(ret_database);
+    return r;
+}
+
+enum result engine_connect(duckdb_database database, duckdb_connection *ret_connection, struct error *err)
+{
+    return duckdb_connect(database, ret_connection) == DuckDBSuccess
+               ? RESULT_OK
+               : error_set(err, RESULT_AGAIN, "DuckDB: no connection");
+}
