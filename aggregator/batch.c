@@ -12,12 +12,18 @@ struct batch *batch_new(void)
 void batch_destroy(struct batch **pointer)
 {
     struct batch *batch = *pointer;
-    if (batch == NULL)
+    *pointer = NULL;
+    if (batch == NULL || atomic_fetch_sub(&batch->shared, 1) > 0)
         return;
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
         records_free(&batch->records[kind]);
     free(batch);
-    *pointer = NULL;
+}
+
+struct batch *batch_share(struct batch *batch)
+{
+    atomic_fetch_add(&batch->shared, 1);
+    return batch;
 }
 
 size_t batch_weight(const struct batch *batch)

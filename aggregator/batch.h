@@ -5,6 +5,7 @@
 #ifndef PAVO_AGGREGATOR_BATCH_H
 #define PAVO_AGGREGATOR_BATCH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@ struct route {
 };
 
 struct batch {
+    atomic_uint shared; /* further references than the first: nobody changes it then */
     struct observer observer; /* who speaks; sensor "" : the aggregator's own conclusions, which have no name */
     uint64_t sequence;        /* 0 for those */
     int64_t received_ns;
@@ -37,7 +39,15 @@ struct receipt {
 };
 
 struct batch *batch_new(void); /* NULL: out of memory */
+/* Gives a reference back; the last one frees. */
 void batch_destroy(struct batch **batch);
+/* One more reference, from here on nobody changes it. */
+struct batch *batch_share(struct batch *batch);
+/* Does anybody speak in it, so that it has a name? */
+static inline bool batch_has_name(const struct batch *batch)
+{
+    return batch->observer.sensor[0] != '\0';
+}
 /* Bytes it holds, nearly. */
 size_t batch_weight(const struct batch *batch);
 /* Rows of a kind; 0 without. */

@@ -1,59 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store knows in memory: sums and the last status per sensor's life, committed names, counts per boundary. */
+/* Lives, speakers and boundaries in arrays, found by hash tables of their numbers. */
+#include "aggregator/store/lives.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregator/store/internal.h"
+#include "common/records/loss.h"
+#include "common/records/status.h"
+
+static void life_fini(struct life *life)
+{
+    ranges_fini(&life->sequences);
+    records_free(&life->sums.status);
+    free(life->digests);
+}
+
+void lives_fini(struct lives *lives)
+{
+    for (size_t i = 0; i < lives->count; i++)
+        life_fini(&lives->list[i]);
+    for (size_t i = 0; i < lives->speaker_numbers.count; i++) {
+        ranges_fini(&lives->speakers[i].received);
+        ranges_fini(&lives->speakers[i].flows);
+    }
+    free(lives->list);
+    free(lives->speakers);
+    free(lives->boundaries);
+    observers_fini(&lives->numbers);
+    observers_fini(&lives->speaker_numbers);
+    *lives = (struct lives){0};
+}
 
 /* ---- by name */
 
-struct life *lives_find(const struct store *store, const struct observer *observer)
+/* What an observer cannot know is a property, not a part of the name. */
+static struct observer name_of(const char *sensor, uint64_t epoch)
 {
-    struct observer name = *observer;
-    memset(name.unknown, 0, sizeof(name.unknown)); /* a property, not a part of the name */
-    uint32_t number = observers_find(&store->life_numbers, &name);
-    return number == UINT32_MAX ? NULL : &store->lives[number];
+    struct observer name = {.epoch = epoch};
+    snprintf(name.sensor, sizeof(name.sensor), "%s", sensor);
+    return name;
 }
 
-static struct observer sensor_key(const char *sensor)
+struct life *lives_find(const struct lives *lives, const struct observer *observer)
 {
-    struct observer key = {0};
-    snprintf(key.sensor, sizeof(key.sensor), "%s", sensor);
-    return key;
+    struct observer name = name_of(observer->sensor, observer->epoch);
+    uint32_t number = observers_find(&lives->numbers, &name);
+    return number == UINT32_MAX ? NULL : &lives->list[number];
 }
 
-uint32_t lives_sensor(const struct store *store, const char *sensor)
+struct speaker *lives_speaker(const struct lives *lives, const char *sensor)
 {
-    struct observer key = sensor_key(sensor);
-    return observers_find(&store->sensor_numbers, &key);
+    struct observer name = name_of(sensor, 0);
+    uint32_t number = observers_find(&lives->speaker_numbers, &name);
+    return number == UINT32_MAX ? NULL : &lives->speakers[number];
 }
 
-static bool is_own(const struct batch *batch, const struct observer *observer)
+const struct boundary_counts *lives_boundary(const struct lives *lives, const char *name)
 {
-    return observer_equal(observer, &batch->observer) && observer->unknown[0] == 0 && observer->unknown[1] == 0;
+    for (size_t i = 0; i < lives->boundary_count; i++) {
+        if (strcmp(lives->boundaries[i].name, name) == 0)
+            return &lives->boundaries[i];
+    }
+    return NULL;
 }
 
-uint32_t lives_charged(const struct store *store, const struct batch *batch, const struct observer *observer)
+/* Room for one more in an array. False: out of memory. */
+static bool grow(void **list, size_t count, size_t *capacity, size_t size)
 {
-    return is_own(batch, observer) ? OBSERVERS_NOBODY : lives_sensor(store, batch->observer.sensor);
-}
-
-static bool grow(struct store *store)
-{
-    size_t capacity = store->life_capacity == 0 ? 16 : store->life_capacity * 2;
-    if (store->life_count < store->life_capacity)
+    if (count < *capacity)
         return true;
-    struct life *lives = capacity > STORE_LIVES_MAX ? NULL : realloc(store->lives, capacity * sizeof(*lives));
-    if (lives == NULL)
+    size_t wanted = *capacity == 0 ? 16 : *capacity * 2;
+    void *grown = realloc(*list, wanted * size);
+    if (grown == NULL)
         return false;
-    store->lives = lives;
-    struct kin *kin = realloc(store->kin, capacity * sizeof(*kin));
-    if (kin == NULL)
-        return false;
-    store->kin = kin;
-    store->life_capacity = capacity;
+    *list = grown;
+    *capacity = wanted;
     return true;
+}
+
+struct speaker *lives_speaker_get(struct lives *lives, const char *sensor)
+{
+    struct speaker *there = lives_speaker(lives, sensor);
+    struct observer name = name_of(sensor, 0);
+    if (there != NULL)
+        return there;
+    if (!grow((void **)&lives->speakers, lives->speaker_numbers.count, &lives->speaker_capacity,
+              sizeof(*lives->speakers)) ||
+        observers_add(&lives->speaker_numbers, &name) != RESULT_OK)
+        return NULL;
+    struct speaker *speaker = &lives->speakers[lives->speaker_numbers.count - 1];
+    *speaker = (struct speaker){.newest = UINT32_MAX};
+    return speaker;
 }
 
 /* The status's row alone, with its text or only the numbers. NULL: out of memory. */
@@ -80,229 +118,302 @@ static void drop_lists(struct store_life *life)
     life->has_lists = false;
 }
 
-/* A new life among those of its sensor. */
-static void note_kin(struct store *store, uint32_t sensor, uint32_t number)
+/* A life among those of its speaker: the one with the greatest epoch is the newest. */
+static void note_newest(struct lives *lives, struct speaker *speaker, uint32_t number)
 {
-    struct kin *kin = &store->kin[sensor];
-    if (kin->lives++ == 0)
-        kin->newest = number;
-    if (store->lives[number].sums.observer.epoch <= store->lives[kin->newest].sums.observer.epoch)
+    uint32_t newest = speaker->newest;
+    if (newest != UINT32_MAX && lives->list[number].sums.observer.epoch <= lives->list[newest].sums.observer.epoch)
         return;
-    drop_lists(&store->lives[kin->newest].sums);
-    kin->newest = number;
+    if (newest != UINT32_MAX)
+        drop_lists(&lives->list[newest].sums);
+    speaker->newest = number;
 }
 
-struct life *lives_get(struct store *store, const struct observer *observer)
+struct life *lives_get(struct lives *lives, const struct observer *observer)
 {
-    struct life *life = lives_find(store, observer);
-    if (life != NULL || !grow(store))
+    struct life *life = lives_find(lives, observer);
+    struct observer name = name_of(observer->sensor, observer->epoch);
+    if (life != NULL)
         return life;
-    struct observer name = {.epoch = observer->epoch}, key = sensor_key(observer->sensor);
-    memcpy(name.sensor, observer->sensor, sizeof(name.sensor));
-    uint32_t sensors = store->sensor_numbers.count, number = store->life_numbers.count;
-    if (observers_add(&store->sensor_numbers, &key, OBSERVERS_NOBODY) != RESULT_OK)
+    struct speaker *speaker = lives_speaker_get(lives, observer->sensor);
+    if (speaker == NULL || !grow((void **)&lives->list, lives->count, &lives->capacity, sizeof(*lives->list)) ||
+        observers_add(&lives->numbers, &name) != RESULT_OK)
         return NULL;
-    if (sensors < store->sensor_numbers.count)
-        store->kin[sensors] = (struct kin){0};
-    if (observers_add(&store->life_numbers, &name, OBSERVERS_NOBODY) != RESULT_OK) {
-        observers_cut(&store->sensor_numbers, sensors);
-        return NULL;
-    }
-    life = &store->lives[store->life_count++];
+    life = &lives->list[lives->count++];
     *life = (struct life){.sums = {.observer = name}};
-    note_kin(store, observers_find(&store->sensor_numbers, &key), number);
+    speaker->lives++;
+    note_newest(lives, speaker, (uint32_t)lives->count - 1);
     return life;
 }
 
-static bool is_newest(const struct store *store, const struct life *life)
+static struct boundary_counts *boundary_get(struct lives *lives, const char *name)
 {
-    return &store->lives[store->kin[lives_sensor(store, life->sums.observer.sensor)].newest] == life;
-}
-
-/* ---- sums */
-
-void lives_note_batch(struct life *life, uint64_t records, uint64_t packets, int64_t received_ns)
-{
-    life->sums.records += records;
-    life->sums.packets += packets;
-    life->sums.batches++;
-    life->sums.last_received_ns = max_ns(life->sums.last_received_ns, received_ns);
-}
-
-void lives_note_lost(struct life *life, uint64_t records)
-{
-    uint64_t room = UINT64_MAX - life->sums.records_lost;
-    life->sums.records_lost += records < room ? records : room;
-}
-
-void lives_note_status(struct store *store, const struct records *records, uint32_t row, uint64_t position,
-                       int64_t received_ns)
-{
-    struct life *life = lives_find(store, &records->observers[status_columns(records)->observer[row]]);
-    if (life == NULL || position < life->sums.status_position)
-        return; /* of an observer that does not speak itself */
-    struct records *status = records_copy(records, NULL, row, 1);
-    if (status == NULL)
-        return; /* out of memory: the store has it; only the view in memory stays a status behind */
-    records_free(&life->sums.status);
-    life->sums.status = status;
-    life->sums.has_lists = true;
-    if (!is_newest(store, life))
-        drop_lists(&life->sums);
-    life->sums.status_position = position;
-    life->sums.status_received_ns = received_ns;
-}
-
-struct boundary_counts *lives_boundary(struct store *store, const char *name)
-{
-    for (size_t i = 0; i < store->boundary_count; i++) {
-        if (strcmp(store->boundaries[i].name, name) == 0)
-            return &store->boundaries[i];
-    }
-    struct boundary_counts *grown = realloc(store->boundaries, (store->boundary_count + 1) * sizeof(*grown));
+    struct boundary_counts *there = (struct boundary_counts *)lives_boundary(lives, name);
+    if (there != NULL)
+        return there;
+    struct boundary_counts *grown = realloc(lives->boundaries, (lives->boundary_count + 1) * sizeof(*grown));
     if (grown == NULL)
         return NULL;
-    store->boundaries = grown;
-    struct boundary_counts *made = &grown[store->boundary_count++];
+    lives->boundaries = grown;
+    struct boundary_counts *made = &grown[lives->boundary_count++];
     *made = (struct boundary_counts){0};
-    strncpy(made->name, name, sizeof(made->name) - 1);
+    snprintf(made->name, sizeof(made->name), "%s", name);
     return made;
 }
 
-/* ---- what may be asked */
+/* ---- noting */
 
-static bool copy_life(const struct store_life *life, bool texts, struct store_life *ret_copy)
+static const char *boundary_of(const struct verdict_columns *v, uint32_t row)
 {
-    *ret_copy = *life;
-    ret_copy->status = NULL;
-    ret_copy->has_lists = texts && life->has_lists;
-    if (life->status == NULL)
-        return true;
-    ret_copy->status =
-        ret_copy->has_lists ? records_copy(life->status, NULL, 0, 1) : without_lists(life->status, texts);
-    return ret_copy->status != NULL;
+    return v->boundary[row] == NULL ? "" : v->boundary[row];
 }
 
-enum result store_lives(struct store *store, bool texts, struct store_life **ret_lives, size_t *ret_count,
-                        struct error *err)
+static bool reserve_boundaries(struct lives *lives, const struct batch *batch)
 {
-    pthread_mutex_lock(&store->lock);
-    size_t count = store->life_count;
-    struct store_life *copies = calloc(count + 1, sizeof(*copies));
-    bool failed = copies == NULL;
-    for (size_t i = 0; !failed && i < count; i++)
-        failed = !copy_life(&store->lives[i].sums, texts, &copies[i]);
-    pthread_mutex_unlock(&store->lock);
-    if (failed) {
-        store_lives_free(&copies, count);
-        return error_set(err, RESULT_AGAIN, "out of memory listing sensors");
+    for (uint32_t i = 0; i < batch_rows(batch, RECORD_VERDICT); i++) {
+        if (boundary_get(lives, boundary_of(verdict_columns(batch->records[RECORD_VERDICT]), i)) == NULL)
+            return false;
     }
-    *ret_lives = copies;
-    *ret_count = count;
+    return true;
+}
+
+enum result lives_reserve(struct lives *lives, const struct batch *batch, size_t count, struct error *err)
+{
+    bool reserved = reserve_boundaries(lives, batch);
+    if (reserved && batch_has_name(batch)) {
+        struct life *life = lives_get(lives, &batch->observer);
+        struct speaker *speaker = lives_speaker(lives, batch->observer.sensor);
+        if (life != NULL && life->digests == NULL)
+            life->digests = calloc(LIVES_DIGESTS, sizeof(*life->digests));
+        reserved = life != NULL && life->digests != NULL && ranges_reserve(&life->sequences, count) == RESULT_OK &&
+                   ranges_reserve(&speaker->received, count) == RESULT_OK &&
+                   ranges_reserve(&speaker->flows, count) == RESULT_OK;
+    }
+    return reserved ? RESULT_OK : error_set(err, RESULT_AGAIN, "no memory to note what is committed");
+}
+
+static void note_losses(struct lives *lives, const struct records *records)
+{
+    const struct loss_columns *l = loss_columns(records);
+    for (uint32_t i = 0; i < records->rows; i++) {
+        struct life *life = lives_find(lives, &records->observers[l->observer[i]]);
+        if (life == NULL || !loss_kind_is_of_records(l->loss[i]))
+            continue;
+        uint64_t room = UINT64_MAX - life->sums.records_lost;
+        life->sums.records_lost += l->count[i] < room ? l->count[i] : room;
+    }
+}
+
+static void note_verdicts(struct lives *lives, const struct records *records)
+{
+    const struct verdict_columns *v = verdict_columns(records);
+    for (uint32_t i = 0; i < records->rows; i++) {
+        struct boundary_counts *counts = boundary_get(lives, boundary_of(v, i)); /* reserved */
+        if (counts != NULL && v->verdict[i] < VERDICT_COUNT)
+            counts->verdicts[v->verdict[i]]++;
+    }
+}
+
+void lives_settle_status(struct lives *lives, struct life *life)
+{
+    const struct speaker *speaker = lives_speaker(lives, life->sums.observer.sensor);
+    if (&lives->list[speaker->newest] != life)
+        drop_lists(&life->sums);
+}
+
+enum result lives_add_counts(struct lives *lives, const char *boundary, const uint64_t *verdicts, size_t count,
+                             struct error *err)
+{
+    struct boundary_counts *counts = boundary_get(lives, boundary);
+    for (size_t i = 0; counts != NULL && i < count && i < VERDICT_COUNT; i++)
+        counts->verdicts[i] += verdicts[i];
+    return counts != NULL ? RESULT_OK : error_set(err, RESULT_AGAIN, "out of memory");
+}
+
+static void note_status(struct lives *lives, const struct batch *batch, uint32_t row)
+{
+    const struct records *records = batch->records[RECORD_STATUS];
+    struct life *life = lives_find(lives, &records->observers[status_columns(records)->observer[row]]);
+    if (life == NULL || batch->position < life->sums.status_position)
+        return; /* of an observer that does not speak itself; or older than what is there */
+    struct records *status = records_copy(records, NULL, row, 1);
+    if (status == NULL)
+        return; /* out of memory: the journal has it; only the view in memory stays a status behind */
+    records_free(&life->sums.status);
+    life->sums.status = status;
+    life->sums.has_lists = true;
+    lives_settle_status(lives, life);
+    life->sums.status_position = batch->position;
+    life->sums.status_received_ns = batch->received_ns;
+}
+
+static uint64_t packets_of(const struct records *flows)
+{
+    const struct flow_batch *b = flow_batch_of(flows);
+    uint64_t packets = 0;
+    for (uint32_t i = 0; i < b->rows; i++)
+        packets += b->src_packets[i] + b->dst_packets[i];
+    return packets;
+}
+
+/* Those that are in the books of whoever made them. */
+static uint32_t records_of(const struct batch *b)
+{
+    uint32_t records = 0;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        records += record_kind_counts(record_kinds[kind]) ? batch_rows(b, kind) : 0;
+    return records;
+}
+
+static void note_heard(struct ranges *ranges, int64_t first_ns, int64_t last_ns)
+{
+    enum result reserved = ranges_add(ranges, first_ns, last_ns, LIVES_HEARD_GAP_NS);
+    (void)reserved; /* room was made by lives_reserve */
+    ranges_thin(ranges, LIVES_HEARD_MAX);
+}
+
+static void note_name(struct lives *lives, const struct batch *batch, uint64_t digest)
+{
+    struct life *life = lives_find(lives, &batch->observer); /* made by lives_reserve, as what follows has room */
+    struct speaker *speaker = lives_speaker(lives, batch->observer.sensor);
+    int64_t sequence = (int64_t)batch->sequence, first, last;
+    enum result reserved = ranges_add(&life->sequences, sequence, sequence, 1);
+    (void)reserved;
+    life->digests[batch->sequence % LIVES_DIGESTS].sequence = batch->sequence;
+    life->digests[batch->sequence % LIVES_DIGESTS].digest = digest;
+    life->last_position = batch->position;
+    life->sums.batches++;
+    life->sums.records += records_of(batch);
+    if (batch->received_ns > life->sums.last_received_ns)
+        life->sums.last_received_ns = batch->received_ns;
+    note_heard(&speaker->received, batch->received_ns, batch->received_ns);
+    if (batch_rows(batch, RECORD_FLOW) == 0)
+        return;
+    life->sums.packets += packets_of(batch->records[RECORD_FLOW]);
+    records_extent(batch->records[RECORD_FLOW], &first, &last);
+    note_heard(&speaker->flows, first, last);
+}
+
+void lives_note(struct lives *lives, const struct batch *batch, uint64_t digest)
+{
+    if (batch_has_name(batch))
+        note_name(lives, batch, digest);
+    if (batch_rows(batch, RECORD_LOSS) > 0)
+        note_losses(lives, batch->records[RECORD_LOSS]);
+    if (batch_rows(batch, RECORD_VERDICT) > 0)
+        note_verdicts(lives, batch->records[RECORD_VERDICT]);
+    for (uint32_t row = 0; row < batch_rows(batch, RECORD_STATUS); row++)
+        note_status(lives, batch, row);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+        if (batch_rows(batch, kind) > 0)
+            lives->last[kind] = batch->position;
+    }
+}
+
+enum result lives_note_damaged(struct lives *lives, const struct journal_entry *entry, struct error *err)
+{
+    if (entry->speaker.sensor[0] == '\0')
+        return RESULT_OK;
+    struct life *life = lives_get(lives, &entry->speaker);
+    int64_t sequence = (int64_t)entry->sequence;
+    if (life == NULL || ranges_add(&life->sequences, sequence, sequence, 1) != RESULT_OK)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        life->sums.records_lost += record_kind_counts(record_kinds[kind]) ? entry->rows[kind] : 0;
+    life->last_position = entry->position;
     return RESULT_OK;
 }
 
-void store_lives_free(struct store_life **lives, size_t count)
+/* ---- forgetting */
+
+static int by_epoch(const void *a, const void *b)
 {
-    for (size_t i = 0; *lives != NULL && i < count; i++)
-        records_free(&(*lives)[i].status);
-    free(*lives);
-    *lives = NULL;
+    const struct life *x = *(const struct life *const *)a, *y = *(const struct life *const *)b;
+    int order = strcmp(x->sums.observer.sensor, y->sums.observer.sensor);
+    return order != 0 ? order : x->sums.observer.epoch < y->sums.observer.epoch ? -1 : 1;
 }
 
-/* What a life that is not known yet is told. */
-static enum store_name new_life(const struct store *store, const char *sensor)
+/* Marks (by setting the sensor's name empty) what is to be forgotten of one speaker's lives, in order of their epochs.
+ * Returns how many. */
+static size_t mark(struct life **of_speaker, size_t count, uint64_t through)
 {
-    uint32_t number = lives_sensor(store, sensor);
-    if (number != OBSERVERS_NOBODY && store->kin[number].lives >= STORE_LIVES_SHARE)
-        return STORE_NAME_REFUSED;
-    return store->life_count + STORE_SPARE < STORE_LIVES_MAX ? STORE_NAME_NEW : STORE_NAME_LATER;
+    size_t marked = 0;
+    if (count <= 2u * LIVES_KEPT)
+        return 0;
+    for (size_t i = 0; i < count - LIVES_KEPT; i++) {
+        if (of_speaker[i]->last_position > through)
+            continue;
+        of_speaker[i]->sums.observer.sensor[0] = '\0';
+        marked++;
+    }
+    return marked;
 }
 
-enum store_name store_name(struct store *store, const struct observer *observer, uint64_t sequence)
+static size_t mark_all(struct lives *lives, struct life **order, uint64_t through)
 {
-    pthread_mutex_lock(&store->lock);
-    const struct life *life = lives_find(store, observer);
-    enum store_name name = STORE_NAME_NEW;
-    if (life == NULL)
-        name = new_life(store, observer->sensor);
-    else if (sequences_has(&life->sequences, sequence))
-        name = STORE_NAME_COMMITTED;
-    else if (life->sequences.count + STORE_SPARE >= SEQUENCES_RANGES_MAX)
-        name = STORE_NAME_REFUSED;
-    pthread_mutex_unlock(&store->lock);
-    return name;
+    size_t marked = 0;
+    for (size_t i = 0; i < lives->count; i++)
+        order[i] = &lives->list[i];
+    qsort(order, lives->count, sizeof(struct life *), by_epoch);
+    for (size_t from = 0, to; from < lives->count; from = to) {
+        for (to = from + 1; to < lives->count && strcmp(order[to]->sums.observer.sensor,
+                                                        order[from]->sums.observer.sensor) == 0;)
+            to++;
+        marked += mark(order + from, to - from, through);
+    }
+    return marked;
 }
 
-/* The batch's observers that the file does not know, each once, but for its own. False: out of memory. */
-static bool new_observers(const struct observers *known, const struct batch *batch, struct observers *ret_new)
+/* Numbers anew what is left: only its memory was needed before, so nothing fails here. */
+static void close_ranks(struct lives *lives, struct observers *numbers)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < lives->count; i++) {
+        if (lives->list[i].sums.observer.sensor[0] == '\0')
+            life_fini(&lives->list[i]);
+        else
+            lives->list[kept++] = lives->list[i];
+    }
+    lives->count = kept;
+    observers_fini(&lives->numbers);
+    lives->numbers = *numbers;
+    for (size_t s = 0; s < lives->speaker_numbers.count; s++)
+        lives->speakers[s].newest = UINT32_MAX;
+    for (size_t i = 0; i < kept; i++)
+        note_newest(lives, lives_speaker(lives, lives->list[i].sums.observer.sensor), (uint32_t)i);
+}
+
+static bool number_anew(const struct lives *lives, struct observers *ret_numbers)
 {
     bool done = true;
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
-        for (uint32_t i = 0; done && batch_rows(batch, kind) > 0 && i < batch->records[kind]->observer_count; i++) {
-            const struct observer *observer = &batch->records[kind]->observers[i];
-            if (!is_own(batch, observer) && observers_find(known, observer) == UINT32_MAX)
-                done = observers_add(ret_new, observer, OBSERVERS_NOBODY) == RESULT_OK;
-        }
+    for (size_t i = 0; done && i < lives->count; i++) {
+        if (lives->list[i].sums.observer.sensor[0] != '\0')
+            done = observers_add(ret_numbers, &lives->list[i].sums.observer) == RESULT_OK;
     }
     return done;
 }
 
-static enum store_room room_for(const struct store *store, const struct observers *known, const struct batch *batch,
-                                const struct store_coming *coming, uint32_t more)
+void lives_forget(struct lives *lives, uint64_t through)
 {
-    uint32_t speaker = lives_sensor(store, batch->observer.sensor);
-    uint32_t charged = speaker == OBSERVERS_NOBODY ? 0 : observers_charged(known, speaker);
-    if (charged + more > STORE_OBSERVERS_SHARE)
-        return STORE_ROOM_REFUSED;
-    /* What comes may name the same ones: only what is known to be too much is refused. */
-    if (charged + coming->of_speaker + more > STORE_OBSERVERS_SHARE ||
-        known->count + coming->of_all + more > STORE_OBSERVERS_MAX)
-        return STORE_ROOM_LATER;
-    return STORE_ROOM;
-}
-
-enum store_room store_room(struct store *store, const struct batch *batch, const struct store_coming *coming,
-                           uint32_t *ret_new)
-{
-    struct observers new = {0};
-    pthread_mutex_lock(&store->lock);
-    const struct observers *known = &store->days[store->day_count - 1]->observers; /* store_open has made one */
-    enum store_room room = !new_observers(known, batch, &new) ? STORE_ROOM_LATER
-                           : new.count == 0                   ? STORE_ROOM
-                                                              : room_for(store, known, batch, coming, new.count);
-    pthread_mutex_unlock(&store->lock);
-    *ret_new = room == STORE_ROOM ? new.count : 0;
-    observers_fini(&new);
-    return room;
-}
-
-void store_summarise(struct store *store, struct store_summary *ret_summary)
-{
-    pthread_mutex_lock(&store->lock);
-    struct store_summary s = {.position = store->position};
-    struct extent times = {INT64_MAX, INT64_MIN};
-    memcpy(s.last, store->last, sizeof(s.last));
-    for (size_t i = 0; i < store->day_count; i++) {
-        const struct day *day = store->days[i];
-        extent_add(&times, day->times[RECORD_FLOW].first_ns, day->times[RECORD_FLOW].last_ns);
-        s.last_received_ns = max_ns(s.last_received_ns, day->last_received_ns);
+    struct observers numbers = {0};
+    struct observer *names = malloc((lives->count + 1) * sizeof(*names));
+    struct life **order = malloc((lives->count + 1) * sizeof(struct life *));
+    if (names == NULL || order == NULL) {
+        free(names);
+        free(order);
+        return;
     }
-    pthread_mutex_unlock(&store->lock);
-    if (times.first_ns <= times.last_ns) {
-        s.first_ns = times.first_ns;
-        s.last_ns = times.last_ns;
+    for (size_t i = 0; i < lives->count; i++)
+        names[i] = lives->list[i].sums.observer;
+    if (mark_all(lives, order, through) > 0) {
+        if (number_anew(lives, &numbers)) {
+            close_ranks(lives, &numbers);
+        } else {
+            observers_fini(&numbers);
+            for (size_t i = 0; i < lives->count; i++)
+                lives->list[i].sums.observer = names[i];
+        }
     }
-    *ret_summary = s;
-}
-
-void store_boundary_counts(struct store *store, const char *boundary, uint64_t ret_counts[static VERDICT_COUNT])
-{
-    memset(ret_counts, 0, VERDICT_COUNT * sizeof(*ret_counts));
-    pthread_mutex_lock(&store->lock);
-    for (size_t i = 0; i < store->boundary_count; i++) {
-        if (strcmp(store->boundaries[i].name, boundary) == 0)
-            memcpy(ret_counts, store->boundaries[i].verdicts, sizeof(store->boundaries[i].verdicts));
-    }
-    pthread_mutex_unlock(&store->lock);
+    free(names);
+    free(order);
 }

@@ -9,7 +9,6 @@
 void observers_fini(struct observers *o)
 {
     free(o->list);
-    free(o->by);
     free(o->slots);
     *o = (struct observers){0};
 }
@@ -53,10 +52,6 @@ static bool grow(struct observers *o)
     if (list == NULL)
         return false;
     o->list = list;
-    uint32_t *by = realloc(o->by, capacity * sizeof(*by));
-    if (by == NULL)
-        return false;
-    o->by = by;
     uint32_t *slots = realloc(o->slots, capacity * 2 * sizeof(*slots));
     if (slots == NULL)
         return false;
@@ -67,31 +62,14 @@ static bool grow(struct observers *o)
     return true;
 }
 
-enum result observers_add(struct observers *o, const struct observer *observer, uint32_t by)
+enum result observers_add(struct observers *o, const struct observer *observer)
 {
     if (observers_find(o, observer) != UINT32_MAX)
         return RESULT_OK;
     if (o->count == o->capacity && !grow(o))
         return RESULT_FULL;
     o->list[o->count] = *observer;
-    o->by[o->count] = by;
     *slot_of(o, observer) = o->count + 1;
     o->count++;
     return RESULT_OK;
-}
-
-uint32_t observers_charged(const struct observers *o, uint32_t by)
-{
-    uint32_t charged = 0;
-    for (uint32_t i = 0; i < o->count; i++)
-        charged += o->by[i] == by;
-    return charged;
-}
-
-void observers_cut(struct observers *o, uint32_t count)
-{
-    if (count == o->count)
-        return;
-    o->count = count;
-    fill_slots(o);
 }

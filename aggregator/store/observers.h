@@ -7,22 +7,15 @@
 
 struct observers {
     struct observer *list; /* owned; index is the number */
-    uint32_t *by;          /* owned: of each, the number of the speaker that is charged for it, or OBSERVERS_NOBODY */
     uint32_t count, capacity;
     uint32_t *slots; /* owned: numbers + 1 by hash; 0: free */
     uint32_t slot_count;
 };
 
-#define OBSERVERS_NOBODY UINT32_MAX
-
 void observers_fini(struct observers *observers);
 /* UINT32_MAX: not there. */
 uint32_t observers_find(const struct observers *observers, const struct observer *observer);
-/* As the next number and at the charge of `by`, unless it is there. RESULT_FULL: out of memory, nothing changed. */
-MUST_CHECK enum result observers_add(struct observers *observers, const struct observer *observer, uint32_t by);
-/* How many a speaker is charged for. */
-uint32_t observers_charged(const struct observers *observers, uint32_t by);
-/* Forgets those from number `count` on. */
-void observers_cut(struct observers *observers, uint32_t count);
+/* As the next number, unless it is there. RESULT_FULL: out of memory, nothing changed. */
+MUST_CHECK enum result observers_add(struct observers *observers, const struct observer *observer);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading records: one statement for each day file that can hold some, its result streamed. */
+/* Reading records: one statement for what is hot and one for each segment that can hold some, results streamed. */
+#include "aggregator/store/read.h"
+
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "aggregator/store/read.h"
 
 enum result store_reader_open(struct store *store, struct store_reader **ret_reader, struct error *err)
 {
@@ -12,24 +13,38 @@ enum result store_reader_open(struct store *store, struct store_reader **ret_rea
         return error_set(err, RESULT_AGAIN, "out of memory");
     reader->store = store;
     atomic_init(&reader->stop, false);
-    if (duckdb_connect(store->database, &reader->connection) != DuckDBSuccess) {
+    enum result r = engine_connect(store->database, &reader->connection, err);
+    if (r == RESULT_OK)
+        *ret_reader = reader;
+    else
         free(reader);
-        return error_set(err, RESULT_FATAL, "DuckDB: no connection");
-    }
-    *ret_reader = reader;
-    return RESULT_OK;
+    return r;
 }
 
-static void find_end(struct store_reader *reader)
+/* The unit under way. */
+static void unit_end(struct store_reader *reader)
 {
     db_rows_close(&reader->rows);
-    db_rows_close(&reader->unknown);
+    if (reader->table_open)
+        hot_table_fini(&reader->table);
+    reader->table_open = false;
+    free(reader->own_observers);
+    reader->own_observers = NULL;
+    reader->observers = (struct sql_observers){0};
+}
+
+void reader_end(struct store_reader *reader)
+{
+    unit_end(reader);
+    hot_view_fini(&reader->hot);
+    segment_set_release(&reader->segments);
     free(reader->plan);
     reader->plan = NULL;
     reader->plan_count = reader->plan_at = 0;
-    free(reader->observers);
-    reader->observers = NULL;
-    reader->observer_count = 0;
+    records_free(&reader->sorted);
+    reader->sorted_at = 0;
+    journal_cursor_close(&reader->cursor);
+    waiting_free(&reader->waiting);
 }
 
 void store_reader_close(struct store_reader **reader_pointer)
@@ -37,9 +52,8 @@ void store_reader_close(struct store_reader **reader_pointer)
     struct store_reader *reader = *reader_pointer;
     if (reader == NULL)
         return;
-    find_end(reader);
+    reader_end(reader);
     duckdb_disconnect(&reader->connection);
-    duckdb_disconnect(&reader->beside);
     sql_fini(&reader->sql);
     free(reader);
     *reader_pointer = NULL;
@@ -61,149 +75,142 @@ enum result reader_go_on(struct store_reader *reader, struct error *err)
     return atomic_load(&reader->stop) ? error_set(err, RESULT_AGAIN, "interrupted") : RESULT_OK;
 }
 
-/* ---- days */
+/* ---- the plan */
 
-static int day_order(const void *a, const void *b)
+static bool segment_is_wanted(const struct segment *segment, const struct store_query *q)
 {
-    const struct day_view *x = a, *y = b;
-    return strcmp(x->catalog, y->catalog);
+    return segment->kind == q->kind && (q->from_ns == 0 || segment->last_ns >= q->from_ns) &&
+           (q->to_ns == 0 || segment->first_ns < q->to_ns);
 }
 
-static bool day_is_wanted(const struct day *day, const struct day_wanted *wanted)
+static int newest_first(const void *a, const void *b)
 {
-    if (day->first_position == 0 || day->last_position <= wanted->after ||
-        (wanted->through != 0 && day->first_position > wanted->through))
-        return false;
-    if (wanted->kind < 0)
-        return true;
-    const struct extent *times = &day->times[wanted->kind];
-    return times->first_ns <= times->last_ns && (wanted->from_ns == 0 || times->last_ns >= wanted->from_ns) &&
-           (wanted->to_ns == 0 || times->first_ns < wanted->to_ns);
+    const struct unit *x = a, *y = b;
+    return x->last_ns > y->last_ns ? -1 : x->last_ns < y->last_ns;
 }
 
-enum result reader_days(struct store_reader *reader, const struct day_wanted *wanted, struct day_view **ret_days,
-                        size_t *ret_count, struct error *err)
+/* Hot first, then segments: what is sealed between the two looks is then in both, and cut from what is hot. */
+static enum result take_snapshot(struct store_reader *reader, struct error *err)
 {
-    struct store *store = reader->store;
-    pthread_mutex_lock(&store->lock);
-    struct day_view *views = calloc(store->day_count + 1, sizeof(*views));
-    size_t count = 0;
-    for (size_t i = 0; views != NULL && i < store->day_count; i++) {
-        const struct day *day = store->days[i];
-        if (!day_is_wanted(day, wanted))
-            continue;
-        memcpy(views[count].catalog, day->catalog, sizeof(day->catalog));
-        views[count].day = day;
-        count++;
-    }
-    pthread_mutex_unlock(&store->lock);
-    if (views == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    qsort(views, count, sizeof(*views), day_order);
-    *ret_days = views;
-    *ret_count = count;
-    return RESULT_OK;
-}
-
-enum result reader_observers(struct store_reader *reader, const struct day *day, struct observer **ret_observers,
-                             size_t *ret_count, struct error *err)
-{
-    pthread_mutex_lock(&reader->store->lock);
-    size_t count = day->observers.count;
-    struct observer *copy = malloc((count + 1) * sizeof(*copy));
-    if (copy != NULL && count > 0)
-        memcpy(copy, day->observers.list, count * sizeof(*copy));
-    pthread_mutex_unlock(&reader->store->lock);
-    if (copy == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    *ret_observers = copy;
-    *ret_count = count;
-    return RESULT_OK;
-}
-
-/* Newest first, or by position oldest first. */
-static void newest_first(struct store_reader *reader)
-{
-    for (size_t i = 0; i < reader->plan_count / 2; i++) {
-        struct day_view swap = reader->plan[i];
-        reader->plan[i] = reader->plan[reader->plan_count - 1 - i];
-        reader->plan[reader->plan_count - 1 - i] = swap;
-    }
-}
-
-static enum result open_day(struct store_reader *reader, const struct day_view *view, struct error *err)
-{
-    free(reader->observers);
-    reader->observers = NULL;
-    enum result r = reader_observers(reader, view->day, &reader->observers, &reader->observer_count, err);
+    const struct store_query *q = &reader->query;
+    enum result r = hot_look(reader->store->hot, (int)q->kind, q->from_ns, q->to_ns, &reader->hot, err);
     if (r != RESULT_OK)
         return r;
-    const struct sql_observers observers = {reader->observers, reader->observer_count};
+    reader->segments = segments_snapshot(reader->store->segments);
+    if (reader->segments == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    hot_view_cut(&reader->hot, segment_set_through(reader->segments));
+    return RESULT_OK;
+}
+
+static enum result make_plan(struct store_reader *reader, struct error *err)
+{
+    enum result r = take_snapshot(reader, err);
+    size_t count = r == RESULT_OK ? segment_set_count(reader->segments) : 0;
+    reader->plan = r == RESULT_OK ? calloc(count + 1, sizeof(*reader->plan)) : NULL;
+    if (r != RESULT_OK)
+        return r;
+    if (reader->plan == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    if (reader->hot.count > 0)
+        reader->plan[reader->plan_count++] = (struct unit){.last_ns = INT64_MAX};
+    for (size_t i = 0; i < count; i++) {
+        const struct segment *segment = segment_set_get(reader->segments, i);
+        if (segment_is_wanted(segment, &reader->query))
+            reader->plan[reader->plan_count++] = (struct unit){segment, segment->last_ns};
+    }
+    qsort(reader->plan, reader->plan_count, sizeof(*reader->plan), newest_first);
+    return RESULT_OK;
+}
+
+/* ---- a unit */
+
+static void note_damaged(struct store_reader *reader, const struct segment *segment, const char *sentence)
+{
+    struct store_damage damage = {
+        .from_ns = segment->first_ns, .to_ns = segment->last_ns + 1, .records = segment->rows};
+    snprintf(damage.file, sizeof(damage.file), "segments/%016" PRIx64 ".parquet", segment->id);
+    snprintf(damage.text, sizeof(damage.text), "%s", sentence);
+    store_note_damage(reader->store, &damage);
+}
+
+/* The segment's observers; those of its rows that lack columns cannot know them. */
+static enum result take_observers(struct store_reader *reader, const struct segment *segment, struct error *err)
+{
+    const struct observer *list;
+    uint32_t count;
+    enum result r = segment_observers(segment, &list, &count, err);
+    if (r != RESULT_OK)
+        return r;
+    reader->own_observers = malloc((count + 1) * sizeof(*list));
+    if (reader->own_observers == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    if (count > 0)
+        memcpy(reader->own_observers, list, count * sizeof(*list));
+    const struct record_kind *kind = record_kinds[segment->kind];
+    for (unsigned f = 0; kind == record_kinds[RECORD_FLOW] && f < kind->stored_count; f++) {
+        uint16_t number = kind->fields[f].number;
+        for (uint32_t o = 0; segment->missing[f] && o < count && number < OBSERVER_UNKNOWN_MAX; o++)
+            reader->own_observers[o].unknown[number / 64] |= 1ull << number % 64;
+    }
+    reader->observers = (struct sql_observers){reader->own_observers, count};
+    return RESULT_OK;
+}
+
+static enum result open_hot(struct store_reader *reader, struct error *err)
+{
+    struct sql from = {0};
+    enum result r = hot_table_init(&reader->table, reader->store->hot, &reader->hot, reader->query.kind, err);
+    if (r != RESULT_OK)
+        return r;
+    reader->table_open = true;
+    reader->observers = (struct sql_observers){reader->table.observers.list, reader->table.observers.count};
+    engine_from(&from, &reader->table.source);
+    select_query(reader, &from, NULL);
+    sql_fini(&from);
+    return db_rows_open(reader->connection, &reader->sql, &reader->rows, err);
+}
+
+/* RESULT_END: nothing in it is wanted. RESULT_REJECT: damaged. */
+static enum result open_segment(struct store_reader *reader, const struct segment *segment, struct error *err)
+{
+    const struct address *address = select_address(&reader->query);
+    struct segment_groups groups;
+    enum result r = RESULT_OK;
+    if (address != NULL)
+        r = segment_lookup(segment, address, &groups, err);
+    if (r == RESULT_OK)
+        r = segment_verify(segment, NULL, address == NULL ? NULL : &groups, err);
+    if (r == RESULT_OK)
+        r = take_observers(reader, segment, err);
+    if (r != RESULT_OK)
+        return r;
+    struct sql from = {0};
+    segment_from(&from, segment, address == NULL ? NULL : &groups);
+    select_query(reader, &from, segment->missing);
+    sql_fini(&from);
+    return db_rows_open(reader->connection, &reader->sql, &reader->rows, err);
+}
+
+/* RESULT_END: nothing, or nothing that can be read; what is damaged is known then. */
+static enum result open_unit(struct store_reader *reader, const struct unit *unit, struct error *err)
+{
+    unit_end(reader);
     sql_clear(&reader->sql);
-    if (reader->waiting[0] != '\0')
-        select_waiting(reader, view->catalog);
-    else
-        select_query(reader, view->catalog, &observers);
-    r = db_rows_open(reader->connection, &reader->sql, &reader->rows, err);
-    if (r == RESULT_OK && select_is_whole(reader))
-        r = unknown_open(reader, view, err); /* behind the rows': it then knows what belongs to each of them */
-    return r;
-}
-
-/* ---- finding */
-
-enum result store_find(struct store_reader *reader, const struct store_query *query, struct error *err)
-{
-    find_end(reader);
-    enum result r = select_check(query, err);
-    if (r != RESULT_OK)
-        return r;
-    reader->query = *query;
-    reader->left = query->limit;
-    reader->waiting[0] = '\0';
-    const struct day_wanted wanted = {.kind = (int)query->kind,
-                                      .from_ns = query->from_ns,
-                                      .to_ns = query->to_ns,
-                                      .after = query->after,
-                                      .through = query->through};
-    r = reader_days(reader, &wanted, &reader->plan, &reader->plan_count, err);
-    if (r == RESULT_OK && !query->by_position)
-        newest_first(reader);
-    return r;
-}
-
-enum result store_find_waiting(struct store_reader *reader, const char *boundary, const char *inside,
-                               const char *outside, int64_t since_ns, struct error *err)
-{
-    find_end(reader);
-    if (!sensor_name_valid(boundary) || !sensor_name_valid(inside) || !sensor_name_valid(outside))
-        return error_set(err, RESULT_REJECT, "boundary %s has a bad name", boundary);
-    reader->query = (struct store_query){.kind = RECORD_FLOW, .by_position = true};
-    reader->left = 0;
-    strcpy(reader->waiting, boundary);
-    strcpy(reader->inside, inside);
-    strcpy(reader->outside, outside);
-    reader->since_ns = since_ns;
-    /* Days without flows have verdicts. */
-    enum result r = reader_days(reader, &(struct day_wanted){.kind = -1}, &reader->plan, &reader->plan_count, err);
-    if (r != RESULT_OK)
-        return r;
-    /* Only the days that reach past `since_ns`. */
-    size_t kept = 0;
-    pthread_mutex_lock(&reader->store->lock);
-    for (size_t i = 0; i < reader->plan_count; i++) {
-        int64_t last = reader->plan[i].day->last_received_ns; /* 0: conclusions only */
-        if (last == 0 || last >= since_ns)
-            reader->plan[kept++] = reader->plan[i];
+    if (unit->segment == NULL)
+        return open_hot(reader, err);
+    struct error why;
+    enum result r = open_segment(reader, unit->segment, &why);
+    if (r == RESULT_REJECT) {
+        note_damaged(reader, unit->segment, why.text);
+        return RESULT_END;
     }
-    pthread_mutex_unlock(&reader->store->lock);
-    reader->plan_count = kept;
-    return RESULT_OK;
+    if (r != RESULT_OK && r != RESULT_END)
+        return error_set(err, r, "%s", why.text);
+    return r;
 }
 
-/* ---- rows of a chunk as records */
-
-/* The next chunk, of this day or of the next that has one. */
+/* The next chunk of the unit, or of the next that has one. */
 static enum result next_chunk(struct store_reader *reader, struct error *err)
 {
     for (;;) {
@@ -213,7 +220,9 @@ static enum result next_chunk(struct store_reader *reader, struct error *err)
         if (!reader->rows.open) {
             if (reader->plan_at == reader->plan_count || (reader->query.limit != 0 && reader->left == 0))
                 return RESULT_END;
-            r = open_day(reader, &reader->plan[reader->plan_at++], err);
+            r = open_unit(reader, &reader->plan[reader->plan_at++], err);
+            if (r == RESULT_END)
+                continue;
             if (r != RESULT_OK)
                 return r;
         }
@@ -222,8 +231,7 @@ static enum result next_chunk(struct store_reader *reader, struct error *err)
             reader->chunk_at = 0;
             return r;
         }
-        db_rows_close(&reader->rows);
-        db_rows_close(&reader->unknown);
+        unit_end(reader);
     }
 }
 
@@ -231,10 +239,9 @@ static enum result next_chunk(struct store_reader *reader, struct error *err)
 static enum result take_rows(struct store_reader *reader, uint32_t count, struct records **ret_records,
                              struct error *err)
 {
-    const struct sql_observers observers = {reader->observers, reader->observer_count};
     for (;; count /= 2) {
-        enum result r = chunk_read(&reader->rows, record_kinds[reader->query.kind], &observers, reader->chunk_at, count,
-                                   ret_records, err);
+        enum result r = chunk_read(&reader->rows, record_kinds[reader->query.kind], &reader->observers,
+                                   reader->chunk_at, count, ret_records, err);
         if (r == RESULT_OK)
             reader->chunk_at += count;
         if (r != RESULT_FULL)
@@ -244,81 +251,137 @@ static enum result take_rows(struct store_reader *reader, uint32_t count, struct
     }
 }
 
-/* Rows of the chunk from chunk_at on that share the first one's position. */
-static uint32_t same_position(const struct store_reader *reader, uint64_t *ret_position)
+static enum result next_rows(struct store_reader *reader, struct records **ret_records, struct error *err)
 {
-    const uint64_t *positions = db_column(&reader->rows, 0);
-    idx_t to = reader->chunk_at;
-    *ret_position = positions[to];
-    while (to < reader->rows.count && positions[to] == *ret_position)
-        to++;
-    return (uint32_t)(to - reader->chunk_at);
+    enum result r = RESULT_OK;
+    if (!reader->rows.open || reader->chunk_at == reader->rows.count)
+        r = next_chunk(reader, err);
+    return r == RESULT_OK ? take_rows(reader, (uint32_t)(reader->rows.count - reader->chunk_at), ret_records, err) : r;
 }
 
-/* Puts what the next chunks have of the same batch behind it. RESULT_END: no more chunks. */
-static enum result take_rest(struct store_reader *reader, uint64_t position, struct records **records,
-                             struct error *err)
+/* ---- the newest of all units */
+
+struct by_time {
+    int64_t time;
+    uint32_t row;
+};
+
+static int latest_first(const void *a, const void *b)
 {
-    uint64_t next;
-    while (reader->chunk_at == reader->rows.count) {
-        enum result r = db_rows_next(&reader->rows, err);
-        reader->chunk_at = 0;
-        if (r != RESULT_OK)
-            return r;
-        uint32_t count = same_position(reader, &next);
-        if (next != position)
-            break;
-        struct records *more;
-        r = take_rows(reader, count, &more, err);
-        if (r != RESULT_OK)
-            return r;
-        if (records_join(records, more) != RESULT_OK)
-            r = error_set(err, RESULT_AGAIN, "out of memory");
-        records_free(&more);
-        if (r != RESULT_OK)
-            return r;
+    const struct by_time *x = a, *y = b;
+    return x->time != y->time ? (x->time > y->time ? -1 : 1) : x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Those of `all` that are the newest `limit`, in order. */
+static enum result keep_newest(struct records **all, uint64_t limit, struct error *err)
+{
+    struct records *from = *all;
+    const int64_t *times = records_column(from, (unsigned)from->kind->first_time);
+    uint32_t count = from->rows < limit ? from->rows : (uint32_t)limit;
+    struct by_time *order = malloc((from->rows + 1u) * sizeof(*order));
+    uint32_t *rows = malloc((from->rows + 1u) * sizeof(*rows));
+    struct records *kept = NULL;
+    if (order != NULL && rows != NULL && records_freeze(from)) {
+        for (uint32_t i = 0; i < from->rows; i++)
+            order[i] = (struct by_time){times[i], i};
+        qsort(order, from->rows, sizeof(*order), latest_first);
+        for (uint32_t i = 0; i < count; i++)
+            rows[i] = order[i].row;
+        kept = records_copy(from, rows, 0, count);
     }
+    free(order);
+    free(rows);
+    if (kept == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    records_free(all);
+    *all = kept;
     return RESULT_OK;
 }
 
-static enum result next_position(struct store_reader *reader, struct records **ret_records, uint64_t *ret_position,
-                                 struct error *err)
+static bool is_enough(const struct store_reader *reader, const struct records *all)
 {
-    uint64_t position;
-    struct records *records = NULL;
-    uint32_t count = same_position(reader, &position);
-    enum result r = take_rows(reader, count, &records, err);
+    if (all->rows < reader->query.limit || reader->plan_at == reader->plan_count)
+        return false;
+    const int64_t *times = records_column(all, (unsigned)all->kind->first_time);
+    return reader->plan[reader->plan_at].last_ns <= times[all->rows - 1]; /* no younger one comes */
+}
+
+/* Goes through the units until no younger record can come. Each statement hands out at most `limit` rows. */
+static enum result sort_all(struct store_reader *reader, struct error *err)
+{
+    struct records *all = records_new(record_kinds[reader->query.kind], 1), *more;
+    enum result r = all == NULL ? error_set(err, RESULT_AGAIN, "out of memory") : RESULT_OK;
+    while (r == RESULT_OK && !is_enough(reader, all) && reader->plan_at < reader->plan_count) {
+        r = reader_go_on(reader, err);
+        if (r == RESULT_OK)
+            r = open_unit(reader, &reader->plan[reader->plan_at++], err);
+        if (r == RESULT_END) {
+            r = RESULT_OK;
+            continue;
+        }
+        while (r == RESULT_OK && (r = db_rows_next(&reader->rows, err)) == RESULT_OK) {
+            reader->chunk_at = 0;
+            while (r == RESULT_OK && reader->chunk_at < reader->rows.count) {
+                r = take_rows(reader, (uint32_t)(reader->rows.count - reader->chunk_at), &more, err);
+                if (r == RESULT_OK && records_join(&all, more) != RESULT_OK)
+                    r = error_set(err, RESULT_AGAIN, "more than %u observers in one answer, or out of memory: narrow it",
+                                  RECORDS_OBSERVERS_MAX);
+                records_free(&more);
+            }
+        }
+        unit_end(reader);
+        if (r == RESULT_END)
+            r = keep_newest(&all, reader->query.limit, err);
+    }
     if (r == RESULT_OK)
-        r = take_rest(reader, position, &records, err);
-    bool ended = r == RESULT_END;
-    if (r == RESULT_OK || ended)
-        r = unknown_take(reader, position, records, err);
-    if (ended) {
-        db_rows_close(&reader->rows);
-        db_rows_close(&reader->unknown);
-    }
-    if (r != RESULT_OK) {
-        records_free(&records);
+        reader->sorted = all;
+    else
+        records_free(&all);
+    return r;
+}
+
+static bool is_sorted(const struct store_query *q)
+{
+    return q->limit != 0 && q->limit <= STORE_SORTED_MAX;
+}
+
+static enum result next_sorted(struct store_reader *reader, struct records **ret_records, struct error *err)
+{
+    enum result r = reader->sorted == NULL ? sort_all(reader, err) : RESULT_OK;
+    if (r != RESULT_OK)
         return r;
-    }
-    if (ret_position != NULL)
-        *ret_position = position;
-    *ret_records = records;
-    return RESULT_OK;
+    if (reader->sorted->rows == 0 || reader->sorted_at > 0)
+        return RESULT_END;
+    reader->sorted_at = 1; /* all of it was handed out */
+    *ret_records = reader->sorted;
+    reader->sorted = records_new((*ret_records)->kind, 1);
+    if (reader->sorted != NULL)
+        return RESULT_OK;
+    records_free(ret_records);
+    return error_set(err, RESULT_AGAIN, "out of memory");
+}
+
+/* ---- finding */
+
+enum result store_find(struct store_reader *reader, const struct store_query *query, struct error *err)
+{
+    reader_end(reader);
+    enum result r = select_check(query, err);
+    if (r != RESULT_OK)
+        return r;
+    reader->query = *query;
+    reader->left = query->limit;
+    return query->by_position ? replay_begin(reader, err) : make_plan(reader, err);
 }
 
 enum result store_next(struct store_reader *reader, struct records **ret_records, uint64_t *ret_position,
                        struct error *err)
 {
-    enum result r = RESULT_OK;
-    if (!reader->rows.open || reader->chunk_at == reader->rows.count)
-        r = next_chunk(reader, err);
-    if (r == RESULT_OK && reader->query.by_position)
-        r = next_position(reader, ret_records, ret_position, err);
-    else if (r == RESULT_OK)
-        r = take_rows(reader, (uint32_t)(reader->rows.count - reader->chunk_at), ret_records, err);
+    enum result r = reader->query.by_position        ? replay_next(reader, ret_records, ret_position, err)
+                    : is_sorted(&reader->query) ? next_sorted(reader, ret_records, err)
+                                                     : next_rows(reader, ret_records, err);
     if (r != RESULT_OK)
-        find_end(reader);
+        reader_end(reader);
     else if (reader->query.limit != 0)
         reader->left -= (*ret_records)->rows;
     return r;
@@ -341,7 +404,35 @@ enum result store_collect(struct store_reader *reader, const struct store_query 
         *ret_records = all;
         return RESULT_OK;
     }
-    find_end(reader);
+    reader_end(reader);
     records_free(&all);
     return r;
+}
+
+/* ---- who was silent */
+
+static bool was_heard(const struct ranges *ranges, int64_t from_ns, int64_t to_ns)
+{
+    return ranges_meet(ranges, from_ns == 0 ? INT64_MIN : from_ns, to_ns == 0 ? INT64_MAX : to_ns - 1);
+}
+
+enum result store_silent(struct store_reader *reader, int64_t from_ns, int64_t to_ns,
+                         char (**ret_sensors)[OBSERVER_NAME_MAX], size_t *ret_count, struct error *err)
+{
+    struct store *store = reader->store;
+    size_t count = 0;
+    pthread_mutex_lock(&store->lock);
+    const struct lives *lives = &store->lives;
+    char(*silent)[OBSERVER_NAME_MAX] = calloc(lives->speaker_numbers.count + 1u, sizeof(*silent));
+    for (uint32_t i = 0; silent != NULL && i < lives->speaker_numbers.count; i++) {
+        const struct speaker *speaker = &lives->speakers[i];
+        if (!was_heard(&speaker->received, from_ns, to_ns) && !was_heard(&speaker->flows, from_ns, to_ns))
+            memcpy(silent[count++], lives->speaker_numbers.list[i].sensor, OBSERVER_NAME_MAX);
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (silent == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    *ret_sensors = silent;
+    *ret_count = count;
+    return RESULT_OK;
 }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Store: what was committed stays, and can be asked for.
  *
- * One DuckDB file for each UTC day of commit, DIRECTORY/flows-YYYY-MM-DD.duckdb; nothing above this header knows.
- * A file may hold flows of any time (replayed captures), so each file's range of flow times is known and prunes.
+ * A commit is an append to the journal (aggregator/journal), and is all there is on the way of a batch. What is in the
+ * journal and nowhere else is hot: looked at in memory. A thread of the store's own seals the oldest of it into segments
+ * (aggregator/segments), merges those, and lets go what is older than it is to be kept. A question looks at both as of
+ * one moment. What is known beside the records (who spoke, which names are committed) is in memory as of the last
+ * commit, and in the catalogue as of the last sealing; a start makes the one from the other and the journal.
  *
- * Durability: store_commit returns RESULT_OK after DuckDB's log is on disk (fsync), and everything handed in is then
- *   there after a crash, names included, or nothing of it is.
+ * Durability: store_commit returns RESULT_OK after fdatasync, and everything handed in is then there after a crash, names
+ *   included, or nothing of it is.
  * Threads: one thread commits; any number of readers, each used by one thread at a time. store_name, store_lives and
  *   the other look-ups in memory may be called from any thread.
  * Errors: RESULT_AGAIN from store_commit means that nothing was written (disk full, I/O error): hand in the same
  *   set again later. RESULT_FATAL: the store must be closed and opened again.
- * Times: nanoseconds since 1970 UTC. */
+ * Times: nanoseconds since 1970 UTC. The wall clock names and orders nothing. */
 #ifndef PAVO_AGGREGATOR_STORE_H
 #define PAVO_AGGREGATOR_STORE_H
 
@@ -26,60 +29,56 @@
 
 struct store;
 
-/* Something an administrator must know that is no failure of the call: a day file set aside. */
+/* Something an administrator must know that is no failure of the call: damage found, a disk that is full. */
 typedef void store_notice(void *context, const char *text);
 
+/* How long what is kept; 0: for good. Ages are of the records' times, sizes of files in bytes. */
+struct store_keep {
+    int64_t flows_ns;        /* records of every kind */
+    int64_t evidence_ns;     /* columns of flows that only links rest on */
+    uint64_t segments_bytes; /* all segments together */
+    int64_t batches_ns;      /* the journal behind what is sealed: what a subscriber can fetch again */
+    uint64_t batches_bytes;
+};
+
 struct store_options {
-    const char *directory;  /* made if missing (0700) */
-    uint64_t memory_limit;  /* bytes for DuckDB's buffers; 0: STORE_MEMORY_DEFAULT */
-    uint64_t checkpoint_at; /* bytes of log that bring a checkpoint; 0: STORE_CHECKPOINT_DEFAULT */
-    store_notice *notice;   /* may be NULL */
+    const char *directory; /* made if missing (0700) */
+    uint64_t memory_limit; /* bytes for the engine that answers; the sealer has as much. 0: STORE_MEMORY_DEFAULT */
+    uint64_t hot_memory;   /* bytes of decoded batches that are not sealed; 0: STORE_HOT_DEFAULT */
+    uint64_t seal_rows;    /* that are sealed at once; 0: STORE_SEAL_ROWS */
+    int64_t seal_age_ns;   /* or when the oldest is that old; 0: STORE_SEAL_AGE_NS */
+    struct store_keep keep;
+    store_notice *notice; /* may be NULL; called from any thread */
     void *context;
 };
-#define STORE_MEMORY_DEFAULT     (1ull << 30)
-#define STORE_CHECKPOINT_DEFAULT (1ull << 30)
+#define STORE_MEMORY_DEFAULT (256ull << 20)
+#define STORE_HOT_DEFAULT    (192ull << 20)
+#define STORE_SEAL_ROWS      250000u
+#define STORE_SEAL_AGE_NS    (900ll * 1000000000)
 
-/* RESULT_FATAL: the directory is in use by another process, or cannot be written. A damaged day file is renamed aside
- * (FILE.damaged-TIME) and told through `notice`; the rest opens. */
-MUST_CHECK enum result store_open(const struct store_options *options, int64_t now_ns, struct store **ret_store,
-                                  struct error *err);
-/* Checkpoints (when the disk has room) and closes. No reader may be open. */
+/* RESULT_FATAL: the directory is in use by another process, or cannot be written; the sentence says what to do. Damage
+ * is told through `notice`, and the rest opens. */
+MUST_CHECK enum result store_open(const struct store_options *options, struct store **ret_store, struct error *err);
+/* Closes within a moment: what is hot stays in the journal. No reader may be open. */
 void store_close(struct store **store);
 
 /* ------------------------------------------------------------------ writing */
 
 /* Everything of the batches, and their names (those that have one), or nothing. Names must be new: ask store_name
- * before. Gives each batch its position, and by kind the position before it. Also goes over to a new file when the day
- * has changed. */
-MUST_CHECK enum result store_commit(struct store *store, int64_t now_ns, struct batch *const *batches, size_t count,
-                                    struct error *err);
+ * before. Gives each batch its position, and by kind the position before it. The batches' bytes as they are journalled
+ * (batch->packed) are made where they are missing, and let go. Afterwards nobody may change the batches. */
+MUST_CHECK enum result store_commit(struct store *store, struct batch *const *batches, size_t count, struct error *err);
 
 /* What the store says to a batch's name before the batch is taken. Any thread. */
 enum store_name {
     STORE_NAME_NEW,
-    STORE_NAME_COMMITTED, /* it is in the store: acknowledge again */
+    STORE_NAME_COMMITTED, /* it is in the store: acknowledge again, if its bytes are the same */
     STORE_NAME_REFUSED,   /* this sensor's limit is reached: too many gaps in the life's numbers, or too many lives */
-    STORE_NAME_LATER,     /* there are too many lives of all sensors together; nothing is wrong with this one */
+    STORE_NAME_LATER,     /* it cannot be said now: memory, or the catalogue cannot be read */
 };
-enum store_name store_name(struct store *store, const struct observer *observer, uint64_t sequence);
-
-/* The same to the observers in the batch that the file of the day does not know yet. What is said of STORE_ROOM_LATER
- * is not the batch's fault: it fits when what is under way is committed, or into the next day's file. A life's own
- * observer (nothing unknown to it) always has room: lives are bounded themselves. */
-enum store_room {
-    STORE_ROOM,
-    STORE_ROOM_LATER,   /* the file would have more than STORE_OBSERVERS_MAX */
-    STORE_ROOM_REFUSED, /* its speaker would have brought more than STORE_OBSERVERS_SHARE into the file */
-};
-#define STORE_OBSERVERS_MAX   65536u
-#define STORE_OBSERVERS_SHARE 4096u /* of one speaker, since the store was opened */
-/* New observers of batches that were taken and are not committed yet. */
-struct store_coming {
-    uint32_t of_speaker, of_all;
-};
-/* *ret_new: how many the batch brings; 0 without STORE_ROOM. Any thread. */
-enum store_room store_room(struct store *store, const struct batch *batch, const struct store_coming *coming,
-                           uint32_t *ret_new);
+/* *ret_digest: of a committed batch's packed bytes (XXH3-64), as long as it is remembered; 0: not. */
+enum store_name store_name(struct store *store, const struct observer *observer, uint64_t sequence,
+                           uint64_t *ret_digest);
 
 /* ------------------------------------------------------------------ reading */
 
@@ -96,14 +95,14 @@ struct store_query {
     enum record_kind_number kind;
     const struct filter *filter;     /* of that kind; NULL: all */
     int64_t from_ns, to_ns;          /* alive in [from, to), by the kind's first and last time; 0: unbounded */
-    uint64_t after, through;         /* positions: after < position <= through; 0: unbounded */
+    uint64_t after, through;         /* by_position: after < position <= through; 0: unbounded */
     const struct endpoint *endpoint; /* flows: src or dst is this; port 0: any. NULL: any */
     uint8_t protocol;                /* flows: 0: any */
     const struct flow_name *names;   /* flows: these; verdicts: about these, as view or partner */
     size_t name_count;               /* up to STORE_NAMES_MAX; 0: any */
     uint64_t limit;                  /* rows; 0: none */
-    bool by_position;                /* in the order committed; otherwise newest day first, and with a limit of up to
-                                        STORE_SORTED_MAX the newest records first */
+    bool by_position;                /* in the order committed, as far back as the journal goes; otherwise the newest
+                                        segments first, and with a limit of up to STORE_SORTED_MAX the newest records */
 };
 #define STORE_NAMES_MAX  4096u
 #define STORE_SORTED_MAX 20000u
@@ -132,17 +131,32 @@ MUST_CHECK enum result store_find_waiting(struct store_reader *reader, const cha
 
 /* ------------------------------------------------------------------ what is missing, any thread */
 
-/* The newest position before `position` that no day file has, because the file was damaged or taken away; 0: none. */
+/* The newest position before `position` that cannot be replayed any more: damaged, or older than what is kept of the
+ * journal; 0: none. */
 uint64_t store_missing_before(struct store *store, uint64_t position);
 
-/* Day files that could not be read and lie beside the others under another name, and those whose log lost its end, each
- * for as long as the file of this name lies there. Borrowed until store_close. */
+/* Files, or parts of the journal, that cannot be read. Owned array: free. */
 struct store_damage {
-    int64_t from_ns, to_ns; /* records of that time may be in it */
-    bool cut;               /* only the end is lost */
+    int64_t from_ns, to_ns; /* records of that time may be in it; 0, 0: of any */
+    uint64_t records;       /* how many; 0: not known */
     char file[64];
+    char text[256];
 };
-const struct store_damage *store_damaged(const struct store *store, size_t *ret_count);
+MUST_CHECK enum result store_damaged(struct store *store, struct store_damage **ret_damages, size_t *ret_count,
+                                     struct error *err);
+
+/* What the store takes and how far its own work has come. */
+struct store_health {
+    uint64_t journal_files, journal_bytes, journal_first, journal_last;
+    uint64_t hot_batches, hot_rows, hot_bytes;
+    uint64_t segments, segment_rows, segment_bytes, index_bytes;
+    uint64_t sealed_through;
+    uint64_t sealings, compactions; /* since the start */
+    int64_t sealed_ns;              /* how long the last sealing took */
+    uint64_t damages;
+    char trouble[256]; /* why sealing does not get on; "": it does */
+};
+void store_health(struct store *store, struct store_health *ret_health);
 
 /* ------------------------------------------------------------------ in memory, any thread */
 

@@ -131,6 +131,14 @@ static void known_free(struct records *records)
     records->known = NULL;
 }
 
+static void thaw(struct records *records)
+{
+    for (unsigned l = 0; l < RECORDS_LISTS_MAX; l++) {
+        free(records->starts[l]);
+        records->starts[l] = NULL;
+    }
+}
+
 void records_free(struct records **pointer)
 {
     struct records *records = *pointer;
@@ -140,6 +148,7 @@ void records_free(struct records **pointer)
         if (records->kind->fields[f].list != 0)
             free(columns_of(records)[f]);
     }
+    thaw(records);
     texts_free(records);
     known_free(records);
     unknown_fini(&records->unknown);
@@ -155,6 +164,7 @@ void records_clear(struct records *records)
     records->observer_count = 0;
     for (unsigned l = 0; l < RECORDS_LISTS_MAX; l++)
         records->items[l] = records->walked_row[l] = records->walked_item[l] = 0;
+    thaw(records);
     texts_free(records);
     known_free(records);
     unknown_fini(&records->unknown);
@@ -379,6 +389,10 @@ uint32_t records_items(const struct records *records, unsigned list, uint32_t ro
 {
     struct records *own = (struct records *)records; /* remembers where it was: rows are mostly asked for in order */
     const uint32_t *counts = records_column(records, records->kind->lists[list].count);
+    if (records->starts[list] != NULL) {
+        *ret_first = records->starts[list][row];
+        return counts[row];
+    }
     uint32_t at = own->walked_row[list], first = own->walked_item[list];
     if (row < at)
         at = first = 0;
@@ -388,6 +402,21 @@ uint32_t records_items(const struct records *records, unsigned list, uint32_t ro
     own->walked_item[list] = first;
     *ret_first = first;
     return counts[row];
+}
+
+bool records_freeze(struct records *records)
+{
+    for (unsigned l = 0; l < records->kind->list_count; l++) {
+        const uint32_t *counts = records_column(records, records->kind->lists[l].count);
+        uint32_t *starts = records->starts[l] != NULL ? records->starts[l] : malloc((records->rows + 1u) * sizeof(*starts));
+        if (starts == NULL)
+            return false;
+        starts[0] = 0;
+        for (uint32_t row = 0; row < records->rows; row++)
+            starts[row + 1] = starts[row] + counts[row];
+        records->starts[l] = starts;
+    }
+    return true;
 }
 
 void records_item_get(const struct records *records, unsigned list, uint32_t index, void *ret_item)

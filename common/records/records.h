@@ -87,6 +87,7 @@ struct unknown_fields {
     struct text_block *texts;      /* owned: what TEXT columns point into */                                           \
     uint8_t **known;               /* answers: by field, a byte a row; NULL: all are. Owned */                         \
     struct unknown_fields unknown; /* passed on */                                                                     \
+    uint32_t *starts[RECORDS_LISTS_MAX]; /* frozen: where each row's items begin, and all end; owned */                \
     uint32_t walked_row[RECORDS_LISTS_MAX], walked_item[RECORDS_LISTS_MAX] /* where records_items was last */
 
 struct records {
@@ -118,6 +119,9 @@ void records_get(const struct records *records, uint32_t row, void *ret_row);
 
 /* Where row's items stand in the columns of the list: *ret_first .. + the count returned. */
 uint32_t records_items(const struct records *records, unsigned list, uint32_t row, uint32_t *ret_first);
+/* From here on the records do not change, and any number of threads may read them at once (records_items otherwise
+ * remembers where it was). False: out of memory. */
+bool records_freeze(struct records *records);
 /* Item `index` (as records_items counts) as a struct. */
 void records_item_get(const struct records *records, unsigned list, uint32_t index, void *ret_item);
 

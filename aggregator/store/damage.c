@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store has that cannot be read. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregator/store/internal.h"
+
+void store_tell(struct store *store, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    if (store->options.notice == NULL)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    store->options.notice(store->options.context, text);
+}
+
+/* True: it is new, and taken. */
+static bool add(struct damages *d, const struct store_damage *damage)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        if (strcmp(d->list[i].file, damage->file) == 0 && strcmp(d->list[i].text, damage->text) == 0)
+            return false;
+    }
+    struct store_damage *grown =
+        d->count == STORE_DAMAGES_MAX ? NULL : realloc(d->list, (d->count + 1) * sizeof(*d->list));
+    if (grown == NULL)
+        return false; /* thousands are known already, none of which was mended */
+    d->list = grown;
+    d->list[d->count++] = *damage;
+    return true;
+}
+
+void store_note_damage(struct store *store, const struct store_damage *damage)
+{
+    pthread_mutex_lock(&store->lock);
+    bool new = add(&store->damages, damage);
+    pthread_mutex_unlock(&store->lock);
+    if (new)
+        store_tell(store, "%s", damage->text);
+}
+
+void store_forget_damage(struct store *store, const char *file)
+{
+    struct damages *d = &store->damages;
+    size_t kept = 0;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < d->count; i++) {
+        if (strcmp(d->list[i].file, file) != 0)
+            d->list[kept++] = d->list[i];
+    }
+    d->count = kept;
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_note_journal(struct store *store, const struct journal_damage *damage)
+{
+    char text[JOURNAL_DAMAGE_TEXT_MAX];
+    struct store_damage told = {0};
+    snprintf(told.file, sizeof(told.file), "journal/%s", damage->file);
+    snprintf(told.text, sizeof(told.text), "%s", journal_damage_text(damage, text));
+    if (damage->named) {
+        for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            told.records += damage->head.rows[kind];
+        if (damage->head.first_ns <= damage->head.last_ns) {
+            told.from_ns = damage->head.first_ns;
+            told.to_ns = damage->head.last_ns + 1;
+        }
+    }
+    pthread_mutex_lock(&store->lock);
+    enum result r = ranges_add(&store->missing, (int64_t)damage->first_position, (int64_t)damage->last_position, 1);
+    (void)r; /* out of memory: it is found again by the next who comes there */
+    ranges_thin(&store->missing, STORE_DAMAGES_MAX);
+    pthread_mutex_unlock(&store->lock);
+    store_note_damage(store, &told);
+}
+
+enum result store_damaged(struct store *store, struct store_damage **ret_damages, size_t *ret_count, struct error *err)
+{
+    pthread_mutex_lock(&store->lock);
+    size_t count = store->damages.count;
+    struct store_damage *copy = malloc((count + 1) * sizeof(*copy));
+    if (copy != NULL && count > 0)
+        memcpy(copy, store->damages.list, count * sizeof(*copy));
+    pthread_mutex_unlock(&store->lock);
+    if (copy == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    *ret_damages = copy;
+    *ret_count = count;
+    return RESULT_OK;
+}
+
+uint64_t store_missing_before(struct store *store, uint64_t position)
+{
+    uint64_t first = journal_first(store->journal), missing = 0;
+    if (first > 1)
+        missing = first <= position ? first - 1 : position - 1;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < store->missing.count && position > 0; i++) {
+        const struct range *range = &store->missing.list[i];
+        uint64_t last = (uint64_t)range->last < position ? (uint64_t)range->last : position - 1;
+        if ((uint64_t)range->first <= last && last > missing)
+            missing = last;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return missing;
+}

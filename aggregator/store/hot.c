@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A list of references, and a table of the engine that walks it. */
+#include "aggregator/store/hot.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hot {
+    struct journal *journal;
+    size_t memory;
+    pthread_mutex_t lock;    /* guards all below */
+    struct hot_batch **list; /* owned, a reference each; ascending */
+    size_t first, count, capacity;
+    size_t decoded_from; /* those before it in the list are not decoded */
+    uint64_t rows, bytes;
+};
+
+static enum result no_memory(struct error *err)
+{
+    return error_set(err, RESULT_AGAIN, "out of memory");
+}
+
+struct hot *hot_new(struct journal *journal, size_t memory)
+{
+    struct hot *hot = calloc(1, sizeof(*hot));
+    if (hot == NULL)
+        return NULL;
+    hot->journal = journal;
+    hot->memory = memory;
+    pthread_mutex_init(&hot->lock, NULL);
+    return hot;
+}
+
+void hot_free(struct hot **hot)
+{
+    if (*hot == NULL)
+        return;
+    hot_drop(*hot, UINT64_MAX);
+    pthread_mutex_destroy(&(*hot)->lock);
+    free((*hot)->list);
+    free(*hot);
+    *hot = NULL;
+}
+
+/* ---- one batch */
+
+void hot_batch_release(struct hot_batch **pointer)
+{
+    struct hot_batch *b = *pointer;
+    *pointer = NULL;
+    if (b == NULL || atomic_fetch_sub(&b->references, 1) > 1)
+        return;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        free(b->observers[kind]);
+    batch_destroy(&b->batch);
+    free(b);
+}
+
+struct hot_batch *hot_batch_new(struct batch *batch)
+{
+    struct hot_batch *b = calloc(1, sizeof(*b));
+    if (b == NULL)
+        return NULL;
+    atomic_init(&b->references, 1);
+    b->weight = batch_weight(batch);
+    bool done = true;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+        struct records *records = batch->records[kind];
+        if (records == NULL)
+            continue;
+        size_t size = records->observer_count * sizeof(struct observer);
+        b->observers[kind] = malloc(size + 1);
+        b->observer_count[kind] = records->observer_count;
+        done = done && b->observers[kind] != NULL && records_freeze(records);
+        if (done && size > 0)
+            memcpy(b->observers[kind], records->observers, size);
+    }
+    if (!done)
+        hot_batch_release(&b);
+    else
+        b->batch = batch_share(batch);
+    return b;
+}
+
+static uint64_t rows_of(const struct hot_batch *b)
+{
+    uint64_t rows = 0;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        rows += b->entry.rows[kind];
+    return rows;
+}
+
+/* ---- the list */
+
+/* Made by moving the list to the front of its array, or by growing that. */
+bool hot_reserve(struct hot *hot, size_t count)
+{
+    pthread_mutex_lock(&hot->lock);
+    if (hot->first > 0 && hot->first + hot->count + count > hot->capacity) {
+        memmove(hot->list, hot->list + hot->first, hot->count * sizeof(*hot->list));
+        hot->first = 0;
+    }
+    size_t capacity = hot->capacity == 0 ? 256 : hot->capacity;
+    while (capacity < hot->count + count)
+        capacity *= 2;
+    struct hot_batch **grown =
+        capacity == hot->capacity ? hot->list : realloc(hot->list, capacity * sizeof(struct hot_batch *));
+    if (grown != NULL) {
+        hot->list = grown;
+        hot->capacity = capacity;
+    }
+    pthread_mutex_unlock(&hot->lock);
+    return grown != NULL;
+}
+
+/* Decoded ones beyond the limit are let go, oldest first. */
+static void forget_decoded(struct hot *hot)
+{
+    for (; hot->bytes > hot->memory && hot->decoded_from < hot->count; hot->decoded_from++) {
+        struct hot_batch *b = hot->list[hot->first + hot->decoded_from];
+        if (b->batch == NULL)
+            continue;
+        hot->bytes -= b->weight;
+        batch_destroy(&b->batch);
+    }
+}
+
+void hot_put(struct hot *hot, struct hot_batch **hot_batch, const struct journal_entry *entry, int64_t now_ns)
+{
+    struct hot_batch *b = *hot_batch;
+    *hot_batch = NULL;
+    b->entry = *entry;
+    b->entry.packed = NULL;
+    b->added_ns = now_ns;
+    pthread_mutex_lock(&hot->lock);
+    hot->list[hot->first + hot->count++] = b;
+    hot->rows += rows_of(b);
+    hot->bytes += b->weight;
+    forget_decoded(hot);
+    pthread_mutex_unlock(&hot->lock);
+}
+
+void hot_drop(struct hot *hot, uint64_t through)
+{
+    pthread_mutex_lock(&hot->lock);
+    while (hot->count > 0 && hot->list[hot->first]->entry.position <= through) {
+        struct hot_batch *b = hot->list[hot->first++];
+        hot->count--;
+        hot->rows -= rows_of(b);
+        hot->bytes -= b->batch != NULL ? b->weight : 0;
+        hot->decoded_from -= hot->decoded_from > 0;
+        hot_batch_release(&b);
+    }
+    pthread_mutex_unlock(&hot->lock);
+}
+
+void hot_sums(struct hot *hot, struct hot_sums *ret_sums)
+{
+    struct hot_sums s = {.first_ns = INT64_MAX, .last_ns = INT64_MIN};
+    pthread_mutex_lock(&hot->lock);
+    s.batches = hot->count;
+    s.rows = hot->rows;
+    s.bytes = hot->bytes;
+    s.oldest_ns = hot->count > 0 ? hot->list[hot->first]->added_ns : 0;
+    for (size_t i = 0; i < hot->count; i++) {
+        const struct journal_entry *entry = &hot->list[hot->first + i]->entry;
+        if (entry->first_ns > entry->last_ns)
+            continue;
+        s.first_ns = entry->first_ns < s.first_ns ? entry->first_ns : s.first_ns;
+        s.last_ns = entry->last_ns > s.last_ns ? entry->last_ns : s.last_ns;
+    }
+    pthread_mutex_unlock(&hot->lock);
+    *ret_sums = s;
+}
+
+/* ---- looking */
+
+static bool is_wanted(const struct journal_entry *entry, int kind, int64_t from_ns, int64_t to_ns)
+{
+    if (kind < 0)
+        return true;
+    if (entry->rows[kind] == 0)
+        return false;
+    if (kind != RECORD_FLOW)
+        return true;
+    return (from_ns == 0 || entry->last_ns >= from_ns) && (to_ns == 0 || entry->first_ns < to_ns);
+}
+
+enum result hot_look(struct hot *hot, int kind, int64_t from_ns, int64_t to_ns, struct hot_view *ret_view,
+                     struct error *err)
+{
+    struct hot_view view = {0};
+    pthread_mutex_lock(&hot->lock);
+    view.list = malloc((hot->count + 1) * sizeof(struct hot_batch *));
+    for (size_t i = 0; view.list != NULL && i < hot->count; i++) {
+        struct hot_batch *b = hot->list[hot->first + i];
+        if (!is_wanted(&b->entry, kind, from_ns, to_ns))
+            continue;
+        atomic_fetch_add(&b->references, 1);
+        view.list[view.count++] = b;
+    }
+    pthread_mutex_unlock(&hot->lock);
+    *ret_view = view;
+    return view.list != NULL ? RESULT_OK : no_memory(err);
+}
+
+enum result hot_oldest(struct hot *hot, uint64_t rows, struct hot_view *ret_view, struct error *err)
+{
+    enum result r = hot_look(hot, -1, 0, 0, ret_view, err);
+    uint64_t so_far = 0;
+    size_t kept = 0;
+    if (r != RESULT_OK)
+        return r;
+    while (kept < ret_view->count && so_far < rows)
+        so_far += rows_of(ret_view->list[kept++]);
+    for (size_t i = kept; i < ret_view->count; i++)
+        hot_batch_release(&ret_view->list[i]);
+    ret_view->count = kept;
+    return RESULT_OK;
+}
+
+void hot_view_cut(struct hot_view *view, uint64_t through)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        if (view->list[i]->entry.position <= through)
+            hot_batch_release(&view->list[i]);
+        else
+            view->list[kept++] = view->list[i];
+    }
+    view->count = kept;
+}
+
+void hot_view_fini(struct hot_view *view)
+{
+    for (size_t i = 0; i < view->count; i++)
+        hot_batch_release(&view->list[i]);
+    free(view->list);
+    *view = (struct hot_view){0};
+}
+
+enum result hot_batch_open(struct hot *hot, struct hot_batch *b, struct batch **ret_batch, struct error *err)
+{
+    pthread_mutex_lock(&hot->lock);
+    struct batch *batch = b->batch == NULL ? NULL : batch_share(b->batch);
+    pthread_mutex_unlock(&hot->lock);
+    if (batch != NULL) {
+        *ret_batch = batch;
+        return RESULT_OK;
+    }
+    struct journal_entry entry;
+    struct journal_buffer buffer = {0};
+    enum result r = journal_read(hot->journal, &b->entry.place, &buffer, &entry, err);
+    if (r == RESULT_OK)
+        r = batch_of_entry(&entry, &batch, err);
+    journal_buffer_fini(&buffer);
+    if (r != RESULT_OK)
+        return r;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT && r == RESULT_OK; kind++) {
+        if (batch->records[kind] != NULL && !records_freeze(batch->records[kind]))
+            r = no_memory(err);
+    }
+    if (r == RESULT_OK)
+        *ret_batch = batch;
+    else
+        batch_destroy(&batch);
+    return r;
+}
+
+/* ---- as a table */
+
+/* A thread's place. */
+struct walk {
+    struct batch *batch; /* a reference; NULL: none yet */
+    size_t index;
+    uint32_t row;
+};
+
+static void *walk_new(struct engine_source *source)
+{
+    (void)source;
+    return calloc(1, sizeof(struct walk));
+}
+
+static void walk_free(void *pointer)
+{
+    struct walk *walk = pointer;
+    batch_destroy(&walk->batch);
+    free(walk);
+}
+
+/* The next batch that can be read. */
+static enum result walk_on(struct hot_table *table, struct walk *walk, struct error *err)
+{
+    batch_destroy(&walk->batch);
+    for (;;) {
+        walk->index = atomic_fetch_add(&table->next, 1);
+        walk->row = 0;
+        if (walk->index >= table->view->count)
+            return RESULT_END;
+        enum result r = hot_batch_open(table->hot, table->view->list[walk->index], &walk->batch, err);
+        if (r != RESULT_REJECT)
+            return r;
+        atomic_store(&table->damaged, true); /* told by the journal; the rest answers */
+    }
+}
+
+static enum result next_rows(struct engine_source *source, void *thread, struct engine_rows *ret_rows,
+                             struct error *err)
+{
+    struct hot_table *table = (struct hot_table *)source;
+    struct walk *walk = thread;
+    const struct records *records = walk->batch == NULL ? NULL : walk->batch->records[table->kind];
+    while (records == NULL || walk->row == records->rows) {
+        enum result r = walk_on(table, walk, err);
+        if (r != RESULT_OK)
+            return r;
+        records = walk->batch->records[table->kind];
+    }
+    uint32_t left = records->rows - walk->row;
+    *ret_rows = (struct engine_rows){.count = left < ENGINE_CHUNK_ROWS ? left : ENGINE_CHUNK_ROWS,
+                                     .records = records,
+                                     .numbers = table->numbers[walk->index],
+                                     .from = walk->row};
+    ret_rows->count = chunk_fits(ret_rows, source->kind);
+    walk->row += ret_rows->count;
+    return RESULT_OK;
+}
+
+static bool number_observers(struct hot_table *table)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < table->view->count; i++) {
+        const struct hot_batch *b = table->view->list[i];
+        uint32_t count = b->observer_count[table->kind];
+        uint32_t *numbers = malloc((count + 1) * sizeof(*numbers));
+        table->numbers[i] = numbers;
+        done = numbers != NULL;
+        for (uint32_t o = 0; done && o < count; o++) {
+            const struct observer *observer = &b->observers[table->kind][o];
+            done = observers_add(&table->observers, observer) == RESULT_OK;
+            numbers[o] = done ? observers_find(&table->observers, observer) : 0;
+        }
+    }
+    return done;
+}
+
+enum result hot_table_init(struct hot_table *table, struct hot *hot, const struct hot_view *view,
+                           enum record_kind_number kind, struct error *err)
+{
+    *table = (struct hot_table){.hot = hot,
+                                .view = view,
+                                .kind = (int)kind,
+                                .numbers = calloc(view->count + 1, sizeof(uint32_t *)),
+                                .source = {.kind = record_kinds[kind],
+                                           .threads = 2,
+                                           .next = next_rows,
+                                           .thread_new = walk_new,
+                                           .thread_free = walk_free}};
+    atomic_init(&table->next, 0);
+    atomic_init(&table->damaged, false);
+    for (size_t i = 0; i < view->count; i++)
+        table->source.rows += view->list[i]->entry.rows[kind];
+    if (table->numbers != NULL && number_observers(table))
+        return RESULT_OK;
+    hot_table_fini(table);
+    return no_memory(err);
+}
+
+void hot_table_fini(struct hot_table *table)
+{
+    for (size_t i = 0; table->numbers != NULL && i < table->view->count; i++)
+        free(table->numbers[i]);
+    free(table->numbers);
+    table->numbers = NULL;
+    observers_fini(&table->observers);
+}

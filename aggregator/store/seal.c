@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread that moves what is hot into segments, merges segments, and lets go what is too old. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "aggregator/store/internal.h"
+#include "common/clock.h"
+
+#define TICK_NS   NS_PER_S
+#define RETRY_NS  (10 * NS_PER_S) /* after a failure: a full disk mostly */
+#define EXPIRE_NS (60 * NS_PER_S)
+
+/* Batches on their way into segments. */
+struct sealing {
+    struct store *store;
+    struct hot_view view;
+    struct batch **batches; /* owned, a reference each; NULL: damaged in the journal, and told */
+    struct lives added;
+    struct bytes note;
+    const struct records **parts[RECORD_KIND_COUNT]; /* owned */
+    size_t part_count[RECORD_KIND_COUNT];
+};
+
+static void sealing_fini(struct sealing *s)
+{
+    for (size_t i = 0; s->batches != NULL && i < s->view.count; i++)
+        batch_destroy(&s->batches[i]);
+    free(s->batches);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        free(s->parts[kind]);
+    lives_fini(&s->added);
+    bytes_free(&s->note);
+    hot_view_fini(&s->view);
+}
+
+/* The batches' records, and what they add to what is known. */
+static enum result open_batches(struct sealing *s, struct error *err)
+{
+    enum result r = RESULT_OK;
+    s->batches = calloc(s->view.count + 1, sizeof(struct batch *));
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        s->parts[kind] = calloc(s->view.count + 1, sizeof(struct records *));
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        r = s->batches == NULL || s->parts[kind] == NULL ? error_set(err, RESULT_AGAIN, "out of memory") : r;
+    for (size_t i = 0; i < s->view.count && r == RESULT_OK; i++) {
+        struct hot_batch *hot = s->view.list[i];
+        r = hot_batch_open(s->store->hot, hot, &s->batches[i], err);
+        if (r == RESULT_REJECT) { /* its name stays known as committed: the sensor has let it go */
+            store_tell(s->store, "%s", err->text);
+            r = lives_note_damaged(&s->added, &hot->entry, err);
+            continue;
+        }
+        if (r == RESULT_OK)
+            r = lives_reserve(&s->added, s->batches[i], 1, err);
+        if (r != RESULT_OK)
+            return r;
+        lives_note(&s->added, s->batches[i], hot->entry.digest);
+        for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+            if (batch_rows(s->batches[i], kind) > 0)
+                s->parts[kind][s->part_count[kind]++] = s->batches[i]->records[kind];
+        }
+    }
+    return r;
+}
+
+static enum result seal(struct sealing *s, struct error *err)
+{
+    enum result r = open_batches(s, err);
+    if (r == RESULT_OK)
+        r = notes_pack(&s->added, &s->note, err);
+    if (r != RESULT_OK)
+        return r;
+    struct seal_input input = {.first_position = s->view.list[0]->entry.position,
+                               .last_position = s->view.list[s->view.count - 1]->entry.position,
+                               .note = s->note.data,
+                               .note_length = s->note.length,
+                               .keep = remember_sealed,
+                               .keep_context = &s->added};
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        input.parts[kind] = (struct seal_part){s->parts[kind], s->part_count[kind]};
+    return segments_seal(s->store->segments, &input, err);
+}
+
+/* Seals what is oldest. RESULT_END: there is nothing to seal yet. */
+static enum result seal_oldest(struct store *store, struct error *err)
+{
+    struct hot_sums sums;
+    struct sealing s = {.store = store};
+    int64_t began = clock_monotonic_ns();
+    hot_sums(store->hot, &sums);
+    if (sums.batches == 0 || (sums.rows < store->options.seal_rows && sums.bytes < store->options.hot_memory / 2 &&
+                              began - sums.oldest_ns < store->options.seal_age_ns))
+        return RESULT_END;
+    enum result r = hot_oldest(store->hot, store->options.seal_rows, &s.view, err);
+    if (r == RESULT_OK)
+        r = seal(&s, err);
+    if (r == RESULT_OK) {
+        uint64_t through = s.view.list[s.view.count - 1]->entry.position;
+        hot_drop(store->hot, through);
+        pthread_mutex_lock(&store->lock);
+        lives_forget(&store->lives, through);
+        store->sealings++;
+        store->sealed_ns = clock_monotonic_ns() - began;
+        pthread_mutex_unlock(&store->lock);
+    }
+    sealing_fini(&s);
+    return r;
+}
+
+/* ---- letting go */
+
+static enum result let_go(struct store *store, struct error *err)
+{
+    const struct store_keep *keep = &store->options.keep;
+    const struct segments_keep segments = {
+        .flows_ns = keep->flows_ns, .evidence_ns = keep->evidence_ns, .bytes = keep->segments_bytes};
+    int64_t now = clock_wall_ns();
+    enum result r = segments_expire(store->segments, &segments, now, err);
+    if (r != RESULT_OK && r != RESULT_END)
+        return r;
+    pthread_mutex_lock(&store->writing);
+    r = journal_drop(store->journal, segments_through(store->segments), keep->batches_bytes,
+                     keep->batches_ns == 0 ? INT64_MIN : now - keep->batches_ns, NULL, err);
+    pthread_mutex_unlock(&store->writing);
+    return r;
+}
+
+/* ---- the thread */
+
+static void say_trouble(struct store *store, const char *what, const struct error *err)
+{
+    pthread_mutex_lock(&store->lock);
+    bool new = store->trouble[0] == '\0';
+    snprintf(store->trouble, sizeof(store->trouble), "%s: %.200s", what, err->text);
+    pthread_mutex_unlock(&store->lock);
+    if (new)
+        store_tell(store, "%s, and is tried again: %s", what, err->text);
+}
+
+static void say_well(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    bool was = store->trouble[0] != '\0';
+    store->trouble[0] = '\0';
+    pthread_mutex_unlock(&store->lock);
+    if (was)
+        store_tell(store, "sealing goes on");
+}
+
+/* Waits for a commit, or so long. */
+static void rest(struct store *store, int64_t ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ns / NS_PER_S;
+    pthread_mutex_lock(&store->lock);
+    if (!atomic_load(&store->stopping))
+        pthread_cond_timedwait(&store->wake, &store->lock, &until);
+    pthread_mutex_unlock(&store->lock);
+}
+
+/* One piece of work. RESULT_END: there is none. */
+static enum result work(struct store *store, int64_t *expired_ns, const char **ret_what, struct error *err)
+{
+    *ret_what = "records cannot be sealed";
+    enum result r = seal_oldest(store, err);
+    if (r != RESULT_END)
+        return r;
+    int64_t now = clock_monotonic_ns();
+    if (now - *expired_ns >= EXPIRE_NS) {
+        *expired_ns = now;
+        *ret_what = "old records cannot be let go";
+        r = let_go(store, err);
+        if (r != RESULT_OK)
+            return r;
+    }
+    *ret_what = "segments cannot be merged";
+    r = segments_compact(store->segments, clock_wall_ns(), &store->stopping, err);
+    if (r == RESULT_OK) {
+        pthread_mutex_lock(&store->lock);
+        store->compactions++;
+        pthread_mutex_unlock(&store->lock);
+    }
+    return r;
+}
+
+static void *sealer_run(void *argument)
+{
+    struct store *store = argument;
+    int64_t expired_ns = clock_monotonic_ns() - EXPIRE_NS;
+    while (!atomic_load(&store->stopping)) {
+        struct error err = {""};
+        const char *what;
+        enum result r = work(store, &expired_ns, &what, &err);
+        if (atomic_load(&store->stopping))
+            break;
+        if (r == RESULT_OK || r == RESULT_END)
+            say_well(store);
+        else
+            say_trouble(store, what, &err);
+        if (r != RESULT_OK)
+            rest(store, r == RESULT_END ? TICK_NS : RETRY_NS);
+    }
+    return NULL;
+}
+
+enum result sealer_start(struct store *store, struct error *err)
+{
+    store->sealer_runs = pthread_create(&store->sealer, NULL, sealer_run, store) == 0;
+    return store->sealer_runs ? RESULT_OK : error_set(err, RESULT_FATAL, "no thread to seal records");
+}
+
+void sealer_stop(struct store *store)
+{
+    if (!store->sealer_runs)
+        return;
+    pthread_mutex_lock(&store->lock);
+    atomic_store(&store->stopping, true);
+    pthread_cond_broadcast(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+    segments_interrupt(store->segments);
+    pthread_join(store->sealer, NULL);
+    store->sealer_runs = false;
+}
