@@ -97,14 +97,15 @@ enum result aggregator_start(const struct config *config, struct aggregator **re
     if (a == NULL)
         return error_set(err, RESULT_FATAL, "out of memory");
     struct enrolled *enrolled = NULL;
-    const struct store_options store = {
-        .directory = config->data, .memory_limit = config->memory_limit, .notice = tell_notice};
+    struct store_options store = config->store;
+    store.directory = config->data;
+    store.notice = tell_notice;
     a->keys_directory = strdup(config->keys);
     a->zmq_context = zmq_ctx_new();
     enum result r = a->keys_directory == NULL || a->zmq_context == NULL ? error_set(err, RESULT_FATAL, "out of memory")
                                                                         : read_keys(a, &enrolled, err);
     if (r == RESULT_OK)
-        r = store_open(&store, clock_wall_ns(), &a->store, err);
+        r = store_open(&store, &a->store, err);
     if (r == RESULT_OK)
         r = queue_new(RECEIVE_QUEUE_BYTES, &a->intake, err);
     if (r == RESULT_OK)

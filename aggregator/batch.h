@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/pack.h"
 #include "common/records/records.h"
+#include "common/result.h"
 
 /* Where an acknowledgement goes: a ROUTER's routing id. */
 #define ROUTE_MAX 255u
@@ -20,12 +22,14 @@ struct route {
 };
 
 struct batch {
-    atomic_uint shared; /* further references than the first: nobody changes it then */
+    atomic_uint shared;       /* further references than the first: nobody changes it then */
     struct observer observer; /* who speaks; sensor "" : the aggregator's own conclusions, which have no name */
     uint64_t sequence;        /* 0 for those */
     int64_t received_ns;
     struct records *records[RECORD_KIND_COUNT]; /* owned, by enum record_kind_number; NULL: none of that kind */
     struct route route;
+    struct bytes packed; /* owned: the Batch message it is made of, packed, until it is in the journal; or none */
+    uint32_t plain_size; /* what that unpacks to */
     /* Given by store_commit. */
     uint64_t position;
     uint64_t previous[RECORD_KIND_COUNT]; /* position of the batch before it that had records of that kind; 0: none */
@@ -48,6 +52,14 @@ static inline bool batch_has_name(const struct batch *batch)
 {
     return batch->observer.sensor[0] != '\0';
 }
+/* Makes `packed` and plain_size of the records: of what the aggregator concludes itself. RESULT_AGAIN: out of memory.
+ */
+MUST_CHECK enum result batch_pack(struct batch *batch, struct error *err);
+/* The way back, of bytes that were checked when they came: without route and `packed`. RESULT_REJECT: they are no
+ * batch. */
+struct journal_entry;
+MUST_CHECK enum result batch_of_entry(const struct journal_entry *entry, struct batch **ret_batch, struct error *err);
+
 /* Bytes it holds, nearly. */
 size_t batch_weight(const struct batch *batch);
 /* Rows of a kind; 0 without. */

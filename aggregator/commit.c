@@ -214,7 +214,7 @@ static bool commit_surely(struct committer *c)
     unsigned tries = 0;
     for (;;) {
         struct error err;
-        enum result r = store_commit(c->options.store, clock_wall_ns(), c->batches, c->batch_count, &err);
+        enum result r = store_commit(c->options.store, c->batches, c->batch_count, &err);
         if (r == RESULT_OK)
             break;
         if (r == RESULT_FATAL) {

@@ -4,13 +4,15 @@
 #define PAVO_AGGREGATOR_CONFIG_H
 
 #include "aggregator/correlate/correlate.h"
+#include "aggregator/store/store.h"
 #include "common/options.h"
 #include "common/result.h"
 
 struct config {
     char *data, *keys;               /* directories */
     char *intake, *publish, *answer; /* endpoints */
-    uint64_t commit_rows, memory_limit, credit;
+    struct store_options store;      /* without directory and notice */
+    uint64_t commit_rows, credit;
     int64_t commit_age_ns;
     bool verbose;
     bool questions; /* print what can be asked, and end */

@@ -113,23 +113,28 @@ static enum result add_silent(struct work *work, struct error *err)
     return r;
 }
 
-static void add_damaged(struct work *work)
+static enum result add_damaged(struct work *work, struct error *err)
 {
     struct coverage *c = &work->coverage;
+    struct store_damage *damages;
     size_t count;
-    const struct store_damage *damages = store_damaged(work->options->store, &count);
-    for (size_t i = 0; i < count; i++) {
+    enum result r = store_damaged(work->options->store, &damages, &count, err);
+    for (size_t i = 0; i < count && r == RESULT_OK; i++) {
         const struct store_damage *d = &damages[i];
-        struct coverage_gap gap = {
-            .kind = PAVO__GAP__KIND__DAMAGED, .from_ns = d->from_ns, .to_ns = d->to_ns, .unit = ""};
-        if ((c->to_ns != 0 && d->from_ns >= c->to_ns) || (c->from_ns != 0 && d->to_ns <= c->from_ns))
+        struct coverage_gap gap = {.kind = PAVO__GAP__KIND__DAMAGED,
+                                   .from_ns = d->from_ns,
+                                   .to_ns = d->to_ns,
+                                   .at_most = d->records,
+                                   .unit = d->records > 0 ? "records" : ""};
+        if (d->from_ns < d->to_ns &&
+            ((c->to_ns != 0 && d->from_ns >= c->to_ns) || (c->from_ns != 0 && d->to_ns <= c->from_ns)))
             continue;
-        snprintf(gap.reason, sizeof(gap.reason),
-                 d->cut ? "the log of a file of the store lost its end (%s)"
-                        : "a file of the store was damaged and is set aside as %s",
-                 d->file);
+        snprintf(gap.reason, sizeof(gap.reason), "%s", d->text);
         coverage_gap(c, &gap);
     }
+    if (r == RESULT_OK)
+        free(damages);
+    return r;
 }
 
 /* ---- reaches: of each sensor the newest life */
@@ -245,10 +250,10 @@ enum result coverage_send(struct work *work, struct error *err)
     struct reaches reaches;
     enum question_basis basis = work->arguments.question->basis;
     enum result r = basis == QUESTION_OF_TRAFFIC ? add_losses(work, err) : RESULT_OK;
-    if (r == RESULT_OK && basis != QUESTION_OF_NOW) {
-        add_damaged(work);
+    if (r == RESULT_OK && basis != QUESTION_OF_NOW)
+        r = add_damaged(work, err);
+    if (r == RESULT_OK && basis != QUESTION_OF_NOW)
         r = add_silent(work, err);
-    }
     if (r == RESULT_OK)
         r = reaches_init(&reaches, work->options->store, err);
     if (r != RESULT_OK)

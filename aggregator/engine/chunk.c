@@ -75,8 +75,7 @@ static void gather_values(duckdb_vector vector, const struct engine_ref *refs, u
 
 static struct engine_ref ref_of(const struct engine_rows *rows, uint32_t i)
 {
-    return rows->refs != NULL ? rows->refs[i]
-                              : (struct engine_ref){rows->records, rows->numbers, rows->from + i};
+    return rows->refs != NULL ? rows->refs[i] : (struct engine_ref){rows->records, rows->numbers, rows->from + i};
 }
 
 /* One field of a list's items. */

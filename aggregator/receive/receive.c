@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 #include <zmq.h>
 
 #include "aggregator/store/store.h"
@@ -29,7 +30,6 @@
 struct flight {
     struct observer observer;
     uint64_t sequence;
-    uint32_t new_observers; /* that it brings into the day's file */
 };
 
 /* Who sent a frame. */
@@ -251,59 +251,30 @@ static void warn_deferred(struct receiver *r, const char *name, const char *sent
                     suppressed);
 }
 
-static struct store_coming coming_of(const struct receiver *r, const char *name)
-{
-    struct store_coming coming = {0};
-    for (size_t i = 0; i < r->flight_count; i++) {
-        uint32_t new = r->flights[i].new_observers;
-        coming.of_all += new;
-        coming.of_speaker += new > 0 && strcmp(r->flights[i].observer.sensor, name) == 0 ? new : 0;
-    }
-    return coming;
-}
-
-/* Is there room in the day's file for the observers of a batch under way? RESULT_AGAIN: not now. */
-static enum result check_room(struct receiver *r, const struct batch *batch, enum receive_reason *ret_reason,
-                              struct error *err)
-{
-    struct store_coming coming = coming_of(r, batch->observer.sensor);
-    struct flight *flight = flight_find(r, &batch->observer, batch->sequence);
-    switch (store_room(r->options.store, batch, &coming, &flight->new_observers)) {
-    case STORE_ROOM:
-        return RESULT_OK;
-    case STORE_ROOM_REFUSED:
-        *ret_reason = RECEIVE_LIMIT;
-        return error_set(err, RESULT_REJECT, "more than %u observers of one speaker in one day", STORE_OBSERVERS_SHARE);
-    case STORE_ROOM_LATER:
-        break;
-    }
-    if (coming.of_all == 0) /* otherwise what is under way may be all that is in its way */
-        warn_deferred(r, batch->observer.sensor, "the day's file has as many observers as it may");
-    return error_set(err, RESULT_AGAIN, "no room for observers");
-}
-
 /* Opens, checks and hands over one batch whose name is under way. */
 static void take(struct receiver *r, const struct speaker *speaker, const Pavo__SealedBatch *sealed,
                  int64_t received_ns)
 {
     struct observer observer = batch_observer(sealed);
-    struct bytes plain = {0};
+    struct bytes packed = {0}, plain = {0};
     struct batch *batch = NULL;
     enum receive_reason reason = RECEIVE_UNSEALING;
     struct error err;
     enum result result = unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, r->options.keys->seal_public,
-                                r->options.keys->seal_secret, &plain, &err);
+                                r->options.keys->seal_secret, &packed, &plain, &err);
     if (result == RESULT_OK)
         result =
             receive_decode(plain.data, plain.length, speaker->role, &observer, sealed->sequence, &batch, &reason, &err);
     bytes_free(&plain);
-    if (result == RESULT_OK)
-        result = check_room(r, batch, &reason, &err);
     if (result == RESULT_OK) {
+        batch->packed = packed;
+        batch->plain_size = sealed->size;
+        packed = (struct bytes){0};
         batch->received_ns = received_ns;
         batch->route = speaker->route;
         result = queue_push(r->options.intake, batch, batch_weight(batch));
     }
+    bytes_free(&packed);
     if (result == RESULT_OK)
         return;
     batch_destroy(&batch);
@@ -374,31 +345,56 @@ static void count_duplicate(struct receiver *r, const char *name)
     pthread_mutex_unlock(&r->lock);
 }
 
+/* A name that is committed comes again: with the same contents it is acknowledged again. With others it is not the same
+ * batch (a frozen clock, a restored snapshot), and its sensor must not believe that those are stored. */
+static void came_again(struct receiver *r, const struct speaker *speaker, const Pavo__SealedBatch *sealed,
+                       uint64_t digest)
+{
+    struct observer observer = batch_observer(sealed);
+    struct bytes packed = {0}, plain = {0};
+    uint64_t sequence = sealed->sequence;
+    count_duplicate(r, observer.sensor);
+    bool same = digest == 0 /* too long ago to tell */ ||
+                unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, r->options.keys->seal_public,
+                       r->options.keys->seal_secret, &packed, &plain, NULL) != RESULT_OK ||
+                XXH3_64bits(packed.data, packed.length) == digest;
+    bytes_free(&packed);
+    bytes_free(&plain);
+    if (same)
+        send_acknowledgement(r, &speaker->route, &observer, &sequence, 1, NULL);
+    else
+        reject(r, &speaker->route, &observer, sealed->sequence, RECEIVE_CONTENTS,
+               receive_reason_name(RECEIVE_CONTENTS));
+}
+
 /* A batch whose name is the key's: known already, refused, under way, or new. Takes *frame when it keeps it. */
 static void batch_came(struct receiver *r, const struct speaker *speaker, Pavo__FromSensor **frame, int64_t received_ns)
 {
     Pavo__SealedBatch *sealed = (*frame)->batch;
     struct observer observer = batch_observer(sealed);
-    enum receive_reason wrong = wrong_outside(sealed);
+    enum receive_reason reason = wrong_outside(sealed);
+    uint64_t digest = 0;
     pthread_mutex_lock(&r->lock);
     r->batches++;
     pthread_mutex_unlock(&r->lock);
-    enum store_name known =
-        wrong == RECEIVE_REASON_COUNT ? store_name(r->options.store, &observer, sealed->sequence) : STORE_NAME_REFUSED;
-    if (known == STORE_NAME_REFUSED) {
-        enum receive_reason reason = wrong == RECEIVE_REASON_COUNT ? RECEIVE_LIMIT : wrong;
+    enum store_name known = STORE_NAME_REFUSED;
+    if (reason == RECEIVE_REASON_COUNT) {
+        known = store_name(r->options.store, &observer, sealed->sequence, &digest);
+        reason = RECEIVE_LIMIT;
+    }
+    switch (known) {
+    case STORE_NAME_REFUSED:
         reject(r, &speaker->route, &observer, sealed->sequence, reason, receive_reason_name(reason));
         return;
-    }
-    if (known == STORE_NAME_LATER) {
-        warn_deferred(r, observer.sensor, "the store has as many lives of sensors as it may: take old day files away");
+    case STORE_NAME_LATER:
+        warn_deferred(r, observer.sensor, "what the store knows of this sensor cannot be read");
         count_deferred(r);
         return;
-    }
-    if (known == STORE_NAME_COMMITTED) {
-        count_duplicate(r, observer.sensor);
-        send_acknowledgement(r, &speaker->route, &observer, &sealed->sequence, 1, NULL);
+    case STORE_NAME_COMMITTED:
+        came_again(r, speaker, sealed, digest);
         return;
+    case STORE_NAME_NEW:
+        break;
     }
     if (atomic_load(&r->refusing) || flight_find(r, &observer, sealed->sequence) != NULL)
         return;
@@ -406,7 +402,7 @@ static void batch_came(struct receiver *r, const struct speaker *speaker, Pavo__
         count_deferred(r);
         return;
     }
-    r->flights[r->flight_count++] = (struct flight){observer, sealed->sequence, 0};
+    r->flights[r->flight_count++] = (struct flight){observer, sealed->sequence};
     if (r->held_first != NULL || queue_is_full(r->options.intake))
         hold(r, speaker, frame, received_ns);
     else

@@ -45,7 +45,8 @@
     X(COLUMNS, "columns disagree")                                                                                     \
     X(OBSERVER, "records of another observer")                                                                         \
     X(TIMES, "times out of range")                                                                                     \
-    X(LIMIT, "too many gaps, lives or observers")
+    X(LIMIT, "too many gaps or lives")                                                                                 \
+    X(CONTENTS, "other contents under a name that is committed")
 enum receive_reason {
 #define X(name, text) RECEIVE_##name,
     RECEIVE_REASONS(X)

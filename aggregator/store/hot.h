@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hot: the batches that are in the journal and not yet in segments, as records in memory. A question looks at them where
- * they lie, as a table of the engine. Those beyond a limit of memory are forgotten, oldest first, and read from the
- * journal again when somebody wants them.
+/* Hot: the batches that are in the journal and not yet in segments, as records in memory. A question looks at them
+ * where they lie, as a table of the engine. Those beyond a limit of memory are forgotten, oldest first, and read from
+ * the journal again when somebody wants them.
  *
  * Threads: all may be called by any. */
 #ifndef PAVO_AGGREGATOR_STORE_HOT_H

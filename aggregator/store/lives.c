@@ -107,6 +107,11 @@ static struct records *without_lists(const struct records *status, bool text)
     return copy;
 }
 
+struct records *lives_status(const struct store_life *life, bool text)
+{
+    return without_lists(life->status, text);
+}
+
 /* What a sensor said last of its interfaces is kept of its newest life alone: a status may be megabytes. */
 static void drop_lists(struct store_life *life)
 {
@@ -356,8 +361,8 @@ static size_t mark_all(struct lives *lives, struct life **order, uint64_t throug
         order[i] = &lives->list[i];
     qsort(order, lives->count, sizeof(struct life *), by_epoch);
     for (size_t from = 0, to; from < lives->count; from = to) {
-        for (to = from + 1; to < lives->count && strcmp(order[to]->sums.observer.sensor,
-                                                        order[from]->sums.observer.sensor) == 0;)
+        for (to = from + 1;
+             to < lives->count && strcmp(order[to]->sums.observer.sensor, order[from]->sums.observer.sensor) == 0;)
             to++;
         marked += mark(order + from, to - from, through);
     }

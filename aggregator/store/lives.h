@@ -72,8 +72,8 @@ MUST_CHECK enum result lives_reserve(struct lives *lives, const struct batch *ba
 /* A committed batch, with its position; `digest` is of its bytes. */
 void lives_note(struct lives *lives, const struct batch *batch, uint64_t digest);
 
-/* A committed batch of which the journal still knows the name, and not the contents: its records are lost, and it is not
- * taken again. RESULT_AGAIN: out of memory. */
+/* A committed batch of which the journal still knows the name, and not the contents: its records are lost, and it is
+ * not taken again. RESULT_AGAIN: out of memory. */
 MUST_CHECK enum result lives_note_damaged(struct lives *lives, const struct journal_entry *entry, struct error *err);
 
 /* For note.c: a status was set, of which the lists stay only if the life is its speaker's newest; verdicts by word are
@@ -81,6 +81,9 @@ MUST_CHECK enum result lives_note_damaged(struct lives *lives, const struct jour
 void lives_settle_status(struct lives *lives, struct life *life);
 MUST_CHECK enum result lives_add_counts(struct lives *lives, const char *boundary, const uint64_t *verdicts,
                                         size_t count, struct error *err);
+
+/* A life's status without its lists, with its text or only the numbers. NULL: out of memory. */
+struct records *lives_status(const struct store_life *life, bool text);
 
 /* Forgets the oldest lives of speakers that have more than twice LIVES_KEPT, if they have said nothing behind position
  * `through`. Out of memory: nothing changes. */

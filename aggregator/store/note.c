@@ -275,8 +275,7 @@ static enum result add_life(struct lives *lives, const Store__Life *message, str
     s->records_lost += message->records_lost < room ? message->records_lost : room;
     if (message->last_received_ns > s->last_received_ns)
         s->last_received_ns = message->last_received_ns;
-    enum result r =
-        add_pairs(&life->sequences, (const int64_t *)message->sequences, message->n_sequences, 1, err);
+    enum result r = add_pairs(&life->sequences, (const int64_t *)message->sequences, message->n_sequences, 1, err);
     return r == RESULT_OK ? take_status(lives, life, message, err) : r;
 }
 

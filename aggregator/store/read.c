@@ -3,6 +3,7 @@
 #include "aggregator/store/read.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,7 +131,7 @@ static void note_damaged(struct store_reader *reader, const struct segment *segm
     struct store_damage damage = {
         .from_ns = segment->first_ns, .to_ns = segment->last_ns + 1, .records = segment->rows};
     snprintf(damage.file, sizeof(damage.file), "segments/%016" PRIx64 ".parquet", segment->id);
-    snprintf(damage.text, sizeof(damage.text), "%s", sentence);
+    snprintf(damage.text, sizeof(damage.text), "%.255s", sentence);
     store_note_damage(reader->store, &damage);
 }
 
@@ -324,7 +325,8 @@ static enum result sort_all(struct store_reader *reader, struct error *err)
             while (r == RESULT_OK && reader->chunk_at < reader->rows.count) {
                 r = take_rows(reader, (uint32_t)(reader->rows.count - reader->chunk_at), &more, err);
                 if (r == RESULT_OK && records_join(&all, more) != RESULT_OK)
-                    r = error_set(err, RESULT_AGAIN, "more than %u observers in one answer, or out of memory: narrow it",
+                    r = error_set(err, RESULT_AGAIN,
+                                  "more than %u observers in one answer, or out of memory: narrow it",
                                   RECORDS_OBSERVERS_MAX);
                 records_free(&more);
             }
@@ -377,9 +379,9 @@ enum result store_find(struct store_reader *reader, const struct store_query *qu
 enum result store_next(struct store_reader *reader, struct records **ret_records, uint64_t *ret_position,
                        struct error *err)
 {
-    enum result r = reader->query.by_position        ? replay_next(reader, ret_records, ret_position, err)
+    enum result r = reader->query.by_position   ? replay_next(reader, ret_records, ret_position, err)
                     : is_sorted(&reader->query) ? next_sorted(reader, ret_records, err)
-                                                     : next_rows(reader, ret_records, err);
+                                                : next_rows(reader, ret_records, err);
     if (r != RESULT_OK)
         reader_end(reader);
     else if (reader->query.limit != 0)

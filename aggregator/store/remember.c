@@ -25,9 +25,7 @@ static enum result merge(void *context, const struct note *note, struct error *e
         r = add_note(&sum, &note->bytes, err);
     if (r == RESULT_OK)
         r = notes_pack(&sum, &both, err);
-    if (r == RESULT_OK && note->kind == NOTE_LIFE)
-        r = keep_life(catalogue, note, &sum, &both, err);
-    else if (r == RESULT_OK)
+    if (r == RESULT_OK)
         r = catalogue_put(catalogue, (int)note->kind, note->key, note->number, &both, err);
     bytes_free(&there);
     bytes_free(&both);
@@ -38,4 +36,79 @@ static enum result merge(void *context, const struct note *note, struct error *e
 enum result remember_sealed(struct catalogue *catalogue, void *context, struct error *err)
 {
     return notes_each((const struct lives *)context, merge, catalogue, err);
+}
+
+/* ---- at the start */
+
+static enum result take(void *context, const char *key, uint64_t number, const struct bytes *bytes, struct error *err)
+{
+    (void)number;
+    enum result r = add_note(context, bytes, err);
+    return r == RESULT_REJECT ? error_set(err, r, "what the catalogue says of %s is no note", key) : r;
+}
+
+/* How many lives there are that are not in memory. */
+static enum result count_lives(struct store *store, struct error *err)
+{
+    struct lives *lives = &store->lives;
+    enum result r = RESULT_OK;
+    for (uint32_t i = 0; i < lives->speaker_numbers.count && r == RESULT_OK; i++)
+        r = catalogue_count(segments_catalogue(store->segments), NOTE_LIFE, lives->speaker_numbers.list[i].sensor,
+                            &lives->speakers[i].lives, err);
+    return r;
+}
+
+enum result remember_all(struct store *store, struct error *err)
+{
+    static const struct {
+        int kind;
+        uint64_t most;
+    } notes[] = {{NOTE_LIFE, LIVES_KEPT}, {NOTE_SPEAKER, 0}, {NOTE_BOUNDARY, 0}, {NOTE_LAST, 0}};
+    struct catalogue *catalogue = segments_catalogue(store->segments);
+    enum result r = RESULT_OK;
+    for (size_t i = 0; i < sizeof(notes) / sizeof(*notes) && r == RESULT_OK; i++)
+        r = catalogue_each(catalogue, notes[i].kind, notes[i].most, take, &store->lives, err);
+    return r == RESULT_OK ? count_lives(store, err) : r;
+}
+
+/* ---- a life that was forgotten */
+
+/* The life as a note says it, among those in memory. */
+static enum result bring_back(struct store *store, const struct observer *observer, const struct bytes *note,
+                              struct error *err)
+{
+    enum result r = RESULT_OK;
+    pthread_mutex_lock(&store->lock);
+    if (lives_find(&store->lives, observer) == NULL) { /* otherwise another thread was first */
+        uint64_t before = 0;
+        struct speaker *speaker = lives_speaker(&store->lives, observer->sensor);
+        if (speaker != NULL)
+            before = speaker->lives;
+        r = add_note(&store->lives, note, err);
+        struct life *life = lives_find(&store->lives, observer);
+        speaker = lives_speaker(&store->lives, observer->sensor);
+        if (speaker != NULL && before > 0)
+            speaker->lives = before; /* it is counted already */
+        if (life != NULL)
+            life->last_position = journal_last(store->journal); /* not forgotten again before it may have spoken */
+    }
+    pthread_mutex_unlock(&store->lock);
+    return r;
+}
+
+enum result remember_life(struct store *store, const struct observer *observer, struct error *err)
+{
+    struct bytes note = {0};
+    pthread_mutex_lock(&store->lock);
+    const struct speaker *speaker = lives_speaker(&store->lives, observer->sensor);
+    bool known = speaker == NULL || speaker->lives <= LIVES_KEPT || lives_find(&store->lives, observer) != NULL;
+    pthread_mutex_unlock(&store->lock);
+    if (known)
+        return RESULT_OK; /* or there is nothing to be known of it: none of this speaker's lives was ever forgotten */
+    enum result r =
+        catalogue_get(segments_catalogue(store->segments), NOTE_LIFE, observer->sensor, observer->epoch, &note, err);
+    if (r == RESULT_OK && note.length > 0)
+        r = bring_back(store, observer, &note, err);
+    bytes_free(&note);
+    return r;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading in the order committed, out of the journal: what was published, again; and what the correlator had not
  * concluded when the process ended. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -36,7 +38,7 @@ static XXH128_hash_t hash_of(const struct observer *observer, uint64_t flow)
         char sensor[OBSERVER_NAME_MAX];
         uint64_t epoch, flow;
     } name = {.epoch = observer->epoch, .flow = flow};
-    strncpy(name.sensor, observer->sensor, sizeof(name.sensor) - 1);
+    memcpy(name.sensor, observer->sensor, strlen(observer->sensor));
     XXH128_hash_t hash = XXH3_128bits(&name, sizeof(name));
     hash.low64 |= hash.low64 == 0;
     return hash;
@@ -119,7 +121,7 @@ static enum result open_entry(struct store_reader *reader, const struct journal_
         return r == RESULT_END ? RESULT_REJECT : r;
     damage.named = true;
     damage.head = *entry;
-    snprintf(damage.file, sizeof(damage.file), "%016llx.log", (unsigned long long)entry->place.file);
+    snprintf(damage.file, sizeof(damage.file), "%016" PRIx64 ".log", entry->place.file);
     snprintf(damage.why, sizeof(damage.why), "%.90s", err->text);
     store_note_journal(reader->store, &damage);
     return RESULT_REJECT;

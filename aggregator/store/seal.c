@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread that moves what is hot into segments, merges segments, and lets go what is too old. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -65,7 +66,7 @@ static enum result open_batches(struct sealing *s, struct error *err)
     return r;
 }
 
-static enum result seal(struct sealing *s, struct error *err)
+static enum result seal_view(struct sealing *s, struct error *err)
 {
     enum result r = open_batches(s, err);
     if (r == RESULT_OK)
@@ -95,7 +96,7 @@ static enum result seal_oldest(struct store *store, struct error *err)
         return RESULT_END;
     enum result r = hot_oldest(store->hot, store->options.seal_rows, &s.view, err);
     if (r == RESULT_OK)
-        r = seal(&s, err);
+        r = seal_view(&s, err);
     if (r == RESULT_OK) {
         uint64_t through = s.view.list[s.view.count - 1]->entry.position;
         hot_drop(store->hot, through);

@@ -2,18 +2,17 @@
 /* Store: what was committed stays, and can be asked for.
  *
  * A commit is an append to the journal (aggregator/journal), and is all there is on the way of a batch. What is in the
- * journal and nowhere else is hot: looked at in memory. A thread of the store's own seals the oldest of it into segments
- * (aggregator/segments), merges those, and lets go what is older than it is to be kept. A question looks at both as of
- * one moment. What is known beside the records (who spoke, which names are committed) is in memory as of the last
- * commit, and in the catalogue as of the last sealing; a start makes the one from the other and the journal.
+ * journal and nowhere else is hot: looked at in memory. A thread of the store's own seals the oldest of it into
+ * segments (aggregator/segments), merges those, and lets go what is older than it is to be kept. A question looks at
+ * both as of one moment. What is known beside the records (who spoke, which names are committed) is in memory as of the
+ * last commit, and in the catalogue as of the last sealing; a start makes the one from the other and the journal.
  *
- * Durability: store_commit returns RESULT_OK after fdatasync, and everything handed in is then there after a crash, names
- *   included, or nothing of it is.
- * Threads: one thread commits; any number of readers, each used by one thread at a time. store_name, store_lives and
- *   the other look-ups in memory may be called from any thread.
- * Errors: RESULT_AGAIN from store_commit means that nothing was written (disk full, I/O error): hand in the same
- *   set again later. RESULT_FATAL: the store must be closed and opened again.
- * Times: nanoseconds since 1970 UTC. The wall clock names and orders nothing. */
+ * Durability: store_commit returns RESULT_OK after fdatasync, and everything handed in is then there after a crash,
+ * names included, or nothing of it is. Threads: one thread commits; any number of readers, each used by one thread at a
+ * time. store_name, store_lives and the other look-ups in memory may be called from any thread. Errors: RESULT_AGAIN
+ * from store_commit means that nothing was written (disk full, I/O error): hand in the same set again later.
+ * RESULT_FATAL: the store must be closed and opened again. Times: nanoseconds since 1970 UTC. The wall clock names and
+ * orders nothing. */
 #ifndef PAVO_AGGREGATOR_STORE_H
 #define PAVO_AGGREGATOR_STORE_H
 
@@ -47,14 +46,16 @@ struct store_options {
     uint64_t hot_memory;   /* bytes of decoded batches that are not sealed; 0: STORE_HOT_DEFAULT */
     uint64_t seal_rows;    /* that are sealed at once; 0: STORE_SEAL_ROWS */
     int64_t seal_age_ns;   /* or when the oldest is that old; 0: STORE_SEAL_AGE_NS */
+    uint64_t journal_file; /* bytes of each of the journal's files; 0: JOURNAL_FILE_DEFAULT */
     struct store_keep keep;
     store_notice *notice; /* may be NULL; called from any thread */
     void *context;
 };
-#define STORE_MEMORY_DEFAULT (256ull << 20)
-#define STORE_HOT_DEFAULT    (192ull << 20)
-#define STORE_SEAL_ROWS      250000u
-#define STORE_SEAL_AGE_NS    (900ll * 1000000000)
+#define STORE_MEMORY_DEFAULT  (256ull << 20)
+#define STORE_HOT_DEFAULT     (192ull << 20)
+#define STORE_SEAL_ROWS       250000u
+#define STORE_BATCHES_DEFAULT (4ull << 30)
+#define STORE_SEAL_AGE_NS     (900ll * 1000000000)
 
 /* RESULT_FATAL: the directory is in use by another process, or cannot be written; the sentence says what to do. Damage
  * is told through `notice`, and the rest opens. */

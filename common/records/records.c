@@ -408,7 +408,8 @@ bool records_freeze(struct records *records)
 {
     for (unsigned l = 0; l < records->kind->list_count; l++) {
         const uint32_t *counts = records_column(records, records->kind->lists[l].count);
-        uint32_t *starts = records->starts[l] != NULL ? records->starts[l] : malloc((records->rows + 1u) * sizeof(*starts));
+        uint32_t *starts =
+            records->starts[l] != NULL ? records->starts[l] : malloc((records->rows + 1u) * sizeof(*starts));
         if (starts == NULL)
             return false;
         starts[0] = 0;

@@ -82,11 +82,11 @@ struct unknown_fields {
     uint32_t observer_count;                                                                                           \
     uint32_t items[RECORDS_LISTS_MAX]; /* of each list, over all rows */                                               \
     uint32_t item_capacity[RECORDS_LISTS_MAX];                                                                         \
-    struct observer *observers;    /* owned */                                                                         \
-    void *memory;                  /* owned: one block for all columns with a value a row */                           \
-    struct text_block *texts;      /* owned: what TEXT columns point into */                                           \
-    uint8_t **known;               /* answers: by field, a byte a row; NULL: all are. Owned */                         \
-    struct unknown_fields unknown; /* passed on */                                                                     \
+    struct observer *observers;          /* owned */                                                                   \
+    void *memory;                        /* owned: one block for all columns with a value a row */                     \
+    struct text_block *texts;            /* owned: what TEXT columns point into */                                     \
+    uint8_t **known;                     /* answers: by field, a byte a row; NULL: all are. Owned */                   \
+    struct unknown_fields unknown;       /* passed on */                                                               \
     uint32_t *starts[RECORDS_LISTS_MAX]; /* frozen: where each row's items begin, and all end; owned */                \
     uint32_t walked_row[RECORDS_LISTS_MAX], walked_item[RECORDS_LISTS_MAX] /* where records_items was last */
 

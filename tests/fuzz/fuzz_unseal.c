@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cursor_copy(&in, sealed.data, length);
     }
     struct error err;
-    if (unseal(sealed.data, sealed.length, expected, public_key, secret_key, &plain, &err) == RESULT_OK) {
+    if (unseal(sealed.data, sealed.length, expected, public_key, secret_key, NULL, &plain, &err) == RESULT_OK) {
         if (plain.length != expected)
             abort();
         bytes_free(&plain);

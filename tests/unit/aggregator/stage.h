@@ -282,14 +282,14 @@ static inline void store_many_flows(void)
     struct observer inner = test_observer("inner", 7);
     struct store *store = NULL;
     aggregator_stop(&aggregator);
-    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    assert_ok(store_open(&options, &store, &err), err);
     for (uint64_t sequence = 1; sequence <= MANY_BATCHES; sequence++) {
         struct batch *batch = test_batch("inner", sequence, TEST_NOW);
         struct flow_batch *flows = test_flows(&inner, sequence * RECORDS_ROWS_MAX, RECORDS_ROWS_MAX, TEST_NOW);
         batch->records[RECORD_FLOW] = records_copy(flow_records(flows), NULL, 0, RECORDS_ROWS_MAX);
         assert_non_null(batch->records[RECORD_FLOW]);
         flow_batch_destroy(&flows);
-        assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+        assert_ok(store_commit(store, &batch, 1, &err), err);
         batch_destroy(&batch);
     }
     store_close(&store);

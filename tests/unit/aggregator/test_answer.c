@@ -629,14 +629,14 @@ static void test_damaged_day(void **state)
     aggregator_stop(&aggregator);
     snprintf(command, sizeof(command), "rm -r '%s'", config.data);
     assert_int_equal(system(command), 0);
-    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    assert_ok(store_open(&options, &store, &err), err);
     for (int day = 0; day < 3; day++) {
         int64_t at = TEST_NOW + day * 86400 * NS_PER_S;
         struct batch *batch = test_batch("inner", (uint64_t)day + 1, at);
         struct flow_batch *flows = test_flows(&inner, 10 * (uint64_t)day + 1, 2, at);
         batch->records[RECORD_FLOW] = records_copy(flow_records(flows), NULL, 0, 2);
         flow_batch_destroy(&flows);
-        assert_ok(store_commit(store, at, &batch, 1, &err), err);
+        assert_ok(store_commit(store, &batch, 1, &err), err);
         batch_destroy(&batch);
     }
     store_close(&store);

@@ -13,7 +13,7 @@ static int setup(void **state)
     if (directory_setup(state) != 0)
         return 1;
     const struct store_options options = {.directory = test_directory};
-    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    assert_ok(store_open(&options, &store, &err), err);
     assert_ok(store_reader_open(store, &reader, &err), err);
     return 0;
 }
@@ -50,7 +50,7 @@ static void commit(uint64_t view, uint64_t partner, uint32_t revision)
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(records_add_item(records, VERDICT_TERMS, &terms[i]), RESULT_OK);
     batch->records[RECORD_VERDICT] = records;
-    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    assert_ok(store_commit(store, &batch, 1, &err), err);
     batch_destroy(&batch);
 }
 

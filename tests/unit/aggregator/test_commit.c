@@ -19,7 +19,7 @@ static int setup(void **state)
     if (directory_setup(state) != 0)
         return 1;
     const struct store_options options = {.directory = test_directory};
-    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    assert_ok(store_open(&options, &store, &err), err);
     assert_ok(queue_new(UINT64_MAX, &intake, &err), err);
     assert_ok(queue_new(UINT64_MAX, &receipts, &err), err);
     return 0;
@@ -124,10 +124,10 @@ static void test_what_has_a_name_is_told_back(void **state)
     free(receipt);
     assert_null(queue_pop(receipts));
     struct observer inner = test_observer("inner", 7), outer = test_observer("outer", 7);
-    assert_int_equal(store_name(store, &inner, 1), STORE_NAME_COMMITTED);
-    assert_int_equal(store_name(store, &inner, 2), STORE_NAME_COMMITTED);
-    assert_int_equal(store_name(store, &outer, 9), STORE_NAME_COMMITTED);
-    assert_int_equal(store_name(store, &inner, 3), STORE_NAME_NEW);
+    assert_int_equal(store_name(store, &inner, 1, &digest), STORE_NAME_COMMITTED);
+    assert_int_equal(store_name(store, &inner, 2, &digest), STORE_NAME_COMMITTED);
+    assert_int_equal(store_name(store, &outer, 9, &digest), STORE_NAME_COMMITTED);
+    assert_int_equal(store_name(store, &inner, 3, &digest), STORE_NAME_NEW);
     struct records *records = stored(RECORD_LOSS);
     assert_int_equal(records->rows, 1);
     records_free(&records);

@@ -396,7 +396,7 @@ static int door_setup(void **state)
     context = zmq_ctx_new();
     snprintf(data, sizeof(data), "%s/data", test_directory);
     const struct store_options options = {.directory = data};
-    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    assert_ok(store_open(&options, &store, &err), err);
     assert_ok(queue_new(RECEIVE_QUEUE_BYTES, &intake, &err), err);
     assert_ok(queue_new(UINT64_MAX, &receipts, &err), err);
     assert_ok(authenticator_start(context, &enrolled, NULL, NULL, &authenticator, &err), err);
@@ -509,7 +509,7 @@ static void commit(struct batch *batch)
 {
     struct receipt *receipt = malloc(sizeof(*receipt));
     *receipt = (struct receipt){batch->observer, batch->sequence, batch->route};
-    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    assert_ok(store_commit(store, &batch, 1, &err), err);
     batch_destroy(&batch);
     assert_int_equal(queue_push(receipts, receipt, 1), RESULT_OK);
 }
@@ -660,7 +660,7 @@ static void commit_exporters(const char *speaker, uint32_t count)
             snprintf(observer.sensor, sizeof(observer.sensor), "%s/%u", speaker, made++);
             assert_int_equal(records_observer(batch->records[RECORD_LOSS], &observer, &index), RESULT_OK);
         }
-        assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+        assert_ok(store_commit(store, &batch, 1, &err), err);
         batch_destroy(&batch);
     }
 }

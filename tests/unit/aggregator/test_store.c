@@ -26,7 +26,7 @@ static struct store *open_at(const char *directory, int64_t now_ns)
 {
     struct store *store;
     struct store_options options = {.directory = directory, .memory_limit = 256u << 20, .notice = keep_notice};
-    assert_ok(store_open(&options, now_ns, &store, &err), err);
+    assert_ok(store_open(&options, &store, &err), err);
     return store;
 }
 
@@ -36,7 +36,7 @@ static enum result commit_one(struct store *store, int64_t now_ns, const char *s
     struct batch *batch = test_batch(sensor, sequence, now_ns);
     if (rows > 0)
         batch->records[RECORD_FLOW] = flow_records(test_flows(&batch->observer, sequence * 100000, rows, now_ns));
-    enum result r = store_commit(store, now_ns, &batch, 1, &err);
+    enum result r = store_commit(store, &batch, 1, &err);
     batch_destroy(&batch);
     return r;
 }
@@ -64,17 +64,17 @@ static void test_what_is_committed_is_found(void **state)
     (void)state;
     struct store *store = open_at(test_directory, TEST_NOW);
     struct observer observer = test_observer("inner", 7);
-    assert_int_equal(store_name(store, &observer, 1), STORE_NAME_NEW);
+    assert_int_equal(store_name(store, &observer, 1, &digest), STORE_NAME_NEW);
     assert_ok(commit_one(store, TEST_NOW, "inner", 1, 5000), err);
-    assert_int_equal(store_name(store, &observer, 1), STORE_NAME_COMMITTED);
-    assert_int_equal(store_name(store, &observer, 2), STORE_NAME_NEW);
+    assert_int_equal(store_name(store, &observer, 1, &digest), STORE_NAME_COMMITTED);
+    assert_int_equal(store_name(store, &observer, 2, &digest), STORE_NAME_NEW);
     assert_int_equal(count_rows(store, &(struct store_query){0}), 5000);
     assert_int_equal(count_rows(store, &(struct store_query){.limit = 17}), 17);
     assert_int_equal(count_rows(store, &(struct store_query){.from_ns = TEST_NOW + 10 * NS_PER_S}), 0);
     store_close(&store);
 
     store = open_at(test_directory, TEST_NOW);
-    assert_int_equal(store_name(store, &observer, 1), STORE_NAME_COMMITTED);
+    assert_int_equal(store_name(store, &observer, 1, &digest), STORE_NAME_COMMITTED);
     assert_int_equal(count_rows(store, &(struct store_query){0}), 5000);
     struct store_summary summary;
     store_summarise(store, &summary);
@@ -143,7 +143,7 @@ static void test_kill(void **state)
     if (child == 0) {
         struct store *store;
         struct store_options options = {.directory = test_directory};
-        if (store_open(&options, TEST_NOW, &store, &err) != RESULT_OK)
+        if (store_open(&options, &store, &err) != RESULT_OK)
             _exit(1);
         for (uint64_t sequence = 1;; sequence++) {
             if (commit_one(store, TEST_NOW, "inner", sequence, 1000) != RESULT_OK ||
@@ -165,10 +165,10 @@ static void test_kill(void **state)
     struct store *store = open_at(test_directory, TEST_NOW);
     struct observer observer = test_observer("inner", 7);
     for (sequence = 1; sequence <= acknowledged; sequence++)
-        assert_int_equal(store_name(store, &observer, sequence), STORE_NAME_COMMITTED);
-    assert_int_equal(store_name(store, &observer, acknowledged + 2), STORE_NAME_NEW);
+        assert_int_equal(store_name(store, &observer, sequence, &digest), STORE_NAME_COMMITTED);
+    assert_int_equal(store_name(store, &observer, acknowledged + 2, &digest), STORE_NAME_NEW);
     bool one_more =
-        store_name(store, &observer, acknowledged + 1) == STORE_NAME_COMMITTED; /* committed, not yet said */
+        store_name(store, &observer, acknowledged + 1, &digest) == STORE_NAME_COMMITTED; /* committed, not yet said */
     assert_int_equal(count_rows(store, &(struct store_query){0}), (acknowledged + one_more) * 1000);
     store_close(&store);
 }
@@ -178,7 +178,7 @@ static void test_one_instance(void **state)
     (void)state;
     struct store *store = open_at(test_directory, TEST_NOW), *second;
     struct store_options options = {.directory = test_directory};
-    assert_int_equal(store_open(&options, TEST_NOW, &second, &err), RESULT_FATAL);
+    assert_int_equal(store_open(&options, &second, &err), RESULT_FATAL);
     assert_non_null(strstr(err.text, "in use by another"));
     store_close(&store);
 }
@@ -232,7 +232,7 @@ static void commit_ten_and_die(void)
     if (child == 0) {
         struct store *store;
         struct store_options options = {.directory = test_directory};
-        if (store_open(&options, TEST_NOW, &store, &err) != RESULT_OK)
+        if (store_open(&options, &store, &err) != RESULT_OK)
             _exit(1);
         for (uint64_t sequence = 1; sequence <= 10; sequence++) {
             if (commit_one(store, TEST_NOW, "inner", sequence, 1000) != RESULT_OK)
@@ -325,7 +325,7 @@ static void test_full_disk(void **state)
     assert_non_null(strstr(err.text, "No space left"));
     assert_int_equal(commit_one(store, TEST_NOW, "inner", sequence, 20000), RESULT_AGAIN);
     struct observer observer = test_observer("inner", 7);
-    assert_int_equal(store_name(store, &observer, sequence), STORE_NAME_NEW);
+    assert_int_equal(store_name(store, &observer, sequence, &digest), STORE_NAME_NEW);
     assert_int_equal(count_rows(store, &(struct store_query){0}), (sequence - 1) * 20000);
     assert_int_equal(mount(NULL, mounted, NULL, MS_REMOUNT, "size=200m"), 0);
     assert_ok(commit_one(store, TEST_NOW, "inner", sequence, 20000), err);
@@ -353,7 +353,7 @@ static void commit_verdicts(struct store *store, int64_t now_ns, const struct ve
     conclusions->records[RECORD_VERDICT] = test_verdicts();
     for (size_t i = 0; i < count; i++)
         assert_int_equal(records_append(&conclusions->records[RECORD_VERDICT], &verdicts[i]), RESULT_OK);
-    assert_ok(store_commit(store, now_ns, &conclusions, 1, &err), err);
+    assert_ok(store_commit(store, &conclusions, 1, &err), err);
     *ret_position = conclusions->position;
     *ret_previous = conclusions->previous[RECORD_VERDICT];
     batch_destroy(&conclusions);
@@ -366,7 +366,7 @@ static struct store *store_with_verdicts(void)
     struct batch *batches[2];
     uint64_t position, previous;
     flows_of_both(batches);
-    assert_ok(store_commit(store, TEST_NOW, batches, 2, &err), err);
+    assert_ok(store_commit(store, batches, 2, &err), err);
     batch_destroy(&batches[0]);
     batch_destroy(&batches[1]);
     struct verdict verdicts[4] = {test_verdict(1, 1000001),
@@ -484,7 +484,7 @@ static void test_positions_by_kind(void **state)
         assert_int_equal(records_append(test_records(set[0], RECORD_LOSS), &loss), RESULT_OK);
         assert_int_equal(records_append(test_records(set[0], RECORD_STATUS), &status), RESULT_OK);
         assert_int_equal(records_append(test_records(set[3], RECORD_STATUS), &status), RESULT_OK);
-        assert_ok(store_commit(store, TEST_NOW, set, 4, &err), err);
+        assert_ok(store_commit(store, set, 4, &err), err);
         uint64_t before = round * 3;
         assert_int_equal(set[0]->position, before + 1);
         assert_int_equal(set[0]->previous[RECORD_LOSS], round == 0 ? 0 : 1);
@@ -544,7 +544,7 @@ static void test_losses_and_statuses(void **state)
     (void)state;
     struct store *store = open_at(test_directory, TEST_NOW);
     struct batch *batch = words_of_inner();
-    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    assert_ok(store_commit(store, &batch, 1, &err), err);
     batch_destroy(&batch);
     assert_life(store);
     store_close(&store);
@@ -579,7 +579,7 @@ static void commit_status_of(struct store *store, uint64_t epoch, uint64_t seque
     const struct status_interface interface = {.interface_name = "eth0", .interface_offered = 5};
     assert_int_equal(records_append(test_records(batch, RECORD_STATUS), &status), RESULT_OK);
     assert_int_equal(records_add_item(batch->records[RECORD_STATUS], STATUS_INTERFACES, &interface), RESULT_OK);
-    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    assert_ok(store_commit(store, &batch, 1, &err), err);
     batch_destroy(&batch);
 }
 
@@ -632,7 +632,7 @@ static void commit_lives(struct store *store, const char *sensor, uint64_t count
             set[i] = test_batch(sensor, 1, TEST_NOW);
             set[i]->observer.epoch = epoch + i;
         }
-        assert_ok(store_commit(store, TEST_NOW, set, SET, &err), err);
+        assert_ok(store_commit(store, set, SET, &err), err);
         for (unsigned i = 0; i < SET; i++)
             batch_destroy(&set[i]);
     }
@@ -641,7 +641,7 @@ static void commit_lives(struct store *store, const char *sensor, uint64_t count
 static enum store_name name_of(struct store *store, const char *sensor, uint64_t epoch, uint64_t sequence)
 {
     struct observer observer = test_observer(sensor, epoch);
-    return store_name(store, &observer, sequence);
+    return store_name(store, &observer, sequence, &digest);
 }
 
 static void test_one_name_does_not_use_up_the_lives(void **state)

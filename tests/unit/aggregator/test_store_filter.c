@@ -67,11 +67,11 @@ static void test_sql_selects_the_same_rows(void **state)
     struct filter_random random = {.state = 20261123};
     struct store *store;
     struct store_options options = {.directory = test_directory};
-    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    assert_ok(store_open(&options, &store, &err), err);
     struct batch *batch = test_batch("inner", 1, TEST_NOW);
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
         batch->records[kind] = filter_generate_records(&random, record_kinds[kind], ROWS);
-    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    assert_ok(store_commit(store, &batch, 1, &err), err);
     struct store_reader *reader;
     assert_ok(store_reader_open(store, &reader, &err), err);
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {

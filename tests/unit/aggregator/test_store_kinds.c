@@ -27,7 +27,7 @@ static struct store *open_store(void)
 {
     struct store *store;
     struct store_options options = {.directory = test_directory, .memory_limit = 256u << 20, .notice = no_notice};
-    assert_ok(store_open(&options, TEST_NOW, &store, &err), err);
+    assert_ok(store_open(&options, &store, &err), err);
     return store;
 }
 
@@ -161,7 +161,7 @@ static void test_every_kind_survives(void **state)
         for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
             set[i]->records[kind] = random_records(record_kinds[kind], rows[i], 6);
     }
-    assert_ok(store_commit(store, TEST_NOW, set, BATCHES, &err), err);
+    assert_ok(store_commit(store, set, BATCHES, &err), err);
     for (int reopened = 0; reopened < 2; reopened++) {
         for (unsigned i = 0; i < BATCHES; i++) {
             for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
@@ -185,7 +185,7 @@ static void test_long_lists_survive(void **state)
     struct batch *batch = test_batch("inner", 1, TEST_NOW);
     batch->records[RECORD_STATUS] = random_records(record_kinds[RECORD_STATUS], 300, 1024);
     batch->records[RECORD_ALERT] = random_records(record_kinds[RECORD_ALERT], 200, 1024);
-    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    assert_ok(store_commit(store, &batch, 1, &err), err);
     assert_stored(store, RECORD_STATUS, 1, batch->records[RECORD_STATUS]);
     assert_stored(store, RECORD_ALERT, 1, batch->records[RECORD_ALERT]);
     batch_destroy(&batch);
@@ -205,7 +205,7 @@ static void test_what_an_observer_cannot_know(void **state)
         set[i] = test_batch("inner", i + 1, TEST_NOW);
         set[i]->records[RECORD_FLOW] = flow_records(test_flows(&exporter, i * 100, 10, TEST_NOW));
     }
-    assert_ok(store_commit(store, TEST_NOW, set, 3, &err), err);
+    assert_ok(store_commit(store, set, 3, &err), err);
     for (int reopened = 0; reopened < 2; reopened++) {
         for (unsigned i = 0; i < 3; i++)
             assert_stored(store, RECORD_FLOW, i + 1, set[i]->records[RECORD_FLOW]);
@@ -292,7 +292,7 @@ static void test_unknown_fields_survive(void **state)
     struct store *store = open_store();
     struct batch *set[5];
     newer_batches(set);
-    assert_ok(store_commit(store, TEST_NOW, set, 5, &err), err);
+    assert_ok(store_commit(store, set, 5, &err), err);
     for (int reopened = 0; reopened < 2; reopened++) {
         assert_all_come_back(store, set, RECORD_FLOW);
         assert_all_come_back(store, set, RECORD_LOSS);
@@ -380,7 +380,7 @@ static void test_older_files_get_new_columns(void **state)
         for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
             set[i]->records[kind] = random_records(record_kinds[kind], 100, 5);
     }
-    assert_ok(store_commit(store, TEST_NOW, set, 1, &err), err);
+    assert_ok(store_commit(store, set, 1, &err), err);
     store_close(&store);
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
         unsigned fields[32];
@@ -391,7 +391,7 @@ static void test_older_files_get_new_columns(void **state)
             forget(set[0]->records[kind], fields[i]);
     }
     store = open_store();
-    assert_ok(store_commit(store, TEST_NOW, set + 1, 1, &err), err);
+    assert_ok(store_commit(store, set + 1, 1, &err), err);
     for (int reopened = 0; reopened < 2; reopened++) {
         for (unsigned i = 0; i < 2; i++) {
             for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
@@ -415,7 +415,7 @@ static void test_older_files_get_new_lists(void **state)
     const struct record_kind *kind = record_kinds[RECORD_VERDICT];
     struct batch *batch = test_batch("inner", 1, TEST_NOW);
     batch->records[RECORD_VERDICT] = random_records(kind, 100, 5);
-    assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+    assert_ok(store_commit(store, &batch, 1, &err), err);
     store_close(&store);
     const unsigned fields[] = {VERDICT_FIELD_terms,       VERDICT_FIELD_term_kind,    VERDICT_FIELD_term_outcome,
                                VERDICT_FIELD_term_inside, VERDICT_FIELD_term_outside, VERDICT_FIELD_term_weight};
@@ -449,7 +449,7 @@ static void fill_share(struct store *store, const char *speaker)
 {
     for (uint64_t first = 1; first <= STORE_OBSERVERS_SHARE; first += RECORDS_OBSERVERS_MAX) {
         struct batch *batch = naming(speaker, first, RECORDS_OBSERVERS_MAX);
-        assert_ok(store_commit(store, TEST_NOW, &batch, 1, &err), err);
+        assert_ok(store_commit(store, &batch, 1, &err), err);
         batch_destroy(&batch);
     }
 }

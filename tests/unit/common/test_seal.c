@@ -36,7 +36,7 @@ static int teardown(void **state)
 static enum result open_it(const void *bytes, size_t length, size_t expected, struct bytes *ret_plain,
                            struct error *err)
 {
-    return unseal(bytes, length, expected, public_key, secret_key, ret_plain, err);
+    return unseal(bytes, length, expected, public_key, secret_key, NULL, ret_plain, err);
 }
 
 static void refused(const void *bytes, size_t length, size_t expected, const char *reason)
@@ -98,7 +98,7 @@ static void test_another_key(void **state)
     struct bytes opened;
     uint8_t other_public[KEY_BYTES], other_secret[KEY_BYTES];
     crypto_box_keypair(other_public, other_secret);
-    assert_int_equal(unseal(sealed.data, sealed.length, sizeof(plain), other_public, other_secret, &opened, NULL),
+    assert_int_equal(unseal(sealed.data, sealed.length, sizeof(plain), other_public, other_secret, NULL, &opened, NULL),
                      RESULT_REJECT);
 }
 

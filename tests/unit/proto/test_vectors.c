@@ -270,7 +270,7 @@ static void sealed_batch_opens(void **state)
     struct bytes opened;
     struct error err;
     assert_int_equal(
-        unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, seal_public, seal_secret, &opened, &err),
+        unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, seal_public, seal_secret, NULL, &opened, &err),
         RESULT_OK);
     assert_int_equal(opened.length, plain_length);
     assert_memory_equal(opened.data, plain, plain_length);

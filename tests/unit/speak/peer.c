@@ -178,7 +178,7 @@ static Pavo__Batch *open_batch(struct peer *p, const Pavo__SealedBatch *sealed)
 {
     struct bytes plain;
     if (unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, p->aggregator.seal_public,
-               p->aggregator.seal_secret, &plain, NULL) != RESULT_OK)
+               p->aggregator.seal_secret, NULL, &plain, NULL) != RESULT_OK)
         return NULL;
     Pavo__Batch *batch = pavo__batch__unpack(NULL, plain.length, plain.data);
     bytes_free(&plain);

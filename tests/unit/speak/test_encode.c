@@ -73,7 +73,7 @@ static Pavo__Batch *open_frame(const struct held_batch *batch)
     assert_int_equal(sealed->epoch, 77);
     assert_int_equal(sealed->sequence, 5);
     assert_int_equal(
-        unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, seal_public, seal_secret, &plain, NULL),
+        unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, seal_public, seal_secret, NULL, &plain, NULL),
         RESULT_OK);
     Pavo__Batch *message = pavo__batch__unpack(NULL, plain.length, plain.data);
     assert_non_null(message);
