@@ -18,6 +18,7 @@
     X(interfaces)                                                                                                      \
     X(boundaries)                                                                                                      \
     X(intake)                                                                                                          \
+    X(store)                                                                                                           \
     X(replay)                                                                                                          \
     X(questions)                                                                                                       \
     X(kinds)                                                                                                           \

@@ -3,23 +3,28 @@
  *
  * A segment is one file with records of one kind, and never changes: DIRECTORY/segments/ID.parquet, beside it ID.seal
  * (checksums of its parts, its observers, what else is known of it) and for flows ID.index (which row groups have an
- * address). Ids are never used again. Times: nanoseconds since 1970 UTC. */
+ * address). Ids are never used again. First they are sealed as the batches came (level 0), then merged by day.
+ *
+ * A file is written aside, synced and renamed, and counts when the catalogue says so: one transaction for all files of
+ * a sealing or a merge, and for what the store keeps with them. Nothing is believed without its checksum: a flipped bit
+ * anywhere is damage, told with the file's name, and never an answer.
+ *
+ * Threads: one seals, merges and expires; everything else is for any thread. Times: nanoseconds since 1970 UTC. */
 #ifndef PAVO_AGGREGATOR_SEGMENTS_H
 #define PAVO_AGGREGATOR_SEGMENTS_H
 
 #include <stdatomic.h>
 
 #include "aggregator/engine/sql.h"
+#include "aggregator/segments/catalogue.h"
 #include "common/address.h"
-#include "common/pack.h"
 #include "common/records/records.h"
 #include "common/result.h"
 
-#define SEGMENT_FIELDS_MAX 256u
-#define SEGMENT_GROUPS_MAX 256u
+#define SEGMENT_GROUP_ROWS 122880u
+#define SEGMENT_GROUPS_MAX 64u
 
 struct segments;
-struct catalogue;
 
 struct segment {
     uint64_t id;
@@ -29,7 +34,7 @@ struct segment {
     int64_t first_ns, last_ns; /* of the kind's first and last time, over all rows */
     uint64_t first_position, last_position;
     uint32_t groups;
-    bool missing[SEGMENT_FIELDS_MAX]; /* stored fields it has not: written before they were, or dropped by age */
+    bool without_evidence;
 };
 
 struct segments_options {
@@ -37,68 +42,59 @@ struct segments_options {
     uint64_t memory_limit; /* bytes for the engine that writes */
     void (*notice)(void *context, const char *text);
     void *context;
+    /* The catalogue was lost and is made anew: what each segment's note says, oldest first, is to be kept again. */
+    enum result (*rebuild)(struct catalogue *catalogue, const void *note, size_t length, struct error *err);
 };
+/* RESULT_FATAL: the directory cannot be read or written. */
 MUST_CHECK enum result segments_open(const struct segments_options *options, struct segments **ret_segments,
                                      struct error *err);
 void segments_close(struct segments **segments);
 /* Everything through this position is in segments, or was let go. */
 uint64_t segments_through(struct segments *segments);
-
-/* ---- the catalogue: rows of bytes by kind, key and number, kept with the segments. Any thread */
-
+/* Rows that the store keeps in it. */
 struct catalogue *segments_catalogue(struct segments *segments);
-/* No such row: no bytes, RESULT_OK. The caller's. */
-MUST_CHECK enum result catalogue_get(struct catalogue *catalogue, int kind, const char *key, uint64_t number,
-                                     struct bytes *ret_bytes, struct error *err);
-/* Only within a sealing's `keep`. */
-MUST_CHECK enum result catalogue_put(struct catalogue *catalogue, int kind, const char *key, uint64_t number,
-                                     const struct bytes *bytes, struct error *err);
-/* Rows of a kind by key and then by number, the greatest first; of each key `most` (0: all). */
-MUST_CHECK enum result catalogue_each(struct catalogue *catalogue, int kind, uint64_t most,
-                                      enum result (*take)(void *context, const char *key, uint64_t number,
-                                                          const struct bytes *bytes, struct error *err),
-                                      void *context, struct error *err);
-MUST_CHECK enum result catalogue_count(struct catalogue *catalogue, int kind, const char *key, uint64_t *ret_count,
-                                       struct error *err);
 
-/* ---- sealing: one thread */
+/* ---- writing: one thread */
 
 struct seal_part {
-    const struct records *const *records;
+    const struct records *const *records; /* frozen */
     size_t count;
 };
 struct seal_input {
     uint64_t first_position, last_position;
     struct seal_part parts[RECORD_KIND_COUNT];
-    const void *note; /* kept in a .seal, given to segments_options' rebuilding */
+    const void *note; /* kept in a .seal file */
     size_t note_length;
+    /* Within the transaction. */
     enum result (*keep)(struct catalogue *catalogue, void *context, struct error *err);
     void *keep_context;
 };
 /* RESULT_AGAIN: nothing happened, try later. */
 MUST_CHECK enum result segments_seal(struct segments *segments, const struct seal_input *input, struct error *err);
-/* One piece of work. RESULT_END: there is none. */
-MUST_CHECK enum result segments_compact(struct segments *segments, int64_t now_ns, atomic_bool *stop,
+
+/* Merges some that belong together; with `evidence_before_ns` also rewrites those whose records are all older without
+ * the columns that only links rest on (0: none). RESULT_END: there is nothing to do. */
+MUST_CHECK enum result segments_compact(struct segments *segments, int64_t now_ns, int64_t evidence_before_ns,
                                         struct error *err);
+
 struct segments_keep {
-    int64_t flows_ns, evidence_ns;
-    uint64_t bytes;
+    int64_t flows_before_ns; /* segments with nothing younger go; 0: none */
+    uint64_t bytes;          /* and the oldest ones beyond so much; 0: no limit */
 };
-MUST_CHECK enum result segments_expire(struct segments *segments, const struct segments_keep *keep, int64_t now_ns,
-                                       struct error *err);
-/* Any thread: what is being written ends soon, with RESULT_AGAIN. */
+MUST_CHECK enum result segments_expire(struct segments *segments, const struct segments_keep *keep, struct error *err);
+/* Any thread: what is being written ends soon, with RESULT_AGAIN, and whatever is begun. */
 void segments_interrupt(struct segments *segments);
+
+/* ---- reading: any thread */
 
 struct segments_sizes {
     uint64_t segments, rows, bytes, index_bytes;
 };
 struct segments_sizes segments_sizes(struct segments *segments);
-
-/* ---- reading: any thread */
-
-/* Times of a kind's records, all segments together; first > last: there is none. Fast. */
+/* Times of a kind's records, all segments together; first > last: there is none. */
 void segments_extent(struct segments *segments, enum record_kind_number kind, int64_t *ret_first, int64_t *ret_last);
 
+/* Those of one moment; their files stay as long as it is not released. */
 struct segment_set;
 struct segment_set *segments_snapshot(struct segments *segments); /* NULL: out of memory */
 void segment_set_release(struct segment_set **set);
@@ -106,19 +102,24 @@ size_t segment_set_count(const struct segment_set *set);
 const struct segment *segment_set_get(const struct segment_set *set, size_t index);
 uint64_t segment_set_through(const struct segment_set *set); /* segments_through as of the snapshot */
 
-struct segment_groups {
-    uint64_t bits[SEGMENT_GROUPS_MAX / 64];
+/* What a statement needs to know of a segment. */
+struct segment_view {
+    const struct segment *segment;
+    struct observer *observers; /* owned; by their numbers in the file */
+    uint32_t observer_count;
+    bool *missing;   /* owned; by field: stored fields that it has not, so that nobody knows their values */
+    uint64_t groups; /* row groups to be read, a bit each */
 };
-/* Borrowed as long as the set. RESULT_REJECT: damaged. */
-MUST_CHECK enum result segment_observers(const struct segment *segment, const struct observer **ret_observers,
-                                         uint32_t *ret_count, struct error *err);
-/* RESULT_END: no row has it. RESULT_REJECT: damaged. */
-MUST_CHECK enum result segment_lookup(const struct segment *segment, const struct address *address,
-                                      struct segment_groups *ret_groups, struct error *err);
-/* Of `fields` (by field; NULL: all) and `groups` (NULL: all). RESULT_REJECT: damaged, with a sentence. */
-MUST_CHECK enum result segment_verify(const struct segment *segment, const bool *fields,
-                                      const struct segment_groups *groups, struct error *err);
-/* Appends what stands behind FROM. */
-void segment_from(struct sql *sql, const struct segment *segment, const struct segment_groups *groups);
+/* Looks up which row groups may have `address` as src or dst (NULL: all), and checks what a statement reads of them:
+ * `fields` by field (NULL: all) and all that is not in columns. RESULT_END: no row has it. RESULT_REJECT: damaged, and
+ * the sentence says which file. */
+MUST_CHECK enum result segment_open(struct segments *segments, const struct segment *segment,
+                                    const struct address *address, const bool *fields, struct segment_view *ret_view,
+                                    struct error *err);
+void segment_view_fini(struct segment_view *view);
+/* Appends what stands behind FROM: its row groups. */
+void segment_from(struct sql *sql, const struct segments *segments, const struct segment_view *view);
+/* All of it, index too. RESULT_REJECT: damaged. */
+MUST_CHECK enum result segment_check(struct segments *segments, const struct segment *segment, struct error *err);
 
 #endif

@@ -73,6 +73,9 @@ MUST_CHECK enum result remember_life(struct store *store, const struct observer 
 /* Within a sealing's transaction: `context` is the struct lives it adds. */
 MUST_CHECK enum result remember_sealed(struct catalogue *catalogue, void *context, struct error *err);
 
+/* A note of a segment, of which the catalogue was lost. */
+MUST_CHECK enum result remember_note(struct catalogue *catalogue, const void *note, size_t length, struct error *err);
+
 /* ---- seal.c */
 
 MUST_CHECK enum result sealer_start(struct store *store, struct error *err);

@@ -29,8 +29,7 @@ static void unit_end(struct store_reader *reader)
     if (reader->table_open)
         hot_table_fini(&reader->table);
     reader->table_open = false;
-    free(reader->own_observers);
-    reader->own_observers = NULL;
+    segment_view_fini(&reader->view);
     reader->observers = (struct sql_observers){0};
 }
 
@@ -126,7 +125,7 @@ static enum result make_plan(struct store_reader *reader, struct error *err)
 
 /* ---- a unit */
 
-static void note_damaged(struct store_reader *reader, const struct segment *segment, const char *sentence)
+void reader_note_damaged(struct store_reader *reader, const struct segment *segment, const char *sentence)
 {
     struct store_damage damage = {
         .from_ns = segment->first_ns, .to_ns = segment->last_ns + 1, .records = segment->rows};
@@ -135,27 +134,15 @@ static void note_damaged(struct store_reader *reader, const struct segment *segm
     store_note_damage(reader->store, &damage);
 }
 
-/* The segment's observers; those of its rows that lack columns cannot know them. */
-static enum result take_observers(struct store_reader *reader, const struct segment *segment, struct error *err)
+/* What the segment's rows do not have, none of its observers can know. */
+static void note_missing(struct segment_view *view)
 {
-    const struct observer *list;
-    uint32_t count;
-    enum result r = segment_observers(segment, &list, &count, err);
-    if (r != RESULT_OK)
-        return r;
-    reader->own_observers = malloc((count + 1) * sizeof(*list));
-    if (reader->own_observers == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    if (count > 0)
-        memcpy(reader->own_observers, list, count * sizeof(*list));
-    const struct record_kind *kind = record_kinds[segment->kind];
+    const struct record_kind *kind = record_kinds[view->segment->kind];
     for (unsigned f = 0; kind == record_kinds[RECORD_FLOW] && f < kind->stored_count; f++) {
         uint16_t number = kind->fields[f].number;
-        for (uint32_t o = 0; segment->missing[f] && o < count && number < OBSERVER_UNKNOWN_MAX; o++)
-            reader->own_observers[o].unknown[number / 64] |= 1ull << number % 64;
+        for (uint32_t o = 0; view->missing[f] && o < view->observer_count && number < OBSERVER_UNKNOWN_MAX; o++)
+            view->observers[o].unknown[number / 64] |= 1ull << number % 64;
     }
-    reader->observers = (struct sql_observers){reader->own_observers, count};
-    return RESULT_OK;
 }
 
 static enum result open_hot(struct store_reader *reader, struct error *err)
@@ -175,20 +162,15 @@ static enum result open_hot(struct store_reader *reader, struct error *err)
 /* RESULT_END: nothing in it is wanted. RESULT_REJECT: damaged. */
 static enum result open_segment(struct store_reader *reader, const struct segment *segment, struct error *err)
 {
-    const struct address *address = select_address(&reader->query);
-    struct segment_groups groups;
-    enum result r = RESULT_OK;
-    if (address != NULL)
-        r = segment_lookup(segment, address, &groups, err);
-    if (r == RESULT_OK)
-        r = segment_verify(segment, NULL, address == NULL ? NULL : &groups, err);
-    if (r == RESULT_OK)
-        r = take_observers(reader, segment, err);
+    struct segments *segments = reader->store->segments;
+    enum result r = segment_open(segments, segment, select_address(&reader->query), NULL, &reader->view, err);
     if (r != RESULT_OK)
         return r;
     struct sql from = {0};
-    segment_from(&from, segment, address == NULL ? NULL : &groups);
-    select_query(reader, &from, segment->missing);
+    note_missing(&reader->view);
+    reader->observers = (struct sql_observers){reader->view.observers, reader->view.observer_count};
+    segment_from(&from, segments, &reader->view);
+    select_query(reader, &from, reader->view.missing);
     sql_fini(&from);
     return db_rows_open(reader->connection, &reader->sql, &reader->rows, err);
 }
@@ -203,7 +185,7 @@ static enum result open_unit(struct store_reader *reader, const struct unit *uni
     struct error why;
     enum result r = open_segment(reader, unit->segment, &why);
     if (r == RESULT_REJECT) {
-        note_damaged(reader, unit->segment, why.text);
+        reader_note_damaged(reader, unit->segment, why.text);
         return RESULT_END;
     }
     if (r != RESULT_OK && r != RESULT_END)

@@ -33,8 +33,8 @@ struct store_reader {
     struct db_rows rows;
     idx_t chunk_at; /* rows of the chunk handed out */
     struct sql_observers observers;
-    struct observer *own_observers; /* owned: those of a segment, with what its rows do not have; or NULL */
-    struct records *sorted;         /* the newest of all units, to be handed out; owned */
+    struct segment_view view; /* of a segment */
+    struct records *sorted;   /* the newest of all units, to be handed out; owned */
     uint32_t sorted_at;
 
     /* By position. */
@@ -44,6 +44,8 @@ struct store_reader {
 
 /* RESULT_AGAIN once the reader is interrupted. */
 MUST_CHECK enum result reader_go_on(struct store_reader *reader, struct error *err);
+/* A segment that cannot be read is named in answers from now on. */
+void reader_note_damaged(struct store_reader *reader, const struct segment *segment, const char *sentence);
 /* Ends what is under way. */
 void reader_end(struct store_reader *reader);
 

@@ -38,6 +38,16 @@ enum result remember_sealed(struct catalogue *catalogue, void *context, struct e
     return notes_each((const struct lives *)context, merge, catalogue, err);
 }
 
+enum result remember_note(struct catalogue *catalogue, const void *note, size_t length, struct error *err)
+{
+    struct lives added = {0};
+    enum result r = notes_add(&added, note, length, err);
+    if (r == RESULT_OK)
+        r = remember_sealed(catalogue, &added, err);
+    lives_fini(&added);
+    return r;
+}
+
 /* ---- at the start */
 
 static enum result take(void *context, const char *key, uint64_t number, const struct bytes *bytes, struct error *err)

@@ -112,18 +112,26 @@ static enum result seal_oldest(struct store *store, struct error *err)
 
 /* ---- letting go */
 
+/* A time so long before the newest record; 0: never. The clock on the wall has no say: one that is wrong by years would
+ * have everything let go. */
+static int64_t age_limit(struct store *store, int64_t age_ns)
+{
+    int64_t first, last;
+    segments_extent(store->segments, RECORD_FLOW, &first, &last);
+    last = min_ns(last, clock_wall_ns());
+    return age_ns == 0 || first > last || last < INT64_MIN + age_ns ? 0 : last - age_ns;
+}
+
 static enum result let_go(struct store *store, struct error *err)
 {
     const struct store_keep *keep = &store->options.keep;
-    const struct segments_keep segments = {
-        .flows_ns = keep->flows_ns, .evidence_ns = keep->evidence_ns, .bytes = keep->segments_bytes};
-    int64_t now = clock_wall_ns();
-    enum result r = segments_expire(store->segments, &segments, now, err);
-    if (r != RESULT_OK && r != RESULT_END)
+    const struct segments_keep segments = {.flows_before_ns = age_limit(store, keep->flows_ns),
+                                           .bytes = keep->segments_bytes};
+    enum result r = segments_expire(store->segments, &segments, err);
+    if (r != RESULT_OK)
         return r;
     pthread_mutex_lock(&store->writing);
-    r = journal_drop(store->journal, segments_through(store->segments), keep->batches_bytes,
-                     keep->batches_ns == 0 ? INT64_MIN : now - keep->batches_ns, NULL, err);
+    r = journal_drop(store->journal, segments_through(store->segments), keep->batches_bytes, INT64_MIN, NULL, err);
     pthread_mutex_unlock(&store->writing);
     return r;
 }
@@ -178,7 +186,7 @@ static enum result work(struct store *store, int64_t *expired_ns, const char **r
             return r;
     }
     *ret_what = "segments cannot be merged";
-    r = segments_compact(store->segments, clock_wall_ns(), &store->stopping, err);
+    r = segments_compact(store->segments, clock_wall_ns(), age_limit(store, store->options.keep.evidence_ns), err);
     if (r == RESULT_OK) {
         pthread_mutex_lock(&store->lock);
         store->compactions++;

@@ -104,7 +104,8 @@ static enum result open_parts(struct store *store, struct error *err)
     const struct segments_options segments = {.directory = store->directory,
                                               .memory_limit = store->options.memory_limit,
                                               .notice = store->options.notice,
-                                              .context = store->options.context};
+                                              .context = store->options.context,
+                                              .rebuild = remember_note};
     enum result r = journal_open(&journal, &store->journal, err);
     if (r == RESULT_OK)
         r = segments_open(&segments, &store->segments, err);

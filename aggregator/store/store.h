@@ -31,13 +31,13 @@ struct store;
 /* Something an administrator must know that is no failure of the call: damage found, a disk that is full. */
 typedef void store_notice(void *context, const char *text);
 
-/* How long what is kept; 0: for good. Ages are of the records' times, sizes of files in bytes. */
+/* How long what is kept; 0: for good. Ages are counted back from the newest flow there is, sizes are of files in bytes.
+ */
 struct store_keep {
     int64_t flows_ns;        /* records of every kind */
     int64_t evidence_ns;     /* columns of flows that only links rest on */
     uint64_t segments_bytes; /* all segments together */
-    int64_t batches_ns;      /* the journal behind what is sealed: what a subscriber can fetch again */
-    uint64_t batches_bytes;
+    uint64_t batches_bytes;  /* the journal behind what is sealed: what a subscriber can fetch again */
 };
 
 struct store_options {
@@ -158,6 +158,31 @@ struct store_health {
     char trouble[256]; /* why sealing does not get on; "": it does */
 };
 void store_health(struct store *store, struct store_health *ret_health);
+
+/* Segments by kind and level, summed. Owned array: free. */
+struct store_part {
+    enum record_kind_number kind;
+    unsigned level; /* 0: as they were sealed; higher: merged */
+    uint64_t files, rows, bytes, index_bytes;
+    int64_t first_ns, last_ns;
+};
+MUST_CHECK enum result store_parts(struct store *store, struct store_part **ret_parts, size_t *ret_count,
+                                   struct error *err);
+
+/* One file that was read through. */
+struct store_checked {
+    char file[64];
+    int kind; /* of its records; -1: of any */
+    uint64_t records, bytes;
+    int64_t first_ns, last_ns; /* first > last: not known */
+    char damage[256];          /* "": it is as it was written */
+};
+/* Reads everything that is kept, and tells of it file by file; what is damaged is named in answers from then on. What
+ * `take` returns other than RESULT_OK ends it, as an interrupt of the reader does. */
+MUST_CHECK enum result store_check(struct store_reader *reader,
+                                   enum result (*take)(void *context, const struct store_checked *checked,
+                                                       struct error *err),
+                                   void *context, struct error *err);
 
 /* ------------------------------------------------------------------ in memory, any thread */
 

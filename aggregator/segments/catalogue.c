@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SQLite with our errors. */
+#include "aggregator/segments/catalogue.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+struct catalogue {
+    sqlite3 *database;
+    pthread_mutex_t lock; /* recursive: a transaction holds it over its statements */
+};
+
+static enum result tell(const struct catalogue *c, const char *what, struct error *err)
+{
+    int code = c->database == NULL ? SQLITE_NOMEM : sqlite3_errcode(c->database);
+    return error_set(err, code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? RESULT_REJECT : RESULT_AGAIN,
+                     "the catalogue, %s: %s", what, sqlite3_errmsg(c->database));
+}
+
+static enum result run(struct catalogue *c, const char *sql, struct error *err)
+{
+    return sqlite3_exec(c->database, sql, NULL, NULL, NULL) == SQLITE_OK ? RESULT_OK : tell(c, sql, err);
+}
+
+/* ---- rows */
+
+/* Over all of a row, so that a bit that flips anywhere in it is seen: SQLite has no checksums of its own. */
+static sqlite3_int64 check_of(int kind, const char *key, uint64_t number, const void *bytes, size_t length)
+{
+    uint64_t seed = XXH3_64bits_withSeed(key, strlen(key), number * 31u + (unsigned)kind);
+    return (sqlite3_int64)XXH3_64bits_withSeed(bytes, length, seed);
+}
+
+/* A statement with kind, key and number bound, as far as it has them. */
+static sqlite3_stmt *prepare(struct catalogue *c, const char *sql, int kind, const char *key, uint64_t number)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(c->database, sql, -1, &statement, NULL) != SQLITE_OK)
+        return NULL;
+    sqlite3_bind_int(statement, 1, kind);
+    if (sqlite3_bind_parameter_count(statement) > 1)
+        sqlite3_bind_text(statement, 2, key, -1, SQLITE_STATIC);
+    if (sqlite3_bind_parameter_count(statement) > 2)
+        sqlite3_bind_int64(statement, 3, (sqlite3_int64)number);
+    return statement;
+}
+
+/* A row that begins with key, number, bytes, check. RESULT_REJECT: damaged. */
+static enum result read_row(sqlite3_stmt *row, int kind, const char **ret_key, uint64_t *ret_number,
+                            struct bytes *ret_bytes, struct error *err)
+{
+    const char *key = (const char *)sqlite3_column_text(row, 0);
+    uint64_t number = (uint64_t)sqlite3_column_int64(row, 1);
+    const void *bytes = sqlite3_column_blob(row, 2);
+    size_t length = (size_t)sqlite3_column_bytes(row, 2);
+    if (key == NULL || bytes == NULL || check_of(kind, key, number, bytes, length) != sqlite3_column_int64(row, 3))
+        return error_set(err, RESULT_REJECT, "the catalogue: a row of kind %d is damaged", kind);
+    *ret_key = key;
+    *ret_number = number;
+    *ret_bytes = (struct bytes){(uint8_t *)bytes, length};
+    return RESULT_OK;
+}
+
+enum result catalogue_get(struct catalogue *c, int kind, const char *key, uint64_t number, struct bytes *ret_bytes,
+                          struct error *err)
+{
+    const char *found;
+    uint64_t at;
+    struct bytes bytes;
+    *ret_bytes = (struct bytes){0};
+    pthread_mutex_lock(&c->lock);
+    sqlite3_stmt *s = prepare(c, "SELECT key, number, bytes, sum FROM row WHERE kind = ? AND key = ? AND number = ?",
+                              kind, key, number);
+    int step = s == NULL ? SQLITE_ERROR : sqlite3_step(s);
+    enum result r = step == SQLITE_DONE  ? RESULT_OK
+                    : step == SQLITE_ROW ? read_row(s, kind, &found, &at, &bytes, err)
+                                         : tell(c, "reading", err);
+    if (r == RESULT_OK && step == SQLITE_ROW) {
+        ret_bytes->data = malloc(bytes.length + 1);
+        ret_bytes->length = bytes.length;
+        if (ret_bytes->data != NULL)
+            memcpy(ret_bytes->data, bytes.data, bytes.length);
+        else
+            r = error_set(err, RESULT_AGAIN, "out of memory");
+    }
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
+enum result catalogue_put(struct catalogue *c, int kind, const char *key, uint64_t number, const struct bytes *bytes,
+                          struct error *err)
+{
+    bool goes = bytes->length == 0;
+    pthread_mutex_lock(&c->lock);
+    sqlite3_stmt *s = prepare(c,
+                              goes ? "DELETE FROM row WHERE kind = ? AND key = ? AND number = ?"
+                                   : "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?)",
+                              kind, key, number);
+    if (s != NULL && !goes) {
+        sqlite3_bind_blob64(s, 4, bytes->data, bytes->length, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 5, check_of(kind, key, number, bytes->data, bytes->length));
+    }
+    enum result r = s != NULL && sqlite3_step(s) == SQLITE_DONE ? RESULT_OK : tell(c, "writing", err);
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
+enum result catalogue_each(struct catalogue *c, int kind, uint64_t most,
+                           enum result (*take)(void *context, const char *key, uint64_t number,
+                                               const struct bytes *bytes, struct error *err),
+                           void *context, struct error *err)
+{
+    pthread_mutex_lock(&c->lock);
+    sqlite3_stmt *s = prepare(
+        c,
+        most == 0
+            ? "SELECT key, number, bytes, sum FROM row WHERE kind = ? ORDER BY key, number"
+            : "SELECT key, number, bytes, sum FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY number "
+              "DESC) AS place FROM row WHERE kind = ?1) WHERE place <= ?3 ORDER BY key, number",
+        kind, "", most);
+    int step = SQLITE_ERROR;
+    enum result r = s == NULL ? tell(c, "reading", err) : RESULT_OK;
+    while (r == RESULT_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        const char *key;
+        uint64_t number;
+        struct bytes bytes;
+        r = read_row(s, kind, &key, &number, &bytes, err);
+        if (r == RESULT_OK)
+            r = take(context, key, number, &bytes, err);
+    }
+    if (r == RESULT_OK && step != SQLITE_DONE)
+        r = tell(c, "reading", err);
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
+enum result catalogue_count(struct catalogue *c, int kind, const char *key, uint64_t *ret_count, struct error *err)
+{
+    pthread_mutex_lock(&c->lock);
+    sqlite3_stmt *s = prepare(c, "SELECT count(*) FROM row WHERE kind = ? AND key = ?", kind, key, 0);
+    enum result r = s != NULL && sqlite3_step(s) == SQLITE_ROW ? RESULT_OK : tell(c, "counting", err);
+    if (r == RESULT_OK)
+        *ret_count = (uint64_t)sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
+/* ---- transactions */
+
+enum result catalogue_begin(struct catalogue *c, struct error *err)
+{
+    pthread_mutex_lock(&c->lock);
+    enum result r = run(c, "BEGIN IMMEDIATE", err);
+    if (r != RESULT_OK)
+        pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
+enum result catalogue_commit(struct catalogue *c, struct error *err)
+{
+    enum result r = run(c, "COMMIT", err);
+    if (r != RESULT_OK) {
+        catalogue_rollback(c);
+        return r;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
+void catalogue_rollback(struct catalogue *c)
+{
+    enum result r = run(c, "ROLLBACK", NULL); /* one that failed may be rolled back already */
+    (void)r;
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- opening */
+
+/* Pages and the order of the index are SQLite's to check, rows are ours. */
+static enum result take_nothing(void *context, const char *key, uint64_t number, const struct bytes *bytes,
+                                struct error *err)
+{
+    (void)context, (void)key, (void)number, (void)bytes, (void)err;
+    return RESULT_OK;
+}
+
+static enum result check_all(struct catalogue *c, struct error *err)
+{
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(c->database, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK)
+        return tell(c, "checking", err);
+    enum result r = RESULT_OK;
+    if (sqlite3_step(s) != SQLITE_ROW)
+        r = tell(c, "checking", err);
+    else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0)
+        r = error_set(err, RESULT_REJECT, "the catalogue is damaged: %s", (const char *)sqlite3_column_text(s, 0));
+    sqlite3_finalize(s);
+    for (int kind = 0; kind < CATALOGUE_KINDS && r == RESULT_OK; kind++)
+        r = catalogue_each(c, kind, 0, take_nothing, NULL, err);
+    return r;
+}
+
+static enum result set_up(struct catalogue *c, struct error *err)
+{
+    static const char *const statements[] = {
+        "PRAGMA journal_mode=DELETE", "PRAGMA synchronous=EXTRA", "PRAGMA cache_size=-8192",
+        "CREATE TABLE IF NOT EXISTS row(kind INTEGER NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL,"
+        " bytes BLOB NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(kind, key, number)) WITHOUT ROWID"};
+    enum result r = RESULT_OK;
+    for (size_t i = 0; i < sizeof(statements) / sizeof(*statements) && r == RESULT_OK; i++)
+        r = run(c, statements[i], err);
+    return r == RESULT_OK ? check_all(c, err) : r;
+}
+
+enum result catalogue_open(const char *path, struct catalogue **ret_catalogue, struct error *err)
+{
+    struct catalogue *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&c->lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+    enum result r = RESULT_OK;
+    if (sqlite3_open_v2(path, &c->database,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX,
+                        NULL) != SQLITE_OK)
+        r = error_set(err, RESULT_FATAL, "%s cannot be opened: %s", path, sqlite3_errmsg(c->database));
+    if (r == RESULT_OK && chmod(path, 0600) != 0)
+        r = error_set(err, RESULT_FATAL, "%s cannot be made private", path);
+    if (r == RESULT_OK)
+        r = set_up(c, err);
+    if (r != RESULT_OK) {
+        catalogue_close(&c);
+        return r == RESULT_AGAIN ? RESULT_FATAL : r;
+    }
+    *ret_catalogue = c;
+    return RESULT_OK;
+}
+
+void catalogue_close(struct catalogue **pointer)
+{
+    struct catalogue *c = *pointer;
+    if (c == NULL)
+        return;
+    sqlite3_close(c->database);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+    *pointer = NULL;
+}

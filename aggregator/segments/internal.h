@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the segments: what its files share. Not for other stages. */
+#ifndef PAVO_AGGREGATOR_SEGMENTS_INTERNAL_H
+#define PAVO_AGGREGATOR_SEGMENTS_INTERNAL_H
+
+#include <pthread.h>
+
+#include "aggregator/engine/engine.h"
+#include "aggregator/segments/segments.h"
+#include "store.pb-c.h"
+
+/* Kinds of rows in the catalogue; the store's own are below. */
+enum { ROW_SEGMENT = 8, ROW_THROUGH, ROW_NEXT_ID };
+
+#define SEGMENT_PATH_MAX 4096
+
+/* One that is there, shared by whoever refers to it: the files go with the last reference once it is dropped. */
+struct held_segment {
+    struct segment segment; /* first: a struct segment * is one of these */
+    atomic_uint references;
+    atomic_bool dropped;
+};
+
+struct segments {
+    char *folder; /* owned: DIRECTORY/segments */
+    int folder_file;
+    struct segments_options options;
+    struct catalogue *catalogue;
+    duckdb_database database; /* that writes: one thread, its own limit */
+    duckdb_connection writer;
+    atomic_bool stopping;
+
+    pthread_mutex_t lock;       /* guards these */
+    struct held_segment **list; /* owned, a reference each; by id */
+    size_t count;
+    uint64_t through, next_id;
+    struct segments_sizes sizes;
+    int64_t first_ns[RECORD_KIND_COUNT], last_ns[RECORD_KIND_COUNT];
+};
+
+void segments_path(const struct segments *segments, uint64_t id, const char *suffix,
+                   char path[static SEGMENT_PATH_MAX]);
+void segments_tell(const struct segments *segments, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- file.c: bytes on disk */
+
+/* Written under ID.SUFFIX.tmp, synced, and renamed. RESULT_AGAIN: it is not there. */
+MUST_CHECK enum result file_write(const struct segments *segments, uint64_t id, const char *suffix, const void *bytes,
+                                  size_t length, struct error *err);
+/* ID.SUFFIX.tmp, which is there, becomes ID.SUFFIX: synced and renamed. */
+MUST_CHECK enum result file_finish(const struct segments *segments, uint64_t id, const char *suffix, struct error *err);
+MUST_CHECK enum result file_sync_folder(const struct segments *segments, struct error *err);
+/* All files of an id, also those that were never finished. */
+void file_remove(const struct segments *segments, uint64_t id);
+/* Exactly `length` bytes. RESULT_REJECT: the file is not there, or shorter. */
+MUST_CHECK enum result file_read(int file, const char *path, void *to, size_t length, uint64_t offset,
+                                 struct error *err);
+/* RESULT_REJECT: it is not there. */
+MUST_CHECK enum result file_open(const char *path, int *ret_file, uint64_t *ret_size, struct error *err);
+
+/* ---- seal.c: the .seal file: a Segment message and its XXH3-64 */
+
+MUST_CHECK enum result seal_write(const struct segments *segments, const Store__Segment *seal, struct error *err);
+/* The caller's: store__segment__free_unpacked. RESULT_REJECT: damaged, or not there. */
+MUST_CHECK enum result seal_read(const struct segments *segments, uint64_t id, Store__Segment **ret_seal,
+                                 struct error *err);
+/* What the catalogue keeps of it. RESULT_REJECT: it says what cannot be. */
+MUST_CHECK enum result seal_to_segment(const Store__Segment *seal, struct segment *ret_segment, struct error *err);
+
+/* ---- index.c: which row groups have an address */
+
+struct index_entry {
+    uint64_t hash;
+    uint64_t groups; /* a bit each */
+};
+uint64_t index_hash(uint64_t high, uint64_t low);
+/* Sorts the entries, makes one of those of one hash, and writes them. *ret_bytes: of the file. */
+MUST_CHECK enum result index_write(const struct segments *segments, uint64_t id, struct index_entry *entries,
+                                   size_t count, uint64_t *ret_bytes, struct error *err);
+/* RESULT_END: nobody has it. RESULT_REJECT: damaged. */
+MUST_CHECK enum result index_look(const struct segments *segments, const struct segment *segment, uint64_t hash,
+                                  uint64_t *ret_groups, struct error *err);
+MUST_CHECK enum result index_check(const struct segments *segments, const struct segment *segment, struct error *err);
+
+/* ---- write.c: one Parquet file */
+
+/* Where a file's rows come from, in their order; what of them the writer takes note of. */
+struct writing {
+    struct segments *segments;
+    Store__Segment *seal; /* id, kind, level, note, siblings ... are set; the writer fills in the rest */
+    enum result (*next)(struct writing *writing, struct engine_rows *ret_rows, struct error *err);
+    bool without_evidence;
+    /* The writer's own. */
+    struct engine_source source;
+    struct index_entry *entries; /* owned */
+    size_t entry_count, entry_capacity;
+    uint64_t written;
+};
+/* All of its files, under their names. `observers` are numbered as the rows' refs have them. RESULT_END: there were no
+ * rows, and no file is there. */
+MUST_CHECK enum result segment_write(struct writing *writing, const struct observer *observers, uint32_t count,
+                                     struct error *err);
+bool field_is_evidence(const struct record_kind *kind, unsigned field);
+/* Frees what a seal made for writing points to, but for its note. */
+void seal_fini(Store__Segment *seal);
+
+/* ---- order.c: how a file's rows stand */
+
+struct order_key {
+    uint64_t high, low; /* the local end; of other kinds than flow zero */
+    int64_t time;
+};
+struct order_key order_key(const struct records *records, uint32_t row);
+int order_compare(const struct order_key *a, const struct order_key *b);
+
+/* ---- rebuild.c: a catalogue made anew from .seal files */
+
+MUST_CHECK enum result segments_rebuild(struct segments *segments, struct error *err);
+
+/* ---- segments.c: what is there */
+
+/* Ids for so many new segments, never given again. */
+MUST_CHECK enum result segments_ids(struct segments *segments, size_t count, uint64_t *ret_first, struct error *err);
+/* One transaction (RESULT_FATAL: it is not known whether it came to pass): `added` are there and `removed` are not;
+ * `through` is noted if it is not 0, and keep() runs. Takes nothing over. */
+MUST_CHECK enum result
+segments_replace(struct segments *segments, const Store__Segment *const *added, size_t added_count,
+                 const uint64_t *removed, size_t removed_count, uint64_t through,
+                 enum result (*keep)(struct catalogue *catalogue, void *context, struct error *err), void *keep_context,
+                 struct error *err);
+
+#endif

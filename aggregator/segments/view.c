@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A segment before it is read: which row groups, and are they as they were written? */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "aggregator/segments/internal.h"
+
+#define READ_BYTES (1u << 20)
+
+static enum result no_memory(struct error *err)
+{
+    return error_set(err, RESULT_AGAIN, "out of memory");
+}
+
+/* ---- checking */
+
+struct checking {
+    const Store__Segment *seal;
+    char path[SEGMENT_PATH_MAX];
+    int file;
+    uint8_t *bytes; /* owned: READ_BYTES */
+};
+
+static enum result check_range(const struct checking *c, XXH3_state_t *state, uint64_t from, uint64_t to,
+                               struct error *err)
+{
+    enum result r = RESULT_OK;
+    while (from < to && r == RESULT_OK) {
+        size_t length = to - from < READ_BYTES ? to - from : READ_BYTES;
+        r = file_read(c->file, c->path, c->bytes, length, from, err);
+        if (r == RESULT_OK)
+            XXH3_64bits_update(state, c->bytes, length);
+        from += length;
+    }
+    return r;
+}
+
+static enum result damaged(const struct checking *c, const char *what, struct error *err)
+{
+    return error_set(err, RESULT_REJECT,
+                     "%s is damaged: the checksum of %s is another; put the file back from a copy, or see `pavo store "
+                     "check` for what it held",
+                     c->path, what);
+}
+
+static enum result check_chunk(const struct checking *c, size_t chunk, XXH3_state_t *state, struct error *err)
+{
+    uint64_t from = c->seal->chunk_offsets[chunk];
+    XXH3_64bits_reset(state);
+    enum result r = check_range(c, state, from, from + c->seal->chunk_lengths[chunk], err);
+    if (r == RESULT_OK && XXH3_64bits_digest(state) != c->seal->chunk_checks[chunk])
+        r = damaged(c, c->seal->columns[chunk % c->seal->n_columns], err);
+    return r;
+}
+
+static enum result check_rest(const struct checking *c, XXH3_state_t *state, struct error *err)
+{
+    const Store__Segment *seal = c->seal;
+    uint64_t at = 0;
+    enum result r = RESULT_OK;
+    XXH3_64bits_reset(state);
+    for (size_t i = 0; i <= seal->n_chunk_offsets && r == RESULT_OK; i++) {
+        r = check_range(c, state, at, i < seal->n_chunk_offsets ? seal->chunk_offsets[i] : seal->bytes, err);
+        if (i < seal->n_chunk_offsets)
+            at = seal->chunk_offsets[i] + seal->chunk_lengths[i];
+    }
+    if (r == RESULT_OK && XXH3_64bits_digest(state) != seal->rest_check)
+        r = damaged(c, "its description", err);
+    return r;
+}
+
+static bool wants(const struct record_kind *kind, const bool *fields, const char *column)
+{
+    int field = fields == NULL ? -1 : kind_field(kind, column);
+    return field < 0 || fields[field];
+}
+
+static enum result check_parts(const struct checking *c, const struct record_kind *kind, const bool *fields,
+                               uint64_t groups, struct error *err)
+{
+    XXH3_state_t *state = XXH3_createState();
+    if (state == NULL)
+        return no_memory(err);
+    enum result r = check_rest(c, state, err);
+    for (size_t chunk = 0; chunk < c->seal->n_chunk_offsets && r == RESULT_OK; chunk++) {
+        size_t group = chunk / c->seal->n_columns;
+        if ((groups >> group & 1) != 0 && wants(kind, fields, c->seal->columns[chunk % c->seal->n_columns]))
+            r = check_chunk(c, chunk, state, err);
+    }
+    XXH3_freeState(state);
+    return r;
+}
+
+static enum result check_file(const struct segments *segments, const Store__Segment *seal,
+                              const struct record_kind *kind, const bool *fields, uint64_t groups, struct error *err)
+{
+    struct checking c = {.seal = seal};
+    uint64_t size;
+    segments_path(segments, seal->id, "parquet", c.path);
+    enum result r = file_open(c.path, &c.file, &size, err);
+    if (r != RESULT_OK)
+        return r;
+    c.bytes = malloc(READ_BYTES);
+    if (size != seal->bytes)
+        r = error_set(err, RESULT_REJECT, "%s is damaged: it has another size than it had", c.path);
+    else
+        r = c.bytes == NULL ? no_memory(err) : check_parts(&c, kind, fields, groups, err);
+    free(c.bytes);
+    close(c.file);
+    return r;
+}
+
+/* ---- viewing */
+
+void segment_view_fini(struct segment_view *view)
+{
+    free(view->observers);
+    free(view->missing);
+    *view = (struct segment_view){0};
+}
+
+static enum result take_observers(struct segment_view *view, const Store__Segment *seal, struct error *err)
+{
+    view->observers = calloc(seal->n_observers + 1, sizeof(*view->observers));
+    if (view->observers == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < seal->n_observers; i++) {
+        const Store__SegmentObserver *o = seal->observers[i];
+        if (!observer_name_valid(o->sensor))
+            return error_set(err, RESULT_REJECT, "segment %016" PRIx64 " names an observer that cannot be", seal->id);
+        view->observers[i] = (struct observer){.epoch = o->epoch, .unknown = {o->unknown_low, o->unknown_high}};
+        strcpy(view->observers[i].sensor, o->sensor);
+    }
+    view->observer_count = (uint32_t)seal->n_observers;
+    return RESULT_OK;
+}
+
+static enum result take_missing(struct segment_view *view, const Store__Segment *seal, struct error *err)
+{
+    const struct record_kind *kind = record_kinds[view->segment->kind];
+    view->missing = malloc(kind->stored_count * sizeof(*view->missing));
+    if (view->missing == NULL)
+        return no_memory(err);
+    memset(view->missing, 1, kind->stored_count * sizeof(*view->missing));
+    for (size_t i = 0; i < seal->n_columns; i++) {
+        int field = kind_field(kind, seal->columns[i]);
+        if (field >= 0 && (unsigned)field < kind->stored_count)
+            view->missing[field] = false;
+    }
+    return RESULT_OK;
+}
+
+static uint64_t all_groups(const struct segment *segment)
+{
+    return segment->groups >= 64 ? UINT64_MAX : (1ull << segment->groups) - 1;
+}
+
+enum result segment_open(struct segments *segments, const struct segment *segment, const struct address *address,
+                         const bool *fields, struct segment_view *ret_view, struct error *err)
+{
+    struct segment_view view = {.segment = segment, .groups = all_groups(segment)};
+    Store__Segment *seal = NULL;
+    enum result r = RESULT_OK;
+    if (address != NULL && segment->kind == RECORD_FLOW)
+        r = index_look(segments, segment, index_hash(address->hi, address->lo), &view.groups, err);
+    if (r == RESULT_OK)
+        r = seal_read(segments, segment->id, &seal, err);
+    if (r != RESULT_OK)
+        return r;
+    if (seal->bytes != segment->bytes || seal->groups != segment->groups)
+        r = error_set(err, RESULT_REJECT, "segment %016" PRIx64 ": its .seal file is another's", segment->id);
+    if (r == RESULT_OK)
+        r = check_file(segments, seal, record_kinds[segment->kind], fields, view.groups, err);
+    if (r == RESULT_OK)
+        r = take_observers(&view, seal, err);
+    if (r == RESULT_OK)
+        r = take_missing(&view, seal, err);
+    store__segment__free_unpacked(seal, NULL);
+    if (r == RESULT_OK)
+        *ret_view = view;
+    else
+        segment_view_fini(&view);
+    return r;
+}
+
+void segment_from(struct sql *sql, const struct segments *segments, const struct segment_view *view)
+{
+    char path[SEGMENT_PATH_MAX];
+    const char *separator = "";
+    segments_path(segments, view->segment->id, "parquet", path);
+    if (view->groups == all_groups(view->segment)) {
+        sql_add(sql, "read_parquet(");
+        sql_text(sql, path);
+        sql_add(sql, ")");
+        return;
+    }
+    /* A scan for each run of row groups: one condition with OR would read them all. */
+    sql_add(sql, "(");
+    for (unsigned g = 0; g < view->segment->groups; g++) {
+        unsigned first = g;
+        while (g < view->segment->groups && (view->groups >> g & 1) != 0)
+            g++;
+        if (g == first)
+            continue;
+        sql_add(sql, "%sSELECT * EXCLUDE file_row_number FROM read_parquet(", separator);
+        sql_text(sql, path);
+        sql_add(sql, ", file_row_number = true) WHERE file_row_number BETWEEN %" PRIu64 " AND %" PRIu64,
+                (uint64_t)first * SEGMENT_GROUP_ROWS, (uint64_t)g * SEGMENT_GROUP_ROWS - 1);
+        separator = " UNION ALL ";
+    }
+    sql_add(sql, ")");
+}
+
+enum result segment_check(struct segments *segments, const struct segment *segment, struct error *err)
+{
+    struct segment_view view;
+    enum result r = segment_open(segments, segment, NULL, NULL, &view, err);
+    if (r != RESULT_OK)
+        return r;
+    segment_view_fini(&view);
+    return segment->kind == RECORD_FLOW ? index_check(segments, segment, err) : RESULT_OK;
+}
