@@ -57,7 +57,7 @@ enum result index_write(const struct segments *segments, uint64_t id, struct ind
         all[b].check = check_of(&all[b], id, b);
     }
     *ret_bytes = blocks * BLOCK_BYTES;
-    enum result r = file_write(segments, id, "index", all, blocks * BLOCK_BYTES, err);
+    enum result r = part_write(segments, id, "index", all, blocks * BLOCK_BYTES, err);
     free(all);
     return r;
 }
@@ -77,7 +77,7 @@ static enum result open_index(const struct segments *segments, const struct segm
     uint64_t size;
     reading->id = segment->id;
     segments_path(segments, segment->id, "index", reading->path);
-    enum result r = file_open(reading->path, &reading->file, &size, err);
+    enum result r = part_open(reading->path, &reading->file, &size, err);
     if (r == RESULT_OK && size != segment->index_bytes) {
         close(reading->file);
         r = error_set(err, RESULT_REJECT, "%s is damaged: it has another size than it had", reading->path);
@@ -88,7 +88,7 @@ static enum result open_index(const struct segments *segments, const struct segm
 static enum result read_block(struct reading *reading, uint64_t number, struct error *err)
 {
     struct block *block = &reading->block;
-    enum result r = file_read(reading->file, reading->path, block, sizeof(*block), number * BLOCK_BYTES, err);
+    enum result r = part_read(reading->file, reading->path, block, sizeof(*block), number * BLOCK_BYTES, err);
     if (r == RESULT_OK &&
         (check_of(block, reading->id, number) != block->check || block->count == 0 || block->count > BLOCK_ENTRIES))
         r = error_set(err, RESULT_REJECT, "%s is damaged: the checksum of block %llu is another", reading->path,

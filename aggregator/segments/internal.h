@@ -42,21 +42,21 @@ void segments_path(const struct segments *segments, uint64_t id, const char *suf
                    char path[static SEGMENT_PATH_MAX]);
 void segments_tell(const struct segments *segments, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* ---- file.c: bytes on disk */
+/* ---- part.c: a segment's files */
 
 /* Written under ID.SUFFIX.tmp, synced, and renamed. RESULT_AGAIN: it is not there. */
-MUST_CHECK enum result file_write(const struct segments *segments, uint64_t id, const char *suffix, const void *bytes,
+MUST_CHECK enum result part_write(const struct segments *segments, uint64_t id, const char *suffix, const void *bytes,
                                   size_t length, struct error *err);
 /* ID.SUFFIX.tmp, which is there, becomes ID.SUFFIX: synced and renamed. */
-MUST_CHECK enum result file_finish(const struct segments *segments, uint64_t id, const char *suffix, struct error *err);
-MUST_CHECK enum result file_sync_folder(const struct segments *segments, struct error *err);
+MUST_CHECK enum result part_finish(const struct segments *segments, uint64_t id, const char *suffix, struct error *err);
+MUST_CHECK enum result part_sync_folder(const struct segments *segments, struct error *err);
 /* All files of an id, also those that were never finished. */
-void file_remove(const struct segments *segments, uint64_t id);
+void part_remove(const struct segments *segments, uint64_t id);
 /* Exactly `length` bytes. RESULT_REJECT: the file is not there, or shorter. */
-MUST_CHECK enum result file_read(int file, const char *path, void *to, size_t length, uint64_t offset,
+MUST_CHECK enum result part_read(int file, const char *path, void *to, size_t length, uint64_t offset,
                                  struct error *err);
 /* RESULT_REJECT: it is not there. */
-MUST_CHECK enum result file_open(const char *path, int *ret_file, uint64_t *ret_size, struct error *err);
+MUST_CHECK enum result part_open(const char *path, int *ret_file, uint64_t *ret_size, struct error *err);
 
 /* ---- seal.c: the .seal file: a Segment message and its XXH3-64 */
 

@@ -19,7 +19,7 @@ enum result seal_write(const struct segments *segments, const Store__Segment *se
     store__segment__pack(seal, bytes);
     uint64_t check = XXH3_64bits(bytes, length);
     memcpy(bytes + length, &check, sizeof(check));
-    enum result r = file_write(segments, seal->id, "seal", bytes, length + sizeof(check), err);
+    enum result r = part_write(segments, seal->id, "seal", bytes, length + sizeof(check), err);
     free(bytes);
     return r;
 }
@@ -56,7 +56,7 @@ enum result seal_read(const struct segments *segments, uint64_t id, Store__Segme
     int file;
     uint64_t size;
     segments_path(segments, id, "seal", path);
-    enum result r = file_open(path, &file, &size, err);
+    enum result r = part_open(path, &file, &size, err);
     if (r != RESULT_OK)
         return r;
     uint8_t *bytes = size > SEAL_MAX ? NULL : malloc(size + 1);
@@ -65,7 +65,7 @@ enum result seal_read(const struct segments *segments, uint64_t id, Store__Segme
     else if (bytes == NULL)
         r = error_set(err, RESULT_AGAIN, "out of memory");
     if (r == RESULT_OK)
-        r = file_read(file, path, bytes, size, 0, err);
+        r = part_read(file, path, bytes, size, 0, err);
     close(file);
     if (r == RESULT_OK && (*ret_seal = parse(bytes, size, id)) == NULL)
         r = error_set(err, RESULT_REJECT, "%s is damaged: its checksum is another", path);

@@ -152,11 +152,11 @@ enum result segments_seal(struct segments *segments, const struct seal_input *in
         written++;
     }
     if (r == RESULT_OK)
-        r = file_sync_folder(segments, err);
+        r = part_sync_folder(segments, err);
     if (r == RESULT_OK)
         r = segments_replace(segments, added, count, NULL, 0, input->last_position, input->keep, input->keep_context,
                              err);
     for (size_t i = 0; i < count && r != RESULT_OK && r != RESULT_FATAL; i++)
-        file_remove(segments, ids[i]);
+        part_remove(segments, ids[i]);
     return r == RESULT_REJECT || r == RESULT_FATAL || r == RESULT_END ? RESULT_AGAIN : r;
 }

@@ -38,7 +38,7 @@ static void release(struct segments *segments, struct held_segment *held)
     if (atomic_fetch_sub(&held->references, 1) > 1)
         return;
     if (atomic_load(&held->dropped))
-        file_remove(segments, held->segment.id);
+        part_remove(segments, held->segment.id);
     free(held);
 }
 

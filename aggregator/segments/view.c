@@ -30,7 +30,7 @@ static enum result check_range(const struct checking *c, XXH3_state_t *state, ui
     enum result r = RESULT_OK;
     while (from < to && r == RESULT_OK) {
         size_t length = to - from < READ_BYTES ? to - from : READ_BYTES;
-        r = file_read(c->file, c->path, c->bytes, length, from, err);
+        r = part_read(c->file, c->path, c->bytes, length, from, err);
         if (r == RESULT_OK)
             XXH3_64bits_update(state, c->bytes, length);
         from += length;
@@ -100,7 +100,7 @@ static enum result check_file(const struct segments *segments, const Store__Segm
     struct checking c = {.seal = seal};
     uint64_t size;
     segments_path(segments, seal->id, "parquet", c.path);
-    enum result r = file_open(c.path, &c.file, &size, err);
+    enum result r = part_open(c.path, &c.file, &size, err);
     if (r != RESULT_OK)
         return r;
     c.bytes = malloc(READ_BYTES);

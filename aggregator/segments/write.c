@@ -246,13 +246,13 @@ static enum result check_chunks(Store__Segment *seal, int file, const char *path
             r = error_set(err, RESULT_AGAIN, "%s: DuckDB wrote columns out of order", path);
         while (at < begin && r == RESULT_OK) {
             size_t length = begin - at < READ_BYTES ? begin - at : READ_BYTES;
-            r = file_read(file, path, bytes, length, at, err);
+            r = part_read(file, path, bytes, length, at, err);
             XXH3_64bits_update(rest, bytes, length);
             at += length;
         }
         if (c == seal->n_chunk_offsets || r != RESULT_OK)
             break;
-        r = file_read(file, path, bytes, seal->chunk_lengths[c], at, err);
+        r = part_read(file, path, bytes, seal->chunk_lengths[c], at, err);
         seal->chunk_checks[c] = XXH3_64bits(bytes, seal->chunk_lengths[c]);
         at += seal->chunk_lengths[c];
     }
@@ -271,7 +271,7 @@ static enum result describe(struct writing *w, struct error *err)
     enum result r = read_chunks(w, path, err);
     if (r != RESULT_OK)
         return r;
-    r = file_open(path, &file, &w->seal->bytes, err);
+    r = part_open(path, &file, &w->seal->bytes, err);
     if (r != RESULT_OK)
         return RESULT_AGAIN;
     r = check_chunks(w->seal, file, path, err);
@@ -312,7 +312,7 @@ static enum result write_files(struct writing *w, const struct observer *observe
     if (r == RESULT_OK && w->source.kind == record_kinds[RECORD_FLOW])
         r = index_write(w->segments, w->seal->id, w->entries, w->entry_count, &w->seal->index_bytes, err);
     if (r == RESULT_OK)
-        r = file_finish(w->segments, w->seal->id, "parquet", err);
+        r = part_finish(w->segments, w->seal->id, "parquet", err);
     return r == RESULT_OK ? seal_write(w->segments, w->seal, err) : r;
 }
 
@@ -329,7 +329,7 @@ enum result segment_write(struct writing *w, const struct observer *observers, u
     }
     enum result r = write_files(w, observers, count, err);
     if (r != RESULT_OK)
-        file_remove(w->segments, w->seal->id);
+        part_remove(w->segments, w->seal->id);
     free(w->entries);
     w->entries = NULL;
     return r;

@@ -33,7 +33,7 @@ static void temporary(const struct segments *segments, uint64_t id, const char *
     segments_path(segments, id, name, path);
 }
 
-enum result file_finish(const struct segments *segments, uint64_t id, const char *suffix, struct error *err)
+enum result part_finish(const struct segments *segments, uint64_t id, const char *suffix, struct error *err)
 {
     char from[SEGMENT_PATH_MAX], to[SEGMENT_PATH_MAX];
     temporary(segments, id, suffix, from);
@@ -58,7 +58,7 @@ static enum result write_all(int file, const uint8_t *bytes, size_t length)
     return RESULT_OK;
 }
 
-enum result file_write(const struct segments *segments, uint64_t id, const char *suffix, const void *bytes,
+enum result part_write(const struct segments *segments, uint64_t id, const char *suffix, const void *bytes,
                        size_t length, struct error *err)
 {
     char path[SEGMENT_PATH_MAX];
@@ -68,18 +68,18 @@ enum result file_write(const struct segments *segments, uint64_t id, const char 
     int why = errno;
     if (file >= 0)
         close(file);
-    return r == RESULT_OK ? file_finish(segments, id, suffix, err)
+    return r == RESULT_OK ? part_finish(segments, id, suffix, err)
                           : error_set(err, r, "%s cannot be written: %s", path, strerror(why));
 }
 
-enum result file_sync_folder(const struct segments *segments, struct error *err)
+enum result part_sync_folder(const struct segments *segments, struct error *err)
 {
     return fsync(segments->folder_file) == 0
                ? RESULT_OK
                : error_set(err, RESULT_AGAIN, "%s cannot be synced: %s", segments->folder, strerror(errno));
 }
 
-void file_remove(const struct segments *segments, uint64_t id)
+void part_remove(const struct segments *segments, uint64_t id)
 {
     static const char *const suffixes[] = {"seal", "index", "parquet", "seal.tmp", "index.tmp", "parquet.tmp"};
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
@@ -89,7 +89,7 @@ void file_remove(const struct segments *segments, uint64_t id)
     }
 }
 
-enum result file_open(const char *path, int *ret_file, uint64_t *ret_size, struct error *err)
+enum result part_open(const char *path, int *ret_file, uint64_t *ret_size, struct error *err)
 {
     struct stat st;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -105,7 +105,7 @@ enum result file_open(const char *path, int *ret_file, uint64_t *ret_size, struc
     return RESULT_OK;
 }
 
-enum result file_read(int file, const char *path, void *to, size_t length, uint64_t offset, struct error *err)
+enum result part_read(int file, const char *path, void *to, size_t length, uint64_t offset, struct error *err)
 {
     uint8_t *at = to;
     while (length > 0) {
