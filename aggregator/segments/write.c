@@ -60,6 +60,8 @@ static int by_hash(const void *a, const void *b)
 static void fold_entries(struct writing *w)
 {
     size_t kept = 0;
+    if (w->entry_count == 0)
+        return;
     qsort(w->entries, w->entry_count, sizeof(*w->entries), by_hash);
     for (size_t i = 0; i < w->entry_count; i++) {
         if (kept > 0 && w->entries[kept - 1].hash == w->entries[i].hash)
