@@ -281,7 +281,7 @@ static enum result failed(struct journal *journal, enum result r)
 
 enum result journal_append(struct journal *journal, struct journal_entry *entries, size_t count, struct error *err)
 {
-    uint64_t size;
+    uint64_t size = 0;
     enum result r = check_entries(journal, entries, count, &size, err);
     if (r != RESULT_OK)
         return r;
