@@ -186,7 +186,7 @@ static enum result judge_end(struct journal *journal, struct file_reader *reader
             "it may have been acknowledged; mend the disk, or move the file away: what is missing is named "
             "then",
             name);
-    if (!write_again(reader, j.unsure_from, j.used))
+    if (!write_again(reader, j.unsure_from, j.used < file->size ? j.used : file->size))
         return error_set(err, RESULT_FATAL, "the end of the journal file %s cannot be made durable: %s; mend the disk",
                          name, strerror(errno));
     journal->torn += torn && !noted;

@@ -6,6 +6,7 @@
 
 #include "tests/unit/aggregator/support.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 
@@ -24,9 +25,18 @@ static inline int journal_setup(void **state)
 
 static inline void journal_wipe(void)
 {
-    char command[160];
-    snprintf(command, sizeof(command), "rm -rf %s/journal", journal_folder);
-    assert_int_equal(system(command), 0);
+    char path[512];
+    struct dirent *found;
+    snprintf(path, sizeof(path), "%s/journal", journal_folder);
+    DIR *listing = opendir(path);
+    if (listing == NULL)
+        return;
+    while ((found = readdir(listing)) != NULL) {
+        snprintf(path, sizeof(path), "%s/journal/%s", journal_folder, found->d_name);
+        if (found->d_name[0] != '.')
+            assert_int_equal(unlink(path), 0);
+    }
+    closedir(listing);
 }
 
 static inline int journal_teardown(void **state)
@@ -84,10 +94,12 @@ static inline struct journal_entry test_entry(uint64_t position, uint64_t varian
         snprintf(e.speaker.sensor, sizeof(e.speaker.sensor), "sensor-%u", (unsigned)(mixed % 7));
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
         e.rows[kind] = (uint32_t)(mixed >> kind) % 1000;
-    uint8_t *bytes = malloc(length + 1);
+    uint8_t *bytes = malloc(length + sizeof(mixed));
     assert_non_null(bytes);
-    for (size_t i = 0; i < length; i++)
-        bytes[i] = (uint8_t)(i % 8 == 0 ? (mixed = test_mix(mixed + 1)) : mixed >> i % 8 * 8);
+    for (size_t i = 0; i < length; i += sizeof(mixed)) {
+        mixed = test_mix(mixed + 1);
+        memcpy(bytes + i, &mixed, sizeof(mixed));
+    }
     e.packed = bytes;
     return e;
 }

@@ -2,7 +2,6 @@
 /* The journal: appending, reading, recovering, dropping, and what it says of damage in so many words. */
 #include "tests/unit/aggregator/journal_support.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 
