@@ -177,7 +177,8 @@ enum result file_identify(struct file_reader *reader, struct error *err)
 static bool take(struct file_reader *reader, const uint8_t *head, uint64_t offset, struct frame *ret_frame)
 {
     struct frame frame;
-    if (!frame_decode(head, reader->file.number, reader->file.salt, &frame) || frame.entry.place.offset != offset)
+    if (!frame_decode(head, reader->file.number, reader->file.salt, &frame) || frame.entry.place.offset != offset ||
+        (reader->file.framed && frame.after != reader->file.after))
         return false;
     *ret_frame = frame;
     return true;
