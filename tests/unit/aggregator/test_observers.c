@@ -36,8 +36,28 @@ static void test_numbers_stay(void **state)
     observers_fini(&observers);
 }
 
+/* One of which other fields are unknown is another, and so is one of another life. */
+static void test_what_tells_observers_apart(void **state)
+{
+    (void)state;
+    struct observers observers = {0};
+    struct observer all[4] = {test_observer("inner", 1), test_observer("inner", 2), test_observer("inner", 1),
+                              test_observer("inner", 1)};
+    all[2].unknown[0] = 1;
+    all[3].unknown[1] = 1;
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(observers_find(&observers, &all[i]), UINT32_MAX);
+        assert_int_equal(observers_add(&observers, &all[i]), RESULT_OK);
+        assert_int_equal(observers_find(&observers, &all[i]), i);
+    }
+    assert_int_equal(observers.count, 4);
+    observers_fini(&observers);
+    assert_int_equal(observers_find(&observers, &all[0]), UINT32_MAX);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers_stay)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers_stay),
+                                       cmocka_unit_test(test_what_tells_observers_apart)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
