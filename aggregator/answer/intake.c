@@ -49,6 +49,7 @@ static enum result add_all(struct work *work, const struct receiver_report *door
         {"subscriptions", published.subscriptions},
         {"queries answered", atomic_load(&work->counts->answered)},
         {"queries failed", atomic_load(&work->counts->failed)},
+        {"queries given up, client gone or cancelled", atomic_load(&work->counts->given_up)},
         {"queries refused", atomic_load(&work->counts->refused)},
         {"queries garbled", atomic_load(&work->counts->garbled)},
         {"stream position", work->coverage.position},

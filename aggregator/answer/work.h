@@ -18,6 +18,7 @@
 /* Of the door, since its start. */
 struct answer_counts {
     atomic_uint_fast64_t answered, failed; /* queries that ended with a coverage, with an error */
+    atomic_uint_fast64_t given_up;         /* whose client went, stalled or cancelled */
     atomic_uint_fast64_t refused;          /* not taken at all */
     atomic_uint_fast64_t garbled;          /* messages of another number of frames */
 };
