@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOO_MANY_OF_KEY                                                                                                \
-    "this key has as many connections to this door as one may have: close one, or enrol another key"
-#define TOO_MANY "this door has as many connections as it may have: come again later"
+#define TOO_MANY_OF_KEY "this key has as many connections to this door as one may have: close one, or enrol another key"
+#define TOO_MANY        "this door has as many connections as it may have: come again later"
 
 enum result peers_open(struct peers *peers, struct error *err)
 {

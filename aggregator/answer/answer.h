@@ -6,20 +6,20 @@
  *
  * Lanes: at most ANSWER_LONG_MAX workers have long questions, so one at least has not. Whether a question is long is
  * not known before it was tried (question_is_short and _long say of which it is): it may run for ANSWER_SHORT_NS, and
- * its answer fill what may wait for its client. Beyond that it is long. When there is a place for a long one it goes on;
- * otherwise it is stopped, and begun anew when there is, which nobody sees, since nothing of its answer has gone out.
- * Whose key was served longest ago is served next. So a short question waits for the trials of other keys, one of each
- * at most, and never for a long one.
+ * its answer fill what may wait for its client. Beyond that it is long. When there is a place for a long one it goes
+ * on; otherwise it is stopped, and begun anew when there is, which nobody sees, since nothing of its answer has gone
+ * out. Whose key was served longest ago is served next. So a short question waits for the trials of other keys, one of
+ * each at most, and never for a long one.
  *
  * An end: a query ends when its client says so (Query.cancel), when its connection ends, when its client takes no reply
  * for ANSWER_STALL_NS, when it runs longer than ANSWER_TIMEOUT_NS (a question may say otherwise), and when its key is
  * revoked or its session over, which is looked at every ANSWER_RECHECK_NS. What DuckDB is doing for it is interrupted.
  *
  * Bounds: at most ANSWER_QUERIES_MAX are under way, ANSWER_CLIENT_MAX of one connection, ANSWER_KEY_MAX of one enrolled
- * name, which has at most ANSWER_KEY_WORKERS workers and ANSWER_KEY_LONG of the long ones' places at a time. One that is
- * worked on holds at most ANSWER_MEMORY_MAX beside what DuckDB's own limit covers; its replies that wait for the client
- * ANSWER_WAITING_BYTES and the one that did not fit. A reply is ANSWER_REPLY_BYTES or a single row (of a replay: what
- * was published at once). ZeroMQ holds ANSWER_SOCKET_MESSAGES of them for a connection; a name has at most
+ * name, which has at most ANSWER_KEY_WORKERS workers and ANSWER_KEY_LONG of the long ones' places at a time. One that
+ * is worked on holds at most ANSWER_MEMORY_MAX beside what DuckDB's own limit covers; its replies that wait for the
+ * client ANSWER_WAITING_BYTES and the one that did not fit. A reply is ANSWER_REPLY_BYTES or a single row (of a replay:
+ * what was published at once). ZeroMQ holds ANSWER_SOCKET_MESSAGES of them for a connection; a name has at most
  * ANSWER_KEY_CONNECTIONS, and the door ANSWER_CONNECTIONS_MAX. */
 #ifndef PAVO_AGGREGATOR_ANSWER_H
 #define PAVO_AGGREGATOR_ANSWER_H

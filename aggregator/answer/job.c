@@ -117,8 +117,10 @@ enum result job_reply(void *context, Pavo__Reply *reply)
     }
     job->filled = false;
     bool take = job->stop == JOB_GOES_ON;
-    if (take)
+    if (take) {
         put(job, packed);
+        job->complete = !reply->more;
+    }
     pthread_mutex_unlock(&job->lock);
     if (!take) {
         free(packed.data);
@@ -156,7 +158,7 @@ void job_begin_anew(struct job *job)
     pthread_mutex_lock(&job->lock);
     drop_all(job);
     job->lane = LANE_LONG;
-    job->given_out = false;
+    job->given_out = job->complete = false;
     if (job->stop == JOB_MOVED_ON)
         job->stop = JOB_GOES_ON;
     pthread_mutex_unlock(&job->lock);
@@ -253,6 +255,14 @@ void job_refuse(struct job *job, const struct error *sentence)
     pthread_mutex_unlock(&job->lock);
 }
 
+/* Nothing goes out of an answer that may be begun anew, nor its end before the worker is done: a client that has its
+ * answer and goes did not give it up. */
+static bool has_to_send(const struct job *job)
+{
+    bool held = !job->finished && (job->lane == LANE_TRIED || (job->complete && job->count == 1));
+    return job->count > 0 && !held && job->stop != JOB_GIVEN_UP;
+}
+
 static enum result send_first(struct job *job, void *socket)
 {
     const struct packed *packed = &job->replies[job->first];
@@ -263,9 +273,8 @@ static enum result send_first(struct job *job, void *socket)
 void job_send(struct job *job, void *socket, bool *ret_blocked)
 {
     pthread_mutex_lock(&job->lock);
-    bool held = job->lane == LANE_TRIED && !job->finished;
     enum result r = RESULT_OK;
-    while (job->count > 0 && !held && job->stop != JOB_GIVEN_UP && (r = send_first(job, socket)) == RESULT_OK) {
+    while (has_to_send(job) && (r = send_first(job, socket)) == RESULT_OK) {
         drop_first(job);
         job->progress_ns = clock_monotonic_ns();
         pthread_cond_signal(&job->room);

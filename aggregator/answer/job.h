@@ -60,6 +60,7 @@ struct job {
     struct error sentence;    /* of JOB_REFUSED */
     bool given_out, finished; /* to the workers; no more replies come */
     bool filled;              /* there is no room for the next reply */
+    bool complete;            /* the last of the replies is the answer's last */
 };
 
 /* Takes the query. NULL: out of memory; the query stays the caller's. */

@@ -47,6 +47,16 @@ enum result asker_send(struct asker *asker, Pavo__Query *query, uint64_t *ret_id
     return RESULT_OK;
 }
 
+void asker_cancel(struct asker *asker, uint64_t id)
+{
+    uint8_t packed[32];
+    Pavo__Query query = PAVO__QUERY__INIT;
+    query.version = 1;
+    query.cancel = id;
+    enum result ignored = bus_send(asker->door.socket, packed, pavo__query__pack(&query, packed), false);
+    (void)ignored;
+}
+
 enum result asker_receive(struct asker *asker, uint64_t id, Pavo__Reply **ret_reply, struct error *err)
 {
     zmq_msg_t frame;

@@ -31,7 +31,7 @@ def message(position, previous, *numbers):
 
 class StandIn:
     """`answer(query)` is called for each query, in a thread of its own, and yields the replies (version and id are
-    filled in here); queries are kept in `queries`."""
+    filled in here); queries are kept in `queries`, and the numbers of those that were cancelled in `cancelled`."""
 
     def __init__(self, answer=None):
         self.folder = tempfile.TemporaryDirectory(prefix="pavo-test-python-")
@@ -41,7 +41,7 @@ class StandIn:
         self._router = self._socket(zmq.ROUTER)
         self.aggregator = self._bind()
         self.publish_at, self.answer_at = (socket.last_endpoint.decode() for socket in (self.publish, self._router))
-        self.queries = queue.Queue()
+        self.queries, self.cancelled = queue.Queue(), queue.Queue()
         self._answer = answer
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -89,6 +89,9 @@ class StandIn:
                 continue
             client, *_, frame = self._router.recv_multipart()
             query = pb.Query.FromString(frame)
+            if query.cancel:
+                self.cancelled.put(query.cancel)
+                continue
             self.queries.put(query)
             for reply in self._answer(query) if self._answer else ():
                 reply.version = reply.version or 1
