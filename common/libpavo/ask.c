@@ -16,7 +16,7 @@ enum result asker_open(void *zmq_context, const char *endpoint, const struct key
                        struct error *err)
 {
     struct asker asker = {0};
-    enum result result = door_open(zmq_context, ZMQ_DEALER, endpoint, keys, ASK_QUEUE, &asker.door, err);
+    enum result result = door_open(zmq_context, endpoint, BUS_ANSWER_PORT, keys, ASK_QUEUE, &asker.door, err);
     if (result == RESULT_OK)
         *ret_asker = asker;
     return result;

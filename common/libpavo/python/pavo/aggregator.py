@@ -31,7 +31,7 @@ class Asker:
     """Queries and their replies over a connection of their own. One query at a time: replies to others are dropped."""
 
     def __init__(self, context, place, reader, timeout):
-        self.door = door.Door(context, zmq.DEALER, place, reader, ASK_QUEUE)
+        self.door = door.Door(context, place, reader, ASK_QUEUE)
         self.session = b""
         self._timeout = timeout
         self._last = 0
@@ -172,7 +172,7 @@ class Aggregator:
                   these by topic, such as Subscription.positions
         """
         asker = Asker(self._context, self._answer, self._keys, None)
-        live = door.Door(self._context, zmq.SUB, self._publish, self._keys, QUEUE)
+        live = door.Door(self._context, self._publish, self._keys, QUEUE)
         self._subscriptions = [each for each in self._subscriptions if not each.closed]
         self._subscriptions.append(Subscription(live, asker, topics, start))
         return self._subscriptions[-1]
