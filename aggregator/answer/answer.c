@@ -69,6 +69,7 @@ static void work_on(struct worker *worker, struct job *job)
                         .second = worker->readers[1],
                         .asker = &job->asker,
                         .query = job->query,
+                        .memory = {.left = ANSWER_MEMORY_MAX},
                         .reply = job_reply,
                         .context = job};
     store_reader_resume(worker->readers[0]);

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 
+import doors
 import live
 import path
 from harness import INPUTS, Run
@@ -116,6 +117,7 @@ BENCHES = {
     "meter": bench_meter,
     "memory": bench_memory,
     "path": path.bench_path,
+    "doors": doors.bench_doors,
     "live": live.bench_live,
     "idle": live.bench_idle,
 }

@@ -9,6 +9,7 @@
 
 #include "aggregator/answer/answer.h"
 #include "aggregator/peers.h"
+#include "common/records/loss.h"
 
 #define LIMIT_NS NS_PER_S /* a question that ends does so within it */
 
@@ -259,6 +260,48 @@ static void test_connections_of_a_key_are_bounded(void **state)
     zmq_ctx_term(own);
 }
 
+/* A reply is ANSWER_REPLY_BYTES, however long the texts of its rows. */
+static void test_replies_are_bounded(void **state)
+{
+    (void)state;
+    enum { ROWS = 4000 };
+    char texts[2][256], reason[128] = "";
+    struct records *records = records_new(record_kinds[RECORD_LOSS], ROWS);
+    struct observer observer = test_observer("inner", 5);
+    uint16_t index;
+    assert_int_equal(records_observer(records, &observer, &index), RESULT_OK);
+    for (int i = 0; i < ROWS; i++) {
+        const struct loss loss = {.loss = LOSS_PACKETS_KERNEL,
+                                  .from_time = TEST_NOW,
+                                  .to_time = TEST_NOW,
+                                  .count = 1,
+                                  .interface = texts[0],
+                                  .reason = texts[1]};
+        for (int t = 0; t < 2; t++)
+            snprintf(texts[t], sizeof(texts[t]), "%0255d", i);
+        texts[1][0] = 'x';
+        assert_int_equal(records_add(records, &loss), RESULT_OK);
+    }
+    void *socket = sensor_socket(&inner_keys);
+    send_records(socket, "inner", 5, 1, records, FAULT_NONE);
+    assert_true(acknowledged(socket, 1, reason));
+    records_free(&records);
+    close_socket(socket);
+    socket = asker_socket(&reader_keys);
+    ask_question(socket, 1, "losses");
+    uint64_t rows = 0;
+    for (bool more = true; more;) {
+        Pavo__Reply *reply = next_reply(socket);
+        assert_string_equal(reply->error, "");
+        assert_in_range(pavo__reply__get_packed_size(reply), 1, ANSWER_REPLY_BYTES);
+        rows += reply->page == NULL ? 0 : reply->page->rows;
+        more = reply->more;
+        pavo__reply__free_unpacked(reply, NULL);
+    }
+    assert_int_equal(rows, ROWS);
+    close_socket(socket);
+}
+
 /* One full store for all of them. */
 static int full_setup(void **state)
 {
@@ -273,6 +316,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest many[] = {
         STAGE_TEST(test_a_short_question_never_waits_for_a_long_one),
         STAGE_TEST(test_connections_of_a_key_are_bounded),
+        STAGE_TEST(test_replies_are_bounded),
     };
     const struct CMUnitTest ends[] = {
         cmocka_unit_test(test_a_cancelled_question_ends),
