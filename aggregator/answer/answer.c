@@ -2,11 +2,14 @@
 /* The door for questions: who asks, who works, whose replies go out. */
 #include "aggregator/answer/answer.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "aggregator/answer/job.h"
@@ -15,10 +18,11 @@
 #include "common/log.h"
 #include "common/message.h"
 
-#define TICK_MS  200
-#define CHECK_MS 50 /* while queries are under way: how late a limit of time may be noticed */
-#define RETRY_MS 10 /* while a client's queue is full */
-#define BUSY     "the aggregator is busy with other queries: ask again in a moment"
+#define TICK_MS     200
+#define CHECK_MS    50 /* while queries are under way: how late a limit of time may be noticed */
+#define RETRY_MS    10 /* while a client's queue is full */
+#define WORKER_NICE 10
+#define BUSY        "the aggregator is busy with other queries: ask again in a moment"
 
 struct worker {
     struct answerer *answerer;
@@ -89,9 +93,18 @@ static void work_on(struct worker *worker, struct job *job)
         finish_with(job, &err, &work.error);
 }
 
+/* What is asked takes the processor that intake leaves (invariant 5). Of DuckDB's own threads that help with it nobody
+ * can say so. */
+static void stand_back(void)
+{
+    if (setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE) != 0)
+        log_debug("queries run at the priority of everything else: %s", strerror(errno));
+}
+
 static void *worker_run(void *argument)
 {
     struct worker *worker = argument;
+    stand_back();
     while (!atomic_load(&worker->answerer->stopping)) {
         struct job *job = queue_pop(worker->answerer->jobs);
         if (job != NULL)
@@ -228,59 +241,65 @@ static void cancel(struct answerer *a, const struct peer *peer, uint64_t id)
 
 /* ---- lanes */
 
-/* Of those at work. */
-struct share {
-    unsigned all, of_key;           /* workers */
-    unsigned all_long, long_of_key; /* of those, with a long question */
+/* What workers are at. */
+struct busy {
+    struct job *jobs[ANSWER_WORKERS];
+    unsigned count;
 };
 
-static struct share share_of(const struct answerer *a, const struct asker *asker)
+static struct busy busy_now(const struct answerer *a)
 {
-    struct share share = {0};
-    for (struct job *job = a->first; job != NULL; job = job->next) {
-        bool own = asker_is_same(&job->asker, asker), is_long = job_lane(job) == LANE_LONG;
-        if (!job_is_at_work(job))
-            continue;
-        share.all++;
-        share.of_key += own;
-        share.all_long += is_long;
-        share.long_of_key += own && is_long;
+    struct busy busy = {.count = 0};
+    for (struct job *job = a->first; job != NULL && busy.count < ANSWER_WORKERS; job = job->next) {
+        if (job_is_at_work(job))
+            busy.jobs[busy.count++] = job;
     }
-    return share;
+    return busy;
 }
 
-static bool has_long_place(const struct share *share)
+/* Is there a place for one more of this key? */
+static bool has_place(const struct busy *busy, const struct asker *asker)
 {
-    return share->all_long < ANSWER_LONG_MAX && share->long_of_key < ANSWER_KEY_LONG;
+    unsigned of_key = 0;
+    for (unsigned i = 0; i < busy->count; i++)
+        of_key += asker_is_same(&busy->jobs[i]->asker, asker);
+    return busy->count < ANSWER_WORKERS && of_key < ANSWER_KEY_WORKERS;
+}
+
+static bool has_long_place(const struct busy *busy, const struct asker *asker)
+{
+    unsigned all = 0, of_key = 0;
+    for (unsigned i = 0; i < busy->count; i++) {
+        bool is_long = job_lane(busy->jobs[i]) == LANE_LONG;
+        all += is_long;
+        of_key += is_long && asker_is_same(&busy->jobs[i]->asker, asker);
+    }
+    return all < ANSWER_LONG_MAX && of_key < ANSWER_KEY_LONG;
 }
 
 /* Those that were found to be long go on as such, or make room. */
 static void move_on(struct answerer *a, int64_t now)
 {
-    for (struct job *job = a->first; job != NULL; job = job->next) {
+    struct busy busy = busy_now(a);
+    for (unsigned i = 0; i < busy.count; i++) {
+        struct job *job = busy.jobs[i];
         if (!job_is_found_long(job, now))
             continue;
-        struct share share = share_of(a, &job->asker);
-        if (has_long_place(&share))
+        if (has_long_place(&busy, &job->asker))
             job_go_on(job);
         else
             job_stop(job, JOB_MOVED_ON);
     }
 }
 
-static bool may_begin(const struct answerer *a, struct job *job)
-{
-    struct share share = share_of(a, &job->asker);
-    return job_is_waiting(job) && share.all < ANSWER_WORKERS && share.of_key < ANSWER_KEY_WORKERS &&
-           (job_lane(job) != LANE_LONG || has_long_place(&share));
-}
-
 /* Whose key was served longest ago, and of those the oldest. NULL: none that may begin. */
 static struct job *next_to_begin(const struct answerer *a)
 {
+    struct busy busy = busy_now(a);
     struct job *next = NULL;
     for (struct job *job = a->first; job != NULL; job = job->next) {
-        if ((next == NULL || job->turn < next->turn) && may_begin(a, job))
+        if ((next == NULL || job->turn < next->turn) && has_place(&busy, &job->asker) && job_is_waiting(job) &&
+            (job_lane(job) != LANE_LONG || has_long_place(&busy, &job->asker)))
             next = job;
     }
     return next;

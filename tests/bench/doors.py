@@ -6,6 +6,7 @@ Run as a program this file is the crowd: doors.py still|mute|greedy PORT KEY...
 
 import configparser
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ TOPICS = (b"flow", b"verdict", b"binding", b"loss", b"status", b"alert")
 STALLED, READERS = 10, 4
 CONNECTIONS, QUERIES = 8, 8  # of a reader; more than it may have
 SETTLE_S = 3.0
+LONGEST_S = 300  # for a sensor to have everything committed
 
 
 def connected(zmq, context, key_file, port, most):
@@ -64,38 +66,51 @@ def crowd(what, port, keys):
                         pass
 
 
-def bench_doors(run):
-    """Seconds from packets in a file to rows committed: alone, and beside readers that harm; processor and memory."""
+def beside(run, capture, what):
+    """Median seconds, and the aggregator's processor seconds each and peak memory; with a store and a crowd of its own."""
     from path import aggregator, usage
 
-    capture, _ = run.capture("mix")
     with aggregator(run) as one:
-        keys = {name: f"{one.folder}/{name}.key" for name in ("still", *(f"reader-{i}" for i in range(READERS)))}
-        for name, file in keys.items():
-            one.keys("enrol", "reader", name, "--output", file)
-        one.process.send_signal(1)  # SIGHUP: the list is read again
-        readers = [file for name, file in keys.items() if name != "still"]
-
-        def sensed():
-            return run.measure([run.program("sensor", "pavo-sensor"), "-r", capture, "--key", one.sensor_key,
-                                "--aggregator", one.address]).wall
-
-        sensed()  # something to ask for
-        alone = None
-        for what, who in (("alone", []), ("still", [keys["still"]] * STALLED), ("mute", readers), ("greedy", readers)):
-            crowds = [subprocess.Popen(["nice", "/usr/bin/python3", __file__, what,
-                                        str(one.port + (1 if what == "still" else 2)), *who])] if who else []
-            time.sleep(SETTLE_S if who else 0)
+        keys = [f"{one.folder}/reader-{i}.key" for i in range(READERS)]
+        for i, file in enumerate(keys):
+            one.keys("enrol", "reader", f"reader-{i}", "--output", file)
+        one.process.send_signal(signal.SIGHUP)
+        sensor = [run.program("sensor", "pavo-sensor"), "-r", capture, "--key", one.sensor_key, "--aggregator",
+                  one.address]
+        run.measure(sensor)  # something to ask for
+        crowds = []
+        if what in ("still", "all"):
+            crowds.append(("still", one.port + 1, [keys[0]] * STALLED))
+        if what in ("mute", "greedy"):
+            crowds.append((what, one.port + 2, keys))
+        if what == "all":
+            crowds += [("mute", one.port + 2, keys[:2]), ("greedy", one.port + 2, keys[2:])]
+        started = [subprocess.Popen(["nice", "/usr/bin/python3", __file__, kind, str(port), *who])
+                   for kind, port, who in crowds]
+        try:
+            time.sleep(SETTLE_S)
             cpu, _ = usage(one.process.pid)
-            wall = sorted(sensed() for _ in range(run.arguments.runs))[run.arguments.runs // 2]
+            walls = sorted(run.measure(sensor, longest=LONGEST_S).wall for _ in range(run.arguments.runs))
             after, rss = usage(one.process.pid)
-            for process in crowds:
+        finally:
+            for process in started:
                 process.kill()
                 process.wait()
-            alone = alone or wall
-            run.row("doors", what, wall, "s", ("alone", alone))
-            run.row("doors", f"pavo-aggregator, {what}", (after - cpu) / run.arguments.runs, "s of processor")
-            run.row("doors", f"pavo-aggregator, {what}", rss / 2**20, "MiB peak so far")
+        return walls[len(walls) // 2], (after - cpu) / len(walls), rss
+
+
+def bench_doors(run):
+    """What intake costs beside readers that harm: ten subscribers that never read (still), four readers that ask for
+    everything and never read (mute), or read and ask again at once (greedy), and all of them."""
+    capture, _ = run.capture("mix")
+    alone = None
+    for what in ("alone", "still", "mute", "greedy", "all"):
+        run.say(f"doors: {what}")
+        wall, cpu, rss = beside(run, capture, what)
+        alone = alone or wall
+        run.row("doors", what, wall, "s", ("alone", alone))
+        run.row("doors", f"pavo-aggregator, {what}", cpu, "s of processor")
+        run.row("doors", f"pavo-aggregator, {what}", rss / 2**20, "MiB peak")
     os.unlink(capture)
 
 
