@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 
+import doors
 import live
 import path
 from harness import INPUTS, Run
@@ -132,6 +133,7 @@ BENCHES = {
     "memory": bench_memory,
     "journal": bench_journal,
     "path": path.bench_path,
+    "doors": doors.bench_doors,
     "live": live.bench_live,
     "idle": live.bench_idle,
 }
