@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The answer door of a whole aggregator: each question once, what an answer says of itself, and what is refused. */
+#include "tests/unit/aggregator/damage.h"
 #include "tests/unit/aggregator/stage.h"
 
 #include <time.h>
@@ -617,15 +618,15 @@ static void test_replay(void **state)
     assert_string_equal(other->parameter, "filter");
 }
 
-/* A day whose file cannot be read is a gap of the answers that ask about it, and of a replay the message behind it says
- * that something was before it. */
-static void test_damaged_day(void **state)
+/* What cannot be read of the journal is a gap of the answers that ask about its time, and of a replay the message
+ * behind it says that something was before it. */
+static void test_a_damaged_batch(void **state)
 {
     (void)state;
     const struct store_options options = {.directory = config.data};
     struct observer inner = test_observer("inner", 7);
     struct store *store = NULL;
-    char path[256], command[300];
+    char command[300];
     aggregator_stop(&aggregator);
     snprintf(command, sizeof(command), "rm -r '%s'", config.data);
     assert_int_equal(system(command), 0);
@@ -640,15 +641,14 @@ static void test_damaged_day(void **state)
         batch_destroy(&batch);
     }
     store_close(&store);
-    snprintf(path, sizeof(path), "%s/flows-2026-11-24.duckdb", config.data);
-    assert_int_equal(truncate(path, 1000), 0);
+    damage_position(config.data, 2);
     start();
 
     const struct answer *all = ask("find");
     assert_int_equal(all->rows, 4);
     assert_int_equal(all->end->coverage->state, PAVO__COVERAGE__STATE__PARTIAL);
     assert_int_equal(gap_count(all, PAVO__GAP__KIND__DAMAGED), 1);
-    assert_non_null(strstr(all->end->coverage->gaps[0]->reason, "flows-2026-11-24.duckdb.damaged-"));
+    assert_non_null(strstr(all->end->coverage->gaps[0]->reason, "position 2 (sensor inner"));
     const struct answer *before = ask("find", "to", "2026-11-23T20:00:00Z");
     assert_int_equal(before->end->coverage->state, PAVO__COVERAGE__STATE__WHOLE);
     const struct answer *replay = ask("replay", "topic", "flow");
@@ -821,7 +821,7 @@ int main(void)
         STAGE_TEST(test_coverage),
         STAGE_TEST(test_gaps_are_valid_text),
         STAGE_TEST(test_replay),
-        STAGE_TEST(test_damaged_day),
+        STAGE_TEST(test_a_damaged_batch),
         STAGE_TEST(test_refused),
         STAGE_TEST(test_no_queries),
         STAGE_TEST(test_revoked_reader),
