@@ -69,14 +69,14 @@ static inline void store_settle(struct store *store)
     fail_msg("%llu batches are not sealed: %s", (unsigned long long)health.hot_batches, health.trouble);
 }
 
-/* The same store, opened again, with all of it in segments. */
+/* The same store, opened again, with all of it in segments; what comes then stays hot. */
 static inline struct store *store_sealed(struct store *store)
 {
     seal_at_once(100000);
     store = store_again(store);
     store_settle(store);
     seal_nothing();
-    return store;
+    return store_again(store);
 }
 
 /* ---- writing */

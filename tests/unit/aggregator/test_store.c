@@ -677,7 +677,9 @@ static void test_health_and_parts(void **state)
     assert_true(health.hot_bytes > 0 && health.journal_files > 0 && health.journal_bytes > 0);
     assert_int_equal(health.segments + health.sealed_through + health.sealings + health.damages, 0);
     assert_string_equal(health.trouble, "");
-    store = store_sealed(store);
+    seal_at_once(100000);
+    store = store_again(store);
+    store_settle(store);
     store_health(store, &health);
     assert_int_equal(health.hot_batches + health.hot_rows + health.hot_bytes, 0);
     assert_int_equal(health.sealed_through, 10);
