@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregator/answer/lives.h"
+#include "aggregator/lives.h"
 #include "aggregator/answer/work.h"
 #include "common/clock.h"
 #include "common/records/loss.h"

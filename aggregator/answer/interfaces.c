@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* interfaces: what each sensor saw and dropped on each of its interfaces, or of its files. */
 #include "aggregator/answer/columns.h"
-#include "aggregator/answer/lives.h"
+#include "aggregator/lives.h"
 #include "aggregator/answer/work.h"
 #include "common/records/status.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "aggregator/answer/columns.h"
-#include "aggregator/answer/lives.h"
+#include "aggregator/lives.h"
 #include "aggregator/answer/sums.h"
 #include "aggregator/answer/work.h"
 #include "aggregator/receive/receive.h"
