@@ -186,7 +186,7 @@ static void declare_lost(struct committer *c, int64_t now)
     if (r == RESULT_OK && (!reserve(c) || (batch = batch_new()) == NULL))
         r = error_set(&err, RESULT_AGAIN, "out of memory");
     if (r == RESULT_OK)
-        r = lost_declare(lives, count, clock_wall_ns(), &batch->records[RECORD_LOSS], &later, &err);
+        r = lost_declare(lives, count, clock_wall_ns(), c->lost.quiet_ns, &batch->records[RECORD_LOSS], &later, &err);
     if (r == RESULT_OK && batch->records[RECORD_LOSS] != NULL) {
         batch->received_ns = clock_wall_ns();
         c->batches[c->batch_count++] = batch;
@@ -455,7 +455,7 @@ enum result committer_start(const struct committer_options *options, const struc
         return error_set(err, RESULT_FATAL, "out of memory");
     c->options = *options;
     pthread_mutex_init(&c->lock, NULL);
-    lost_init(&c->lost, correlator_now(c));
+    lost_init(&c->lost, correlator_now(c), options->lost_quiet_ns);
     enum result r = correlator_new(&c->correlator, err);
     if (r == RESULT_OK)
         r = committer_configure(c, boundaries, boundary_count, err);

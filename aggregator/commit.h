@@ -33,6 +33,7 @@ struct committer_options {
     struct queue *intake, *receipts; /* the receiver's */
     uint32_t commit_rows;
     int64_t commit_age_ns;
+    int64_t lost_quiet_ns; /* LOST_QUIET_NS */
 };
 
 /* The correlator starts with the views the store holds unlinked. */

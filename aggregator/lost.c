@@ -146,9 +146,9 @@ bool lost_pending(const struct store_life *lives, size_t count, size_t which, en
 /* ---- all of them */
 
 /* A clock that was set back leaves lives that were heard in the future: they are not heard now. */
-static bool is_quiet(const struct store_life *life, int64_t now_ns)
+static bool is_quiet(const struct store_life *life, int64_t now_ns, int64_t quiet_ns)
 {
-    return now_ns - life->last_received_ns >= LOST_QUIET_NS || life->last_received_ns - now_ns >= LOST_QUIET_NS;
+    return now_ns - life->last_received_ns >= quiet_ns || life->last_received_ns - now_ns >= quiet_ns;
 }
 
 static enum result add(struct records **losses, const struct observer *observer, struct loss *loss)
@@ -161,8 +161,8 @@ static enum result add(struct records **losses, const struct observer *observer,
     return r == RESULT_OK && records_append(losses, loss) != RESULT_OK ? RESULT_AGAIN : r;
 }
 
-enum result lost_declare(const struct store_life *lives, size_t count, int64_t now_ns, struct records **ret_losses,
-                         bool *ret_later, struct error *err)
+enum result lost_declare(const struct store_life *lives, size_t count, int64_t now_ns, int64_t quiet_ns,
+                         struct records **ret_losses, bool *ret_later, struct error *err)
 {
     struct records *losses = NULL;
     bool later = false;
@@ -172,7 +172,7 @@ enum result lost_declare(const struct store_life *lives, size_t count, int64_t n
         if (!is_open(&lives[i]) || !is_followed(lives, count, i))
             continue;
         bool full = losses != NULL && losses->observer_count == RECORDS_OBSERVERS_MAX;
-        if (full || !is_quiet(&lives[i], now_ns)) {
+        if (full || !is_quiet(&lives[i], now_ns, quiet_ns)) {
             later = true;
             continue;
         }
@@ -189,9 +189,9 @@ enum result lost_declare(const struct store_life *lives, size_t count, int64_t n
 
 /* ---- when to look */
 
-void lost_init(struct lost *lost, int64_t now_ns)
+void lost_init(struct lost *lost, int64_t now_ns, int64_t quiet_ns)
 {
-    *lost = (struct lost){.due_ns = now_ns + LOST_QUIET_NS};
+    *lost = (struct lost){.quiet_ns = quiet_ns, .due_ns = now_ns + quiet_ns};
 }
 
 void lost_fini(struct lost *lost)
@@ -230,7 +230,7 @@ void lost_heard(struct lost *lost, const struct observer *speaker, int64_t now_n
     if (epoch != NULL)
         *epoch = speaker->epoch;
     if (another && lost->due_ns == INT64_MAX)
-        lost->due_ns = now_ns + LOST_QUIET_NS;
+        lost->due_ns = now_ns + lost->quiet_ns;
 }
 
 bool lost_due(const struct lost *lost, int64_t now_ns)
@@ -240,5 +240,5 @@ bool lost_due(const struct lost *lost, int64_t now_ns)
 
 void lost_looked(struct lost *lost, bool later, int64_t now_ns)
 {
-    lost->due_ns = later ? now_ns + LOST_QUIET_NS : INT64_MAX;
+    lost->due_ns = later ? now_ns + lost->quiet_ns : INT64_MAX;
 }

@@ -4,10 +4,11 @@
  *
  * Whether a life died is known when a newer one of the same speaker has spoken: one key is one process. Until then it
  * is away, and may come back. What it held may still come under its old name when its next life found it on disk, so it
- * is declared lost only when it has been quiet for LOST_QUIET_NS; until then, and while it is away, answers name it as
- * not heard (lost_pending). A life that ended in order is asked for what its last word said it had made, and for
- * nothing else. What was declared stands in the life's sums (struct store_life), so nothing is declared twice, whoever
- * asks and however often the aggregator starts; and when something comes after all, the sums know it is not lost.
+ * is declared lost only when it has been quiet for a while (LOST_QUIET_NS); until then, and while it is away, answers
+ * name it as not heard (lost_pending). A life that ended in order is asked for what its last word said it had made, and
+ * for nothing else. What was declared stands in the life's sums (struct store_life), so nothing is declared twice,
+ * whoever asks and however often the aggregator starts; and when something comes after all, the sums know it is not
+ * lost.
  *
  * Pure. Lives are in order, as lives_read gives them. Times: nanoseconds since 1970 UTC, but for struct lost. */
 #ifndef PAVO_AGGREGATOR_LOST_H
@@ -50,7 +51,7 @@ bool lost_came(const struct store_life *life);
 
 /* Losses for all that is lost for sure and not declared, as many as one batch may have; NULL: there are none.
  * *ret_later: there is something that must be looked at again later. RESULT_AGAIN: out of memory. */
-MUST_CHECK enum result lost_declare(const struct store_life *lives, size_t count, int64_t now_ns,
+MUST_CHECK enum result lost_declare(const struct store_life *lives, size_t count, int64_t now_ns, int64_t quiet_ns,
                                     struct records **ret_losses, bool *ret_later, struct error *err);
 
 /* ---- when to look: at the start, and when somebody speaks in another life than before. One thread. `now_ns` is of any
@@ -60,9 +61,10 @@ struct lost {
     struct observers speakers; /* as observers of epoch 0 */
     uint64_t *epochs;          /* owned: in which each spoke last */
     uint32_t capacity;
+    int64_t quiet_ns;
     int64_t due_ns; /* INT64_MAX: nothing is to be looked at */
 };
-void lost_init(struct lost *lost, int64_t now_ns);
+void lost_init(struct lost *lost, int64_t now_ns, int64_t quiet_ns);
 void lost_fini(struct lost *lost);
 void lost_heard(struct lost *lost, const struct observer *speaker, int64_t now_ns);
 /* True: look at all lives now, and say afterwards whether again later. */

@@ -47,7 +47,7 @@ static uint32_t declare(struct store_life *lives, size_t count, int64_t now, str
                         bool *ret_later)
 {
     struct records *losses;
-    assert_ok(lost_declare(lives, count, now, &losses, ret_later, &err), err);
+    assert_ok(lost_declare(lives, count, now, LOST_QUIET_NS, &losses, ret_later, &err), err);
     uint32_t rows = losses == NULL ? 0 : losses->rows;
     for (uint32_t row = rows; row-- > 0;) {
         const struct observer *observer = &losses->observers[loss_columns(losses)->observer[row]];
@@ -260,7 +260,7 @@ static void test_when_to_look(void **state)
     (void)state;
     struct lost lost;
     struct observer inner = test_observer("inner", 5), outer = test_observer("outer", 5);
-    lost_init(&lost, 0);
+    lost_init(&lost, 0, LOST_QUIET_NS);
     assert_false(lost_due(&lost, LOST_QUIET_NS - 1));
     assert_true(lost_due(&lost, LOST_QUIET_NS)); /* what was not declared before the start */
     lost_looked(&lost, true, LOST_QUIET_NS);
