@@ -79,11 +79,13 @@ static bool is_open(const struct store_life *life)
     return life->batches > 0 && ((!has_ended(life) && !life->died) || missing(life) > life->records_died);
 }
 
-/* From where on its last word promises nothing. */
+/* From where on its last word promises nothing: what was before its start it never saw. */
 static int64_t told_through(const struct store_life *life)
 {
     const struct status_columns *s = status_of(life);
-    return s == NULL || s->reported_through[0] == 0 ? life->last_received_ns : s->reported_through[0];
+    if (s == NULL || s->reported_through[0] == 0)
+        return life->last_received_ns;
+    return s->reported_through[0] > s->started[0] ? s->reported_through[0] : s->started[0];
 }
 
 /* When the next life began; without one: now. */
@@ -96,24 +98,27 @@ static int64_t silent_until(const struct store_life *lives, size_t count, size_t
                                                                     : status_of(next)->started[0];
 }
 
+/* "WHAT unknown", and the least there is. */
+static int add_unknown(char *text, size_t size, const char *what, uint64_t least, const char *where)
+{
+    return least == 0 ? snprintf(text, size, "%s unknown", what)
+                      : snprintf(text, size, "%s unknown, at least %" PRIu64 "%s", what, least, where);
+}
+
 static void describe(const struct store_life *life, const char *what, uint64_t least,
                      char reason[static LOST_REASON_MAX])
 {
     const struct status_columns *s = status_of(life);
-    if (has_ended(life))
-        snprintf(reason, LOST_REASON_MAX, "life %" PRIu64 " ended, and %" PRIu64 " records that it had made %s",
-                 life->observer.epoch, least, what);
-    else if (s == NULL)
-        snprintf(reason, LOST_REASON_MAX, "life %" PRIu64 " said nothing of what it held; records and packets unknown",
-                 life->observer.epoch);
-    else if (s->reported_through[0] == 0) /* it meters nothing */
-        snprintf(reason, LOST_REASON_MAX, "life %" PRIu64 ": unknown, at least %" PRIu64 " records",
-                 life->observer.epoch, least);
-    else
-        snprintf(reason, LOST_REASON_MAX,
-                 "life %" PRIu64 ": unknown, at least %" PRIu64 " records; packets unknown, at least %" PRIu64
-                 " in its flow table",
-                 life->observer.epoch, least, s->packets_in_table[0]);
+    size_t at = (size_t)snprintf(reason, LOST_REASON_MAX, "life %" PRIu64, life->observer.epoch);
+    if (has_ended(life)) {
+        snprintf(reason + at, LOST_REASON_MAX - at, " ended, and %" PRIu64 " records that it had made %s", least, what);
+        return;
+    }
+    at += (size_t)snprintf(reason + at, LOST_REASON_MAX - at, ": ");
+    at += (size_t)add_unknown(reason + at, LOST_REASON_MAX - at, "records", least, "");
+    at += (size_t)snprintf(reason + at, LOST_REASON_MAX - at, "; ");
+    add_unknown(reason + at, LOST_REASON_MAX - at, "packets", s == NULL ? 0 : s->packets_in_table[0],
+                " in its flow table");
 }
 
 static void fill(const struct store_life *lives, size_t count, size_t which, const char *what, int64_t now_ns,

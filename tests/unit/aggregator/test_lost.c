@@ -94,7 +94,7 @@ static void test_a_life_that_died_is_declared_once(void **state)
     assert_int_equal(loss.count, 10);
     assert_int_equal(loss.from_time, TEST_NOW - 20 * NS_PER_S);
     assert_int_equal(loss.to_time, LATER - 60 * NS_PER_S);
-    assert_string_equal(reason, "life 5: unknown, at least 10 records; packets unknown, at least 77 in its flow table");
+    assert_string_equal(reason, "life 5: records unknown, at least 10; packets unknown, at least 77 in its flow table");
     expect_books(lives, 2, 0, 10, 0);
     assert_false(lost_pending(lives, 2, 0, LOST_DIED, LATER, &loss, reason));
     assert_false(lost_came(&lives[0]));
@@ -200,6 +200,7 @@ static void test_a_life_that_said_nothing_of_itself(void **state)
     assert_int_equal(loss.count, 0);
     assert_int_equal(loss.from_time, TEST_NOW);
     assert_int_equal(loss.to_time, LATER);
+    assert_string_equal(reason, "life 5: records unknown; packets unknown");
     assert_int_equal(declare(lives, 2, LATER + LOST_QUIET_NS, &loss, reason, &later), 0);
 }
 
@@ -220,6 +221,20 @@ static void test_each_of_several(void **state)
     assert_true(lives[0].died && lives[1].died);
     assert_false(lives[2].died || lives[3].died || lives[4].died);
     assert_int_equal(loss.to_time, TEST_NOW + NS_PER_S);
+}
+
+/* A status that promises nothing yet is no reason to miss what was before the life began. */
+static void test_a_life_loses_nothing_of_before_its_start(void **state)
+{
+    (void)state;
+    struct store_life lives[] = {with_status(life(5, TEST_NOW, 90), 100, false), life(6, LATER, 3)};
+    struct loss loss;
+    char reason[LOST_REASON_MAX];
+    bool later;
+    status_columns(lives[0].status)->reported_through[0] = TEST_NOW - 300 * NS_PER_S;
+    assert_int_equal(declare(lives, 2, LATER, &loss, reason, &later), 1);
+    assert_int_equal(loss.from_time, TEST_NOW - 60 * NS_PER_S);
+    forget(lives, 2);
 }
 
 /* Clocks set back by years: the range is one, and what was heard in the future is not heard now. */
@@ -293,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_a_life_that_ended_lost_nothing),
         cmocka_unit_test(test_a_life_that_said_nothing_of_itself),
         cmocka_unit_test(test_each_of_several),
+        cmocka_unit_test(test_a_life_loses_nothing_of_before_its_start),
         cmocka_unit_test(test_clocks_set_back),
         cmocka_unit_test(test_many_deaths_are_several_batches),
         cmocka_unit_test(test_when_to_look),
