@@ -142,7 +142,8 @@ static void fill_status(struct sensors_row *row, const struct store_life *life, 
     row->metered = sums.metered;
     row->dropped = sums.dropped;
     row->made = books.made;
-    row->acknowledged = s->records_acknowledged[0];
+    /* What of a life that is over came later is acknowledged by what the store holds of it. */
+    row->acknowledged = fate == LOST_ENDED || fate == LOST_DIED ? life->records : s->records_acknowledged[0];
     row->lost = books.lost;
     row->held = books.held;
     row->active = s->flows_active[0];
