@@ -204,6 +204,8 @@ enum result lives_reserve(struct lives *lives, const struct batch *batch, size_t
         reserved = life != NULL && life->digests != NULL && ranges_reserve(&life->sequences, count) == RESULT_OK &&
                    ranges_reserve(&speaker->received, count) == RESULT_OK &&
                    ranges_reserve(&speaker->flows, count) == RESULT_OK;
+        if (reserved)
+            life->last_position = UINT64_MAX;
     }
     return reserved ? RESULT_OK : error_set(err, RESULT_AGAIN, "no memory to note what is committed");
 }

@@ -297,6 +297,13 @@ static enum result add_speaker(struct lives *lives, const Store__Sensor *message
     return r;
 }
 
+static enum result add_boundary(struct lives *lives, const Store__Boundary *message, struct error *err)
+{
+    if (strlen(message->boundary) >= BOUNDARY_NAME_MAX)
+        return error_set(err, RESULT_REJECT, "a note of the store has a boundary's name that is too long");
+    return lives_add_counts(lives, message->boundary, message->verdicts, message->n_verdicts, err);
+}
+
 static enum result add_message(struct lives *lives, const Store__Note *note, struct error *err)
 {
     enum result r = RESULT_OK;
@@ -305,8 +312,7 @@ static enum result add_message(struct lives *lives, const Store__Note *note, str
     for (size_t i = 0; i < note->n_sensors && r == RESULT_OK; i++)
         r = add_speaker(lives, note->sensors[i], err);
     for (size_t i = 0; i < note->n_boundaries && r == RESULT_OK; i++)
-        r = lives_add_counts(lives, note->boundaries[i]->boundary, note->boundaries[i]->verdicts,
-                             note->boundaries[i]->n_verdicts, err);
+        r = add_boundary(lives, note->boundaries[i], err);
     for (size_t i = 0; i < note->n_lasts && r == RESULT_OK; i++) {
         for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
             if (record_kinds[kind]->number == note->lasts[i]->kind && note->lasts[i]->position > lives->last[kind])
