@@ -45,10 +45,8 @@ static int teardown(void **state)
 
 static void start(void)
 {
-    const struct committer_options options = {.store = store,
-                                              .intake = intake,
-                                              .receipts = receipts,
-                                              .lost_quiet_ns = NS_PER_MS};
+    const struct committer_options options = {
+        .store = store, .intake = intake, .receipts = receipts, .lost_quiet_ns = NS_PER_MS};
     assert_ok(committer_start(&options, NULL, 0, &committer, &err), err);
 }
 
@@ -157,10 +155,8 @@ static void test_a_death_is_declared_by_the_next_start(void **state)
     (void)state;
     push(5, 12, false);
     push(6, 1, false);
-    const struct committer_options options = {.store = store,
-                                              .intake = intake,
-                                              .receipts = receipts,
-                                              .lost_quiet_ns = 3600 * NS_PER_S};
+    const struct committer_options options = {
+        .store = store, .intake = intake, .receipts = receipts, .lost_quiet_ns = 3600 * NS_PER_S};
     assert_ok(committer_start(&options, NULL, 0, &committer, &err), err);
     committer_stop(&committer);
     expect_losses(0);
