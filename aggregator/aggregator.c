@@ -74,9 +74,7 @@ static enum result start_doors(struct aggregator *a, const struct config *config
                                                 .receiver = a->receiver,
                                                 .publisher = a->publisher,
                                                 .intake = a->intake,
-                                                .receipts = a->receipts,
-                                                .commit_rows = (uint32_t)config->commit_rows,
-                                                .commit_age_ns = config->commit_age_ns};
+                                                .receipts = a->receipts};
     r = committer_start(&committer, config->boundaries, config->boundary_count, &a->committer, err);
     if (r != RESULT_OK)
         return r;

@@ -39,7 +39,8 @@ enum result index_write(const struct segments *segments, uint64_t id, struct ind
                         uint64_t *ret_bytes, struct error *err)
 {
     size_t distinct = 0;
-    qsort(entries, count, sizeof(*entries), by_hash);
+    if (count > 0)
+        qsort(entries, count, sizeof(*entries), by_hash);
     for (size_t i = 0; i < count; i++) {
         if (distinct > 0 && entries[distinct - 1].hash == entries[i].hash)
             entries[distinct - 1].groups |= entries[i].groups;

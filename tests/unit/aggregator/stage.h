@@ -61,8 +61,8 @@ static inline int stage_setup(void **state)
     char window[] = "border inside=inner outside=outer window=5s";
     if (directory_setup(state) != 0)
         return 1;
-    char *arguments[] = {"pavo-aggregator", "--intake",     "127.0.0.1:*", "--publish",  "127.0.0.1:*", "--answer",
-                         "127.0.0.1:*",     "--commit-age", "20ms",        "--boundary", window,        NULL};
+    char *arguments[] = {"pavo-aggregator", "--intake",    "127.0.0.1:*", "--publish", "127.0.0.1:*",
+                         "--answer",        "127.0.0.1:*", "--boundary",  window,      NULL};
     assert_ok(config_read((int)(sizeof(arguments) / sizeof(arguments[0])) - 1, arguments, &config, &err), err);
     free(config.data);
     free(config.keys);

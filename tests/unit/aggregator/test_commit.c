@@ -39,11 +39,7 @@ static int teardown(void **state)
 
 static void start(void)
 {
-    const struct committer_options options = {.store = store,
-                                              .intake = intake,
-                                              .receipts = receipts,
-                                              .commit_rows = COMMIT_ROWS_DEFAULT,
-                                              .commit_age_ns = 10 * NS_PER_MS};
+    const struct committer_options options = {.store = store, .intake = intake, .receipts = receipts};
     assert_ok(committer_start(&options, &border, 1, &committer, &err), err);
 }
 
