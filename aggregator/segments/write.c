@@ -60,9 +60,8 @@ static int by_hash(const void *a, const void *b)
 static void fold_entries(struct writing *w)
 {
     size_t kept = 0;
-    if (w->entry_count == 0)
-        return;
-    qsort(w->entries, w->entry_count, sizeof(*w->entries), by_hash);
+    if (w->entry_count > 0)
+        qsort(w->entries, w->entry_count, sizeof(*w->entries), by_hash);
     for (size_t i = 0; i < w->entry_count; i++) {
         if (kept > 0 && w->entries[kept - 1].hash == w->entries[i].hash)
             w->entries[kept - 1].groups |= w->entries[i].groups;
@@ -156,8 +155,8 @@ static enum result copy_rows(struct writing *w, struct error *err)
             ? no_memory(err)
             : db_run(s->writer, err,
                      "COPY (SELECT %s FROM %s) TO '%s' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL "
-                     "1, ROW_GROUP_SIZE %u, WRITE_BLOOM_FILTER false)",
-                     select.text, from.text, path, SEGMENT_GROUP_ROWS);
+                     "1, ROW_GROUP_SIZE %u, WRITE_BLOOM_FILTER false, KV_METADATA {pavo_kind: '%s'})",
+                     select.text, from.text, path, SEGMENT_GROUP_ROWS, kind->name);
     sql_fini(&select);
     sql_fini(&from);
     return r == RESULT_FATAL ? RESULT_AGAIN : r;
