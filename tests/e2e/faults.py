@@ -188,7 +188,7 @@ class Run:
         self.journal = Journal(self.data)
         self.aggregator = Aggregator(folder, build)
         base = int(time.time()) // 86400 * 86400 - 3 * 86400 + 82800  # an hour before a midnight
-        captures = {name: Capture(seed, inside, base, f"{build}/sensor/pavo-sensor", SENSOR_OPTIONS)
+        captures = {name: Capture(seed, inside, base, f"{build}/sensor/pavo-sensor", f"{folder}/{name}.key", SENSOR_OPTIONS)
                     for name, seed, inside in (("inner", 1, True), ("outer", 1, False), ("third", 2, True))}
         self.books = Books(self.journal, f"{folder}/analyst.key", captures)
         self.sensors = [Sensor(self, name, capture) for name, capture in captures.items()]

@@ -64,10 +64,10 @@ def connections(chance, inside):
 class Capture:
     """One sensor's packets, and the records that they make."""
 
-    def __init__(self, seed, inside, base, program, options):
+    def __init__(self, seed, inside, base, program, key, options):
         self.base = base  # whole seconds since 1970 of life 0
         self.packets = connections(random.Random(seed), inside)
-        printed = subprocess.run([program, "-r", "-", "--print", "--json", *options], check=True, capture_output=True,
+        printed = subprocess.run([program, "-r", "-", "--print", "--json", "--key", key, *options], check=True, capture_output=True,
                                  input=b"".join([self.head(), *(packet for _, packet in self.moved(0))])).stdout
         rows = [json.loads(line) for line in printed.splitlines()]
         self.truth = {(row["flow"], row["report"]): self.core(row, 0) for row in rows}

@@ -67,7 +67,7 @@ class Journal:
                     del self.batches[position]
             if kind == BATCH:
                 sensor = head[FIXED.size:].split(b"\0", 1)[0].decode()
-                rows = dict(zip(KINDS, f[17:23]))
+                rows = dict(zip(KINDS, f[18:24]))
                 found.append(Batch(f[11], sensor, f[12], f[13], rows, name, at, length, 0))
             else:
                 for batch in found:
