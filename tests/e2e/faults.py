@@ -230,8 +230,6 @@ class Run:
     def event_kill_at_start(self):
         """... once more before it is ready."""
         self.aggregator.end(signal.SIGKILL)
-        starter = threading.Thread(target=lambda: None)
-        del starter
         with open(f"{self.folder}/early.log", "w") as log:
             early = subprocess.Popen([self.aggregator.program, "--data", self.data, "--keys", f"{self.folder}/keys",
                                       *AGGREGATOR_OPTIONS], stdout=log, stderr=log,

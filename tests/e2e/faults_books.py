@@ -21,6 +21,7 @@ CONNECTIONS = 300
 SPAN = 120  # seconds between the beginnings of two lives, by their packets
 NS = 10**9
 TIMES = ("first_time", "last_time")
+IDENTITY = ("flow", "report", "protocol", "src", "src_port", "dst", "dst_port", "first_time", "community_id")
 
 
 class Broken(Exception):
@@ -137,8 +138,8 @@ class Books:
     @staticmethod
     def same(capture, row, number, ended):
         core, true = capture.core(row, number), capture.truth.get((row["flow"], row["report"]))
-        if ended == "early" and row["end_reason"] == "forced":
-            return  # it was open when the sensor was told to end
+        if ended == "early" and true:  # what was open, or over and lingering, when the sensor was told to end
+            core, true = ({k: record[k] for k in IDENTITY} for record in (core, true))
         if core != true:
             wrong = {k: (v, (true or {}).get(k)) for k, v in core.items() if (true or {}).get(k) != v}
             raise Broken(f"not as it was made: {row['sensor']}/{row['epoch']} flow {row['flow']}: {wrong}")
