@@ -88,7 +88,8 @@ enum result seal_to_segment(const Store__Segment *seal, struct segment *ret_segm
                                     .groups = seal->groups,
                                     .without_evidence = seal->without_evidence,
                                     .day = seal->day,
-                                    .fields = seal->fields};
+                                    .fields = seal->fields,
+                                    .group_rows = seal->group_rows};
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
         if (record_kinds[kind]->number == seal->kind)
             ret_segment->kind = kind;
