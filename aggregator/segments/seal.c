@@ -32,7 +32,7 @@ static bool is_even(const Store__Segment *s)
            s->n_chunk_checks == chunks;
 }
 
-static Store__Segment *parse(const uint8_t *bytes, size_t length, uint64_t id)
+Store__Segment *seal_parse(const uint8_t *bytes, size_t length, uint64_t id)
 {
     uint64_t check;
     if (length < sizeof(check))
@@ -67,7 +67,7 @@ enum result seal_read(const struct segments *segments, uint64_t id, Store__Segme
     if (r == RESULT_OK)
         r = part_read(file, path, bytes, size, 0, err);
     close(file);
-    if (r == RESULT_OK && (*ret_seal = parse(bytes, size, id)) == NULL)
+    if (r == RESULT_OK && (*ret_seal = seal_parse(bytes, size, id)) == NULL)
         r = error_set(err, RESULT_REJECT, "%s is damaged: its checksum is another", path);
     free(bytes);
     return r;
