@@ -205,7 +205,7 @@ static void test_a_flipped_bit_is_no_answer(void **state)
     const struct segment *segment = segment_set_get(set, 0);
     assert_ok(segment_check(segments, segment, &err), err);
     unsigned found = 0;
-    for (unsigned n = 0; n < 300; n++) {
+    for (unsigned n = 0; n < 150; n++) {
         char path[160];
         segment_file(segment->id, suffixes[n % 3], path);
         uint64_t bit = draw() % (size_of(path) * 8);
@@ -221,7 +221,7 @@ static void test_a_flipped_bit_is_no_answer(void **state)
         found += r == RESULT_REJECT;
         flip(path, bit);
     }
-    assert_true(found >= 200);
+    assert_true(found >= 100);
     struct print print = {0};
     assert_ok(print_segment(segments, segment, NULL, NULL, &print, &err), err);
     assert_print(print, wanted);
@@ -287,7 +287,7 @@ static void test_a_lost_catalogue_is_rebuilt(void **state)
     for (uint64_t i = 0; i < 4; i++)
         seal_all_kinds(segments, i * 10 + 1, i * 10 + 10, 50, 3, prints);
     segments_close(&segments);
-    for (unsigned n = 0; n < 40; n++) {
+    for (unsigned n = 0; n < 14; n++) {
         rebuilt = 0;
         rebuilt_last = 0;
         if (n == 0)
