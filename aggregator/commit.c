@@ -69,39 +69,26 @@ static bool reserve(struct committer *c)
     return true;
 }
 
-static bool gathered_enough(const struct committer *c, uint64_t rows)
-{
-    return c->rows >= rows || c->batch_count == COMMIT_BATCHES_MAX;
-}
-
-static void take_queued(struct committer *c, uint64_t rows)
+static void take_queued(struct committer *c)
 {
     struct batch *batch;
-    while (!gathered_enough(c, rows) && reserve(c) && (batch = queue_pop(c->options.intake)) != NULL) {
+    while (c->rows < COMMIT_ROWS_MAX && c->batch_count < COMMIT_BATCHES_MAX && reserve(c) &&
+           (batch = queue_pop(c->options.intake)) != NULL) {
         c->batches[c->batch_count++] = batch;
         for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
             c->rows += batch_rows(batch, (enum record_kind_number)kind);
     }
 }
 
-/* Waits for a first batch (or a tick), then for commit-rows or commit-age, then takes what else has queued up. */
+/* What has queued up during the last commit goes into the next one: the more there is, the fewer syncs it takes. Waits,
+ * for a tick at most, only while there is nothing. */
 static void gather(struct committer *c)
 {
-    take_queued(c, c->options.commit_rows);
-    if (c->batch_count == 0) {
-        if (!atomic_load(&c->stopping))
-            queue_wait(c->options.intake, TICK_NS);
-        take_queued(c, c->options.commit_rows);
-    }
-    int64_t since = clock_monotonic_ns();
-    while (c->batch_count > 0 && !gathered_enough(c, c->options.commit_rows) && !atomic_load(&c->stopping)) {
-        int64_t left = c->options.commit_age_ns - (clock_monotonic_ns() - since);
-        if (left <= 0)
-            break;
-        queue_wait(c->options.intake, left);
-        take_queued(c, c->options.commit_rows);
-    }
-    take_queued(c, COMMIT_ROWS_MAX);
+    take_queued(c);
+    if (c->batch_count > 0 || atomic_load(&c->stopping))
+        return;
+    queue_wait(c->options.intake, TICK_NS);
+    take_queued(c);
 }
 
 /* ---- concluding */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commit: the thread between the doors. It gathers batches, lets the correlator conclude from them, adds the
  * conclusions, and what lives that died took with them (aggregator/lost.h), as batches of its own (without a name),
- * writes all of them in one transaction, and only then has them acknowledged and published.
+ * commits all of them at once, and only then has them acknowledged and published.
  *
- * When a transaction fails (disk full, I/O error), nothing of it was written: intake is paused with the reason, the
+ * When a commit fails (disk full, I/O error), nothing of it was written: intake is paused with the reason, the
  * very same set is tried again (COMMIT_RETRY_NS, doubling up to COMMIT_RETRY_MAX_NS) until it goes in, and intake
  * resumes by itself. The correlator is not asked again for a set, so it is never ahead of the store by more than that
  * one. */
@@ -13,13 +13,11 @@
 #include "aggregator/correlate/correlate.h"
 #include "aggregator/queue.h"
 
-#define COMMIT_ROWS_DEFAULT   10000u
-#define COMMIT_AGE_DEFAULT_NS (500ll * 1000000)
-#define COMMIT_ROWS_MAX       131072u /* what has queued up behind a slow commit goes in together, so far */
-#define COMMIT_BATCHES_MAX    1024u
-#define COMMIT_RETRY_NS       (500ll * 1000000)
-#define COMMIT_RETRY_MAX_NS   (10ll * 1000000000)
-#define COMMIT_FINAL_TRIES    3 /* at the end of the program */
+#define COMMIT_ROWS_MAX     131072u /* what has queued up behind a slow commit goes in together, so far */
+#define COMMIT_BATCHES_MAX  1024u
+#define COMMIT_RETRY_NS     (500ll * 1000000)
+#define COMMIT_RETRY_MAX_NS (10ll * 1000000000)
+#define COMMIT_FINAL_TRIES  3 /* at the end of the program */
 
 struct committer;
 struct publisher;
@@ -31,8 +29,6 @@ struct committer_options {
     struct receiver *receiver;       /* paused and resumed; NULL: none (tests) */
     struct publisher *publisher;     /* NULL: none (tests) */
     struct queue *intake, *receipts; /* the receiver's */
-    uint32_t commit_rows;
-    int64_t commit_age_ns;
     int64_t lost_quiet_ns; /* LOST_QUIET_NS */
 };
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregator/commit.h"
 #include "aggregator/receive/receive.h"
 #include "aggregator/store/store.h"
 #include "common/clock.h"
@@ -93,7 +92,7 @@ static enum result section_line(void *context, const char *title, const char *ke
     return boundary == NULL ? error_set(err, RESULT_REJECT, "out of memory") : boundary_set(boundary, key, value, err);
 }
 
-#define SPEC_COUNT 20
+#define SPEC_COUNT 18
 
 static void fill_specs(struct config *config, struct option_spec specs[static SPEC_COUNT])
 {
@@ -131,25 +130,11 @@ static void fill_specs(struct config *config, struct option_spec specs[static SP
          .argument = "'NAME inside=SENSOR outside=SENSOR [window=120s] [tolerance=2s]'",
          .group = "Boundaries",
          .help = "link the views of two sensors across a NAT; may be repeated; in the file a section [boundary NAME]"},
-        {.name = "commit-rows",
-         .kind = OPTION_NUMBER,
-         .target = &config->commit_rows,
-         .argument = "N",
-         .group = "Limits",
-         .help = "records that make a commit (10000)",
-         .min = 1,
-         .max = COMMIT_ROWS_MAX},
-        {.name = "commit-age",
-         .kind = OPTION_DURATION,
-         .target = &config->commit_age_ns,
-         .argument = "TIME",
-         .help = "time after which a smaller one is made (500ms)",
-         .min = NS_PER_MS,
-         .max = 60 * NS_PER_S},
         {.name = "memory-limit",
          .kind = OPTION_SIZE,
          .target = &config->store.memory_limit,
          .argument = "SIZE",
+         .group = "Limits",
          .help = "memory for questions, and as much for sealing (256M)",
          .min = 64 << 20},
         {.name = "hot-memory",
@@ -252,8 +237,6 @@ enum result config_read(int argc, char **argv, struct config *ret_config, struct
                             .intake = strdup("*:7461"),
                             .publish = strdup("*:7462"),
                             .answer = strdup("*:7463"),
-                            .commit_rows = COMMIT_ROWS_DEFAULT,
-                            .commit_age_ns = COMMIT_AGE_DEFAULT_NS,
                             .store = {.memory_limit = STORE_MEMORY_DEFAULT,
                                       .hot_memory = STORE_HOT_DEFAULT,
                                       .seal_rows = STORE_SEAL_ROWS,

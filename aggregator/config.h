@@ -12,8 +12,7 @@ struct config {
     char *data, *keys;               /* directories */
     char *intake, *publish, *answer; /* endpoints */
     struct store_options store;      /* without directory and notice */
-    uint64_t commit_rows, credit;
-    int64_t commit_age_ns;
+    uint64_t credit;
     bool verbose;
     bool questions; /* print what can be asked, and end */
     struct option_list boundary_flags;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "aggregator/segments/internal.h"
 
@@ -14,6 +15,10 @@ struct rebuild {
     struct segments *segments;
     Store__Segment **seals; /* owned, as they; by id */
     size_t count;
+    uint64_t *damaged; /* owned: ids whose .seal cannot be read */
+    size_t damaged_count;
+    Store__Segment **kept; /* owned: those that count */
+    size_t kept_count;
     uint64_t greatest; /* id of any file */
 };
 
@@ -23,7 +28,21 @@ static int by_id(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* A seal that cannot be read is a segment that cannot: told, and its Parquet file is left where it is. */
+static enum result no_memory(struct error *err)
+{
+    return error_set(err, RESULT_AGAIN, "out of memory");
+}
+
+static enum result note_damaged(struct rebuild *b, uint64_t id, struct error *err)
+{
+    uint64_t *grown = realloc(b->damaged, (b->damaged_count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return no_memory(err);
+    b->damaged = grown;
+    b->damaged[b->damaged_count++] = id;
+    return RESULT_OK;
+}
+
 static enum result take_file(struct rebuild *b, const char *name, struct error *err)
 {
     struct error why;
@@ -34,15 +53,15 @@ static enum result take_file(struct rebuild *b, const char *name, struct error *
         return RESULT_OK;
     enum result r = seal_read(b->segments, id, &seal, &why);
     if (r == RESULT_REJECT) {
-        segments_tell(b->segments, "%s; the segment is not in answers any more", why.text);
-        return RESULT_OK;
+        segments_tell(b->segments, "%s; its records are not in answers any more", why.text);
+        return note_damaged(b, id, err);
     }
     if (r != RESULT_OK)
         return error_set(err, r, "%s", why.text);
     Store__Segment **grown = realloc(b->seals, (b->count + 1) * sizeof(Store__Segment *));
     if (grown == NULL) {
         store__segment__free_unpacked(seal, NULL);
-        return error_set(err, RESULT_AGAIN, "out of memory");
+        return no_memory(err);
     }
     b->seals = grown;
     b->seals[b->count++] = seal;
@@ -66,10 +85,15 @@ static enum result read_all(struct rebuild *b, struct error *err)
     return r;
 }
 
+/* Is there, or was: a seal that is damaged was written all the same. */
 static bool is_there(const struct rebuild *b, uint64_t id)
 {
     for (size_t i = 0; i < b->count; i++) {
         if (b->seals[i] != NULL && b->seals[i]->id == id)
+            return true;
+    }
+    for (size_t i = 0; i < b->damaged_count; i++) {
+        if (b->damaged[i] == id)
             return true;
     }
     return false;
@@ -85,23 +109,24 @@ static void forget(struct rebuild *b, uint64_t id)
     }
 }
 
-/* Only what was written last can have been cut short. */
+/* Only what was written last can have been cut short. Siblings are written by ascending id: with the last of them all
+ * were there, and one that is not was let go since. */
 static void drop_unfinished(struct rebuild *b)
 {
     const Store__Segment *last = b->count == 0 ? NULL : b->seals[b->count - 1];
-    bool whole = true;
+    uint64_t greatest = 0;
     for (size_t i = 0; last != NULL && i < last->n_siblings; i++)
-        whole = whole && is_there(b, last->siblings[i]);
-    if (whole)
+        greatest = last->siblings[i] > greatest ? last->siblings[i] : greatest;
+    if (last == NULL || greatest <= last->id || is_there(b, greatest))
         return;
     for (size_t i = b->count; i-- > 0;) {
-        bool sibling = false;
-        for (size_t s = 0; b->seals[i] != NULL && s < b->seals[i]->n_siblings; s++)
-            sibling = sibling || b->seals[i]->siblings[s] == last->id;
-        if (sibling && b->seals[i] != last)
-            forget(b, b->seals[i]->id);
+        for (size_t s = 0; b->seals[i] != NULL && s < b->seals[i]->n_siblings; s++) {
+            if (b->seals[i]->siblings[s] == greatest) {
+                forget(b, b->seals[i]->id);
+                break;
+            }
+        }
     }
-    forget(b, last->id);
 }
 
 static void drop_replaced(struct rebuild *b)
@@ -112,35 +137,116 @@ static void drop_replaced(struct rebuild *b)
     }
 }
 
-static enum result keep_notes(struct catalogue *catalogue, void *context, struct error *err)
+static int by_position(const void *a, const void *b)
 {
-    const struct rebuild *b = context;
-    enum result r = RESULT_OK;
-    for (size_t i = 0; i < b->count && r == RESULT_OK; i++) {
-        const Store__Segment *seal = b->seals[i];
-        if (seal != NULL && seal->note.len > 0 && b->segments->options.rebuild != NULL)
+    const Store__Segment *x = *(Store__Segment *const *)a, *y = *(Store__Segment *const *)b;
+    return x->first_position != y->first_position ? (x->first_position < y->first_position ? -1 : 1) : by_id(a, b);
+}
+
+/* Notes by position: what was merged has a newer id than what was sealed after it. */
+static enum result keep_rest(struct catalogue *catalogue, void *context, struct error *err)
+{
+    struct rebuild *b = context;
+    uint64_t next = b->greatest + 1;
+    const struct bytes bytes = {(uint8_t *)&next, sizeof(next)};
+    enum result r = catalogue_put(catalogue, ROW_NEXT_ID, "", 0, &bytes, err);
+    if (b->kept_count > 0)
+        qsort(b->kept, b->kept_count, sizeof(*b->kept), by_position);
+    for (size_t i = 0; i < b->kept_count && r == RESULT_OK; i++) {
+        const Store__Segment *seal = b->kept[i];
+        if (seal->note.len > 0 && b->segments->options.rebuild != NULL)
             r = b->segments->options.rebuild(catalogue, seal->note.data, seal->note.len, err);
     }
     return r;
 }
 
+/* ---- a segment without its seal: what its Parquet file says of it, so that answers can name it */
+
+static enum result ask_file(struct segments *s, struct db_rows *rows, struct error *err, const char *what,
+                            const char *path, const char *end)
+{
+    struct sql sql = {0};
+    sql_add(&sql, "SELECT %s(", what);
+    sql_text(&sql, path);
+    sql_add(&sql, ")%s", end);
+    enum result r = db_rows_open(s->writer, &sql, rows, err);
+    sql_fini(&sql);
+    return r == RESULT_OK ? db_rows_next(rows, err) : r;
+}
+
+static enum result describe_kind(struct segments *s, const char *path, Store__Segment *seal, struct error *err)
+{
+    struct db_rows rows = {0};
+    char name[32] = "", what[256];
+    enum result r = ask_file(s, &rows, err, "value FROM parquet_kv_metadata", path, " WHERE key = 'pavo_kind'");
+    if (r == RESULT_OK)
+        db_text_copy(&rows, 0, 0, name, sizeof(name));
+    db_rows_close(&rows);
+    const struct record_kind *kind = record_kind_by_name(name);
+    if (r != RESULT_OK || kind == NULL)
+        return r == RESULT_OK ? error_set(err, RESULT_REJECT, "it does not say what it holds") : r;
+    snprintf(what, sizeof(what), "count(*)::UBIGINT, min(\"%s\"), max(\"%s\") FROM read_parquet",
+             kind->fields[kind->first_time].name, kind->fields[kind->last_time].name);
+    r = ask_file(s, &rows, err, what, path, "");
+    if (r == RESULT_OK) {
+        seal->kind = kind->number;
+        seal->rows = db_u64(&rows, 0, 0);
+        seal->first_ns = (int64_t)db_u64(&rows, 1, 0);
+        seal->last_ns = (int64_t)db_u64(&rows, 2, 0);
+    }
+    db_rows_close(&rows);
+    return r;
+}
+
+/* One whose Parquet file says nothing either is laid aside under a name that nobody removes. */
+static enum result describe_damaged(struct segments *s, uint64_t id, Store__Segment *seal)
+{
+    char path[SEGMENT_PATH_MAX], aside[SEGMENT_PATH_MAX + 16];
+    struct error why = {""};
+    int file;
+    store__segment__init(seal);
+    seal->id = id;
+    seal->groups = 1;
+    segments_path(s, id, "parquet", path);
+    enum result r = part_open(path, &file, &seal->bytes, &why);
+    if (r == RESULT_OK) {
+        close(file);
+        r = describe_kind(s, path, seal, &why);
+    }
+    if (r != RESULT_OK) {
+        snprintf(aside, sizeof(aside), "%s/damaged-%016" PRIx64 ".parquet", s->folder, id);
+        if (rename(path, aside) == 0)
+            segments_tell(s, "%s cannot be read (%.200s); it is laid aside as %s", path, why.text, aside);
+    }
+    return r;
+}
+
+/* ---- all together */
+
 static enum result keep_all(struct rebuild *b, struct error *err)
 {
-    const Store__Segment **added = calloc(b->count + 1, sizeof(Store__Segment *));
+    const Store__Segment **added = calloc(b->count + b->damaged_count + 1, sizeof(Store__Segment *));
+    b->kept = calloc(b->count + 1, sizeof(Store__Segment *));
+    Store__Segment *damaged = calloc(b->damaged_count + 1, sizeof(*damaged));
     size_t count = 0;
-    uint64_t through = 0, first;
-    if (added == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    for (size_t i = 0; i < b->count; i++) {
+    uint64_t through = 0;
+    enum result r = added == NULL || damaged == NULL || b->kept == NULL ? no_memory(err) : RESULT_OK;
+    for (size_t i = 0; r == RESULT_OK && i < b->count; i++) {
         if (b->seals[i] == NULL)
             continue;
-        added[count++] = b->seals[i];
+        added[count++] = b->kept[b->kept_count++] = b->seals[i];
         through = b->seals[i]->last_position > through ? b->seals[i]->last_position : through;
     }
-    b->segments->next_id = b->greatest + 1;
-    enum result r = segments_ids(b->segments, 1, &first, err); /* noted, so that none is given again */
-    if (r == RESULT_OK)
-        r = segments_replace(b->segments, added, count, NULL, 0, through, keep_notes, b, err);
+    for (size_t i = 0; r == RESULT_OK && i < b->damaged_count; i++) {
+        if (describe_damaged(b->segments, b->damaged[i], &damaged[i]) == RESULT_OK)
+            added[count++] = &damaged[i];
+    }
+    if (r == RESULT_OK) {
+        qsort(added, count, sizeof(*added), by_id);
+        b->segments->next_id = b->greatest + 1;
+        r = segments_replace(b->segments, added, count, NULL, 0, through, keep_rest, b, err);
+    }
+    free(damaged);
     free(added);
     return r;
 }
@@ -163,5 +269,7 @@ enum result segments_rebuild(struct segments *segments, struct error *err)
             store__segment__free_unpacked(b.seals[i], NULL);
     }
     free(b.seals);
+    free(b.damaged);
+    free(b.kept);
     return r == RESULT_OK ? r : RESULT_FATAL;
 }

@@ -357,7 +357,6 @@ static enum result load(struct segments *s, struct error *err)
         r = get_number(s, ROW_THROUGH, &s->through, err);
     if (r == RESULT_OK)
         r = get_number(s, ROW_NEXT_ID, &s->next_id, err);
-    s->next_id += s->next_id == 0;
     return r;
 }
 
@@ -406,7 +405,7 @@ static enum result open_catalogue(struct segments *s, struct error *err)
     enum result r = catalogue_open(path, &s->catalogue, err);
     if (r == RESULT_OK && there)
         r = load(s, err);
-    if (r == RESULT_OK && there)
+    if (r == RESULT_OK && s->next_id != 0) /* otherwise it is new, or its rebuilding came to no end */
         return r;
     if (r != RESULT_OK && r != RESULT_REJECT)
         return RESULT_FATAL;
@@ -456,11 +455,11 @@ enum result segments_open(const struct segments_options *options, struct segment
     pthread_mutex_init(&s->lock, NULL);
     enum result r = make_folder(s, err);
     if (r == RESULT_OK)
+        r = open_writer(s, err);
+    if (r == RESULT_OK)
         r = open_catalogue(s, err);
     if (r == RESULT_OK)
         r = remove_leftovers(s, err);
-    if (r == RESULT_OK)
-        r = open_writer(s, err);
     if (r != RESULT_OK) {
         segments_close(&s);
         return RESULT_FATAL;

@@ -270,17 +270,28 @@ enum result hot_batch_open(struct hot *hot, struct hot_batch *b, struct batch **
 
 /* ---- as a table */
 
+/* A scan's place: the batch that the next thread takes. */
+static void *scan_new(struct engine_source *source)
+{
+    (void)source;
+    return calloc(1, sizeof(atomic_size_t));
+}
+
 /* A thread's place. */
 struct walk {
+    atomic_size_t *next; /* of the scan */
     struct batch *batch; /* a reference; NULL: none yet */
     size_t index;
     uint32_t row;
 };
 
-static void *walk_new(struct engine_source *source)
+static void *walk_new(struct engine_source *source, void *scan)
 {
     (void)source;
-    return calloc(1, sizeof(struct walk));
+    struct walk *walk = calloc(1, sizeof(*walk));
+    if (walk != NULL)
+        walk->next = scan;
+    return walk;
 }
 
 static void walk_free(void *pointer)
@@ -295,7 +306,7 @@ static enum result walk_on(struct hot_table *table, struct walk *walk, struct er
 {
     batch_destroy(&walk->batch);
     for (;;) {
-        walk->index = atomic_fetch_add(&table->next, 1);
+        walk->index = atomic_fetch_add(walk->next, 1);
         walk->row = 0;
         if (walk->index >= table->view->count)
             return RESULT_END;
@@ -356,9 +367,10 @@ enum result hot_table_init(struct hot_table *table, struct hot *hot, const struc
                                 .source = {.kind = record_kinds[kind],
                                            .threads = 2,
                                            .next = next_rows,
+                                           .scan_new = scan_new,
+                                           .scan_free = free,
                                            .thread_new = walk_new,
                                            .thread_free = walk_free}};
-    atomic_init(&table->next, 0);
     atomic_init(&table->damaged, false);
     for (size_t i = 0; i < view->count; i++)
         table->source.rows += view->list[i]->entry.rows[kind];

@@ -73,8 +73,7 @@ struct hot_table {
     int kind;
     struct observers observers; /* by the numbers that the table's rows have */
     uint32_t **numbers;         /* by batch; owned */
-    atomic_size_t next;
-    atomic_bool damaged; /* some of it could not be read from the journal */
+    atomic_bool damaged;        /* some of it could not be read from the journal */
 };
 MUST_CHECK enum result hot_table_init(struct hot_table *table, struct hot *hot, const struct hot_view *view,
                                       enum record_kind_number kind, struct error *err);

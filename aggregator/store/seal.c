@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "aggregator/store/internal.h"
 #include "common/clock.h"
 
+#define SEALER_NICE 10
 #define TICK_NS   NS_PER_S
 #define RETRY_NS  (10 * NS_PER_S) /* after a failure: a full disk mostly */
 #define EXPIRE_NS (60 * NS_PER_S)
@@ -199,6 +202,9 @@ static void *sealer_run(void *argument)
 {
     struct store *store = argument;
     int64_t expired_ns = clock_monotonic_ns() - EXPIRE_NS;
+    /* What comes in and what is asked goes first: what waits to be sealed waits in the journal. */
+    int nice = setpriority(PRIO_PROCESS, (id_t)gettid(), SEALER_NICE);
+    (void)nice;
     while (!atomic_load(&store->stopping)) {
         struct error err = {""};
         const char *what;

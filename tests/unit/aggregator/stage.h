@@ -61,8 +61,8 @@ static inline int stage_setup(void **state)
     char window[] = "border inside=inner outside=outer window=5s";
     if (directory_setup(state) != 0)
         return 1;
-    char *arguments[] = {"pavo-aggregator", "--intake",     "127.0.0.1:*", "--publish",  "127.0.0.1:*", "--answer",
-                         "127.0.0.1:*",     "--commit-age", "20ms",        "--boundary", window,        NULL};
+    char *arguments[] = {"pavo-aggregator", "--intake",    "127.0.0.1:*", "--publish", "127.0.0.1:*",
+                         "--answer",        "127.0.0.1:*", "--boundary",  window,      NULL};
     assert_ok(config_read((int)(sizeof(arguments) / sizeof(arguments[0])) - 1, arguments, &config, &err), err);
     free(config.data);
     free(config.keys);
@@ -208,7 +208,9 @@ static inline void send_flows(void *socket, const char *name, uint64_t epoch, ui
                               enum fault fault)
 {
     struct observer observer = test_observer(fault == FAULT_OBSERVER ? "other" : name, epoch);
-    struct flow_batch *flows = test_flows(&observer, sequence * 1000, rows, clock_wall_ns());
+    static int64_t began_ns; /* the same batch again has the same contents */
+    began_ns = began_ns == 0 ? clock_wall_ns() : began_ns;
+    struct flow_batch *flows = test_flows(&observer, sequence * 1000, rows, began_ns);
     send_records(socket, name, epoch, sequence, flow_records(flows), fault);
     flow_batch_destroy(&flows);
 }

@@ -48,8 +48,6 @@ static void start(void)
     const struct committer_options options = {.store = store,
                                               .intake = intake,
                                               .receipts = receipts,
-                                              .commit_rows = COMMIT_ROWS_DEFAULT,
-                                              .commit_age_ns = NS_PER_MS,
                                               .lost_quiet_ns = NS_PER_MS};
     assert_ok(committer_start(&options, NULL, 0, &committer, &err), err);
 }
@@ -162,8 +160,6 @@ static void test_a_death_is_declared_by_the_next_start(void **state)
     const struct committer_options options = {.store = store,
                                               .intake = intake,
                                               .receipts = receipts,
-                                              .commit_rows = COMMIT_ROWS_DEFAULT,
-                                              .commit_age_ns = NS_PER_MS,
                                               .lost_quiet_ns = 3600 * NS_PER_S};
     assert_ok(committer_start(&options, NULL, 0, &committer, &err), err);
     committer_stop(&committer);

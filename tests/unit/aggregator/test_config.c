@@ -42,14 +42,14 @@ static void test_file(void **state)
 {
     (void)state;
     struct config config;
-    static const char text[] = "[aggregator]\ndata = /srv/flows\ncommit-rows = 5000\nmemory-limit = 2G\n"
+    static const char text[] = "[aggregator]\ndata = /srv/flows\nseal-rows = 5000\nmemory-limit = 2G\n"
                                "[boundary border]\ninside = inner\noutside = outer\nwindow = 30s\n"
                                "[boundary core]\ninside = a\noutside = b\n";
     assert_ok(read_with(text, NULL, NULL, &config), err);
     assert_string_equal(config.data, "/srv/flows");
     assert_string_equal(config.intake, "*:7461");
-    assert_int_equal(config.commit_rows, 5000);
-    assert_int_equal(config.memory_limit, 2ll << 30);
+    assert_int_equal(config.store.seal_rows, 5000);
+    assert_int_equal(config.store.memory_limit, 2ll << 30);
     assert_int_equal(config.boundary_count, 2);
     assert_int_equal(config.boundaries[0].window_ns, 30 * NS_PER_S);
     config_fini(&config);
@@ -67,7 +67,7 @@ static void test_wrong_files(void **state)
     struct config config;
     static const char *const bad[] = {
         "[aggregator]\ndate = x\n",     "[boundary border]\ninsid = x\n",  "[border]\na = b\n",
-        "[boundary a b]\ninside = x\n", "[aggregator]\ncommit-rows = 0\n", "[aggregator]\ncredit = many\n"};
+        "[boundary a b]\ninside = x\n", "[aggregator]\nseal-rows = 0\n", "[aggregator]\ncredit = many\n"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         if (read_with(bad[i], NULL, NULL, &config) != RESULT_REJECT)
             fail_msg("taken: %s", bad[i]);
