@@ -29,7 +29,7 @@ struct committer_options {
     struct receiver *receiver;       /* paused and resumed; NULL: none (tests) */
     struct publisher *publisher;     /* NULL: none (tests) */
     struct queue *intake, *receipts; /* the receiver's */
-    int64_t lost_quiet_ns; /* LOST_QUIET_NS */
+    int64_t lost_quiet_ns;           /* LOST_QUIET_NS */
 };
 
 /* The correlator starts with the views the store holds unlinked. */

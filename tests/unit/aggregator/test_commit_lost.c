@@ -45,10 +45,8 @@ static int teardown(void **state)
 
 static void start(void)
 {
-    const struct committer_options options = {.store = store,
-                                              .intake = intake,
-                                              .receipts = receipts,
-                                              .lost_quiet_ns = NS_PER_MS};
+    const struct committer_options options = {
+        .store = store, .intake = intake, .receipts = receipts, .lost_quiet_ns = NS_PER_MS};
     assert_ok(committer_start(&options, NULL, 0, &committer, &err), err);
 }
 
@@ -91,7 +89,7 @@ static void expect_losses(uint32_t rows)
         records_free(&records);
         wait_a_moment();
     }
-    nanosleep(&(struct timespec){.tv_nsec = 600 * NS_PER_MS}, NULL); /* ticks of the committer's */
+    nanosleep(&(struct timespec){.tv_nsec = 350 * NS_PER_MS}, NULL); /* a tick of the committer's, and some */
     struct records *records = losses();
     assert_int_equal(records->rows, rows);
     records_free(&records);
@@ -157,10 +155,8 @@ static void test_a_death_is_declared_by_the_next_start(void **state)
     (void)state;
     push(5, 12, false);
     push(6, 1, false);
-    const struct committer_options options = {.store = store,
-                                              .intake = intake,
-                                              .receipts = receipts,
-                                              .lost_quiet_ns = 3600 * NS_PER_S};
+    const struct committer_options options = {
+        .store = store, .intake = intake, .receipts = receipts, .lost_quiet_ns = 3600 * NS_PER_S};
     assert_ok(committer_start(&options, NULL, 0, &committer, &err), err);
     committer_stop(&committer);
     expect_losses(0);
