@@ -309,8 +309,8 @@ static void test_unknown_fields_survive(void **state)
     assert_ok(filter_parse(record_kinds[RECORD_FLOW], "not host 192.0.2.77", &filter, NULL, &err), err);
     const struct store_query narrowed[] = {
         {.after = 1, .by_position = true, .filter = filter},
-        {.after = 1, .by_position = true, .limit = 100000},
-        {.after = 1},
+        {.limit = 100000},
+        {.from_ns = 1},
     };
     for (size_t i = 0; i < sizeof(narrowed) / sizeof(*narrowed); i++) {
         assert_ok(store_find(reader, &narrowed[i], &err), err);
