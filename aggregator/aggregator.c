@@ -10,6 +10,7 @@
 
 #include "aggregator/answer/answer.h"
 #include "aggregator/commit.h"
+#include "aggregator/lost.h"
 #include "aggregator/publish/publish.h"
 #include "aggregator/receive/receive.h"
 #include "aggregator/store/store.h"
@@ -74,7 +75,8 @@ static enum result start_doors(struct aggregator *a, const struct config *config
                                                 .receiver = a->receiver,
                                                 .publisher = a->publisher,
                                                 .intake = a->intake,
-                                                .receipts = a->receipts};
+                                                .receipts = a->receipts,
+                                                .lost_quiet_ns = LOST_QUIET_NS};
     r = committer_start(&committer, config->boundaries, config->boundary_count, &a->committer, err);
     if (r != RESULT_OK)
         return r;

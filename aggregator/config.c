@@ -92,7 +92,7 @@ static enum result section_line(void *context, const char *title, const char *ke
     return boundary == NULL ? error_set(err, RESULT_REJECT, "out of memory") : boundary_set(boundary, key, value, err);
 }
 
-#define SPEC_COUNT 18
+#define SPEC_COUNT 19
 
 static void fill_specs(struct config *config, struct option_spec specs[static SPEC_COUNT])
 {
@@ -178,6 +178,12 @@ static void fill_specs(struct config *config, struct option_spec specs[static SP
          .argument = "SIZE",
          .help = "journal kept behind what is sealed: what a subscriber that was away can fetch (4G)",
          .min = 1},
+        {.name = "journal-file",
+         .kind = OPTION_SIZE,
+         .target = &config->store.journal_file,
+         .argument = "SIZE",
+         .help = "of each of the journal's files, allocated ahead and let go as a whole (64M)",
+         .min = 64 << 10},
         {.name = "credit",
          .kind = OPTION_NUMBER,
          .target = &config->credit,

@@ -76,6 +76,12 @@ void lives_note(struct lives *lives, const struct batch *batch, uint64_t digest)
  * not taken again. RESULT_AGAIN: out of memory. */
 MUST_CHECK enum result lives_note_damaged(struct lives *lives, const struct journal_entry *entry, struct error *err);
 
+/* Counts that foreign hands make large stop at the greatest number. */
+static inline void lives_add_count(uint64_t *sum, uint64_t more)
+{
+    *sum = more < UINT64_MAX - *sum ? *sum + more : UINT64_MAX;
+}
+
 /* For note.c: a status was set, of which the lists stay only if the life is its speaker's newest; verdicts by word are
  * added. RESULT_AGAIN: out of memory. */
 void lives_settle_status(struct lives *lives, struct life *life);

@@ -64,6 +64,8 @@ static enum result life_message(const struct life *life, struct packing *p, stru
     p->life.status_position = s->status_position;
     p->life.status_received_ns = s->status_received_ns;
     p->life.has_lists = s->has_lists;
+    p->life.died = s->died;
+    p->life.records_died = s->records_died;
     p->lives = &p->life;
     p->note.lives = &p->lives;
     p->note.n_lives = 1;
@@ -271,8 +273,9 @@ static enum result add_life(struct lives *lives, const Store__Life *message, str
     s->records += message->records;
     s->packets += message->packets;
     s->batches += message->batches;
-    uint64_t room = UINT64_MAX - s->records_lost;
-    s->records_lost += message->records_lost < room ? message->records_lost : room;
+    lives_add_count(&s->records_lost, message->records_lost);
+    lives_add_count(&s->records_died, message->records_died);
+    s->died = s->died || message->died;
     if (message->last_received_ns > s->last_received_ns)
         s->last_received_ns = message->last_received_ns;
     enum result r = add_pairs(&life->sequences, (const int64_t *)message->sequences, message->n_sequences, 1, err);

@@ -121,7 +121,6 @@ static void test_what_has_a_name_is_told_back(void **state)
     assert_null(queue_pop(receipts));
     uint64_t digest;
     struct observer inner = test_observer("inner", 7), outer = test_observer("outer", 7);
-    uint64_t digest;
     assert_int_equal(store_name(store, &inner, 1, &digest), STORE_NAME_COMMITTED);
     assert_int_equal(store_name(store, &inner, 2, &digest), STORE_NAME_COMMITTED);
     assert_int_equal(store_name(store, &outer, 9, &digest), STORE_NAME_COMMITTED);
