@@ -12,19 +12,24 @@
 
 enum { EXIT_USAGE = 2 };
 
+/* Two things, each for itself: a mistake in the settings keeps nobody in who was revoked. */
 static void reload(struct aggregator *aggregator, int argc, char **argv)
 {
     struct config config;
     struct error err;
+    if (aggregator_reload_keys(aggregator, &err) == RESULT_OK)
+        log_notice("keys are read again");
+    else
+        log_error("not all keys are read again: %s", err.text);
     enum result r = config_read(argc, argv, &config, &err);
     if (r == RESULT_OK) {
-        r = aggregator_reload(aggregator, &config, &err);
+        r = aggregator_configure(aggregator, &config, &err);
         config_fini(&config);
     }
     if (r == RESULT_OK)
-        log_notice("configuration and keys are read again");
+        log_notice("configuration is read again");
     else
-        log_error("nothing is changed: %s", err.text);
+        log_error("the settings stay as they were: %s", err.text);
 }
 
 /* Until a signal says to end, or it cannot go on. */

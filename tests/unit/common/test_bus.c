@@ -371,6 +371,26 @@ static void test_malformed_zap_request_is_refused(void **state)
     }
 }
 
+/* Who has a network of addresses writes no more lines for it. */
+static void test_many_addresses_make_few_reports(void **state)
+{
+    (void)state;
+    void *socket = zmq_socket(context, ZMQ_REQ);
+    clients[client_count++] = socket;
+    assert_int_equal(zmq_connect(socket, "inproc://zeromq.zap.01"), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        char address[64];
+        snprintf(address, sizeof(address), "2001:db8::%x", i + 1);
+        const char *const frames[] = {"1.0", "1", "intake", address, "", "CURVE", "0123456789abcdef0123456789abcdef"};
+        for (int f = 0; f < 7; f++)
+            assert_int_equal(bus_send(socket, frames[f], strlen(frames[f]), f < 6), RESULT_OK);
+        for (int f = 0; f < 6; f++)
+            assert_true(zmq_recv(socket, address, sizeof(address), 0) >= 0);
+    }
+    assert_int_equal(counts().refused_unknown, 200);
+    assert_int_equal(refusals_now().reports, 30);
+}
+
 static void test_endpoints(void **state)
 {
     (void)state;
@@ -424,6 +444,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_impostor_of_the_aggregator_gets_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oversized_message_drops_its_connection_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_zap_request_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_addresses_make_few_reports, setup, teardown),
         cmocka_unit_test_setup_teardown(test_endpoints, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
