@@ -226,15 +226,16 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
     return options;
 }
 
+/* Nobody meters an interface as root. Files may be read so by whoever has no other user: what it is then is told. */
 static enum result drop_privileges(const struct sensor *s, struct error *err)
 {
-    enum result result = privileges_drop(s->config->user, s->config->files.count > 0, err);
-    if (result == RESULT_AGAIN) {
-        if (s->config->interfaces.count > 0)
-            log_warning("%s", err->text);
-        return RESULT_OK;
-    }
-    return result;
+    enum result result = privileges_drop(s->config->user, err);
+    if (result != RESULT_AGAIN)
+        return result;
+    if (s->config->interfaces.count > 0)
+        return RESULT_REJECT;
+    log_warning("reading files as root, without capabilities: %s", err->text);
+    return RESULT_OK;
 }
 
 static enum result start_shipper(struct sensor *s, struct error *err)
