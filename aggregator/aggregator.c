@@ -12,6 +12,7 @@
 
 #include "aggregator/answer/answer.h"
 #include "aggregator/commit.h"
+#include "aggregator/porter.h"
 #include "aggregator/publish/publish.h"
 #include "aggregator/receive/receive.h"
 #include "aggregator/store/store.h"
@@ -29,6 +30,7 @@ struct aggregator {
     struct publisher *publisher;
     struct committer *committer;
     struct answerer *answerer;
+    struct porter *porter;
 };
 
 static void tell_notice(void *context, const char *text)
@@ -170,6 +172,8 @@ enum result aggregator_start(const struct config *config, struct aggregator **re
         r = start_doors(a, config, err);
     if (r == RESULT_OK)
         r = reread_seals(a, err);
+    if (r == RESULT_OK)
+        r = porter_start((unsigned)config->connections, &a->porter, err);
     enrolled_destroy(&enrolled);
     if (r != RESULT_OK) {
         aggregator_stop(&a);
@@ -228,6 +232,7 @@ void aggregator_stop(struct aggregator **aggregator)
     struct aggregator *a = *aggregator;
     if (a == NULL)
         return;
+    porter_stop(&a->porter);
     answerer_stop(&a->answerer);
     if (a->receiver != NULL)
         receiver_refuse(a->receiver);

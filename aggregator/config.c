@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "aggregator/commit.h"
+#include "aggregator/porter.h"
 #include "aggregator/receive/receive.h"
 #include "aggregator/store/store.h"
 #include "common/clock.h"
@@ -152,6 +153,13 @@ static void fill_specs(struct config *config, struct option_spec specs[static SP
          .argument = "SIZE",
          .help = "memory of the database (1G)",
          .min = 128 << 20},
+        {.name = "connections",
+         .kind = OPTION_NUMBER,
+         .target = &config->connections,
+         .argument = "N",
+         .help = "connections at all doors together (512)",
+         .min = 16,
+         .max = 65536},
         {.name = "credit",
          .kind = OPTION_NUMBER,
          .target = &config->credit,
@@ -214,7 +222,8 @@ enum result config_read(int argc, char **argv, struct config *ret_config, struct
                             .commit_rows = COMMIT_ROWS_DEFAULT,
                             .commit_age_ns = COMMIT_AGE_DEFAULT_NS,
                             .memory_limit = STORE_MEMORY_DEFAULT,
-                            .credit = CREDIT_DEFAULT};
+                            .credit = CREDIT_DEFAULT,
+                            .connections = PORTER_CONNECTIONS_DEFAULT};
     struct option_spec specs[SPEC_COUNT];
     fill_specs(&config, specs);
     const struct options options = options_of(&config, specs);

@@ -10,7 +10,7 @@
 struct config {
     char *data, *keys;               /* directories */
     char *intake, *publish, *answer; /* endpoints */
-    uint64_t commit_rows, memory_limit, credit;
+    uint64_t commit_rows, memory_limit, credit, connections;
     int64_t commit_age_ns;
     bool verbose;
     bool questions; /* print what can be asked, and end */
