@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,7 @@ static enum result read_enrolled(const struct aggregator *a, struct enrolled **r
 
 static enum result read_keys(struct aggregator *a, struct enrolled **ret_enrolled, struct error *err)
 {
+    (void)sodium_mlock(&a->keys, sizeof(a->keys)); /* not to swap, nor in a core; where the limits let it */
     enum result r = read_key_file(a, KEYS_AGGREGATOR_FILE, &a->keys, err);
     return r == RESULT_OK ? read_enrolled(a, ret_enrolled, err) : r;
 }
@@ -244,7 +246,7 @@ void aggregator_stop(struct aggregator **aggregator)
     if (a->zmq_context != NULL)
         zmq_ctx_term(a->zmq_context); /* lingers as long as bus.h allows the last acknowledgements */
     store_close(&a->store);
-    keys_clear(&a->keys);
+    sodium_munlock(&a->keys, sizeof(a->keys)); /* and wipes */
     free(a->keys_directory);
     free(a);
     *aggregator = NULL;

@@ -94,7 +94,7 @@ static enum result section_line(void *context, const char *title, const char *ke
     return boundary == NULL ? error_set(err, RESULT_REJECT, "out of memory") : boundary_set(boundary, key, value, err);
 }
 
-#define SPEC_COUNT 13
+#define SPEC_COUNT 14
 
 static void fill_specs(struct config *config, struct option_spec specs[static SPEC_COUNT])
 {

@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "aggregator/aggregator.h"
 #include "aggregator/answer/question.h"
@@ -67,7 +69,10 @@ int main(int argc, char **argv)
         questions_markdown(stdout);
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
+    umask(0077); /* what is made here is nobody else's, whatever folder it lies in */
     log_init("pavo-aggregator", config.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);
+    if (geteuid() == 0)
+        log_warning("running as root, which nothing here needs: start it as the user pavo, as deploy/systemd does");
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

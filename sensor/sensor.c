@@ -145,6 +145,7 @@ static size_t thread_count(const struct config *config)
 static enum result read_keys(struct sensor *s, struct error *err)
 {
     snprintf(s->observer.sensor, sizeof(s->observer.sensor), "sensor");
+    (void)sodium_mlock(&s->keys, sizeof(s->keys)); /* not to swap, nor in a core; where the limits let it */
     if (s->config->key == NULL)
         return RESULT_OK;
     enum result result = keys_read(s->config->key, &s->keys, err);
@@ -234,7 +235,8 @@ static enum result drop_privileges(const struct sensor *s, struct error *err)
         return result;
     if (s->config->interfaces.count > 0)
         return RESULT_REJECT;
-    log_warning("reading files as root, without capabilities: %s", err->text);
+    if (ships(s->config)) /* else somebody looks at a file at hand */
+        log_warning("reading files as root, without capabilities: %s", err->text);
     return RESULT_OK;
 }
 
@@ -475,6 +477,6 @@ int sensor_run(const struct config *config)
     if (s->shipper != NULL)
         shipper_stop(&s->shipper);
     free(s->workers);
-    keys_clear(&s->keys);
+    sodium_munlock(&s->keys, sizeof(s->keys)); /* and wipes */
     return code;
 }
