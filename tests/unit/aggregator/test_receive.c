@@ -333,6 +333,40 @@ static void test_bad_utf8_costs_one_batch(void **state)
 }
 
 /* Columns that do not fit together are refused with what is wrong. */
+/* Invariant 9 at the door, of every text that a row has: each byte, and each character that commands or turns, is
+ * refused. */
+static void test_no_foreign_text_commands_a_terminal(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"\xc2\x9b",         "\xd8\x9c",     "\xe2\x80\x8f",
+                                      "\xe2\x80\xae",     "\xe2\x81\xa6", "\xef\xbb\xbf",
+                                      "\xf3\xa0\x80\x81", "\xe2\x80\xa8", "\xed\xa0\x80"};
+    unsigned texts = 0, refused = 0;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+        const struct record_kind *table = record_kinds[kind];
+        if (kind == RECORD_VERDICT || kind == RECORD_FLOW)
+            continue; /* nobody says verdicts; flows have no texts */
+        for (unsigned f = 0; f < table->stored_count; f++) {
+            if (table->fields[f].type != FIELD_TEXT || table->fields[f].list != 0)
+                continue;
+            texts++;
+            for (unsigned i = 1; i < 256 + sizeof(bad) / sizeof(bad[0]); i++) {
+                struct batch *batch = of("inner", (enum record_kind_number)kind);
+                char text[8] = {'a', (char)i, 'b'};
+                if (i >= 256)
+                    strcpy(text, bad[i - 256]);
+                ((char **)records_column(batch->records[kind], f))[0] =
+                    records_text(batch->records[kind], text, strlen(text));
+                enum result r = told(kind == RECORD_ALERT ? KEY_ROLE_DETECTOR : KEY_ROLE_SENSOR, &batch, NULL);
+                assert_int_equal(r == RESULT_OK, text_is_clean(text, strlen(text)));
+                refused += r != RESULT_OK;
+            }
+        }
+    }
+    assert_true(texts > 3);
+    assert_int_equal(refused, texts * (31 + 1 + 128 + sizeof(bad) / sizeof(bad[0])));
+}
+
 static void test_columns_must_agree(void **state)
 {
     (void)state;
@@ -824,6 +858,7 @@ int main(void)
         cmocka_unit_test(test_times_have_bounds),
         cmocka_unit_test(test_the_name_inside_is_the_name_outside),
         cmocka_unit_test(test_bad_utf8_costs_one_batch),
+        cmocka_unit_test(test_no_foreign_text_commands_a_terminal),
         cmocka_unit_test(test_columns_must_agree),
         cmocka_unit_test(test_unknown_columns_stay),
         cmocka_unit_test_setup_teardown(test_door_welcomes_takes_and_acknowledges, door_setup, door_teardown),
