@@ -2,15 +2,19 @@
 /* The stages put together. */
 #include "aggregator/aggregator.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "aggregator/answer/answer.h"
 #include "aggregator/commit.h"
 #include "aggregator/lost.h"
+#include "aggregator/porter.h"
 #include "aggregator/publish/publish.h"
 #include "aggregator/receive/receive.h"
 #include "aggregator/store/store.h"
@@ -28,6 +32,7 @@ struct aggregator {
     struct publisher *publisher;
     struct committer *committer;
     struct answerer *answerer;
+    struct porter *porter;
 };
 
 static void tell_notice(void *context, const char *text)
@@ -43,17 +48,71 @@ static void tell_refused(void *context, const char *address, const char *door, c
                 suppressed);
 }
 
-static enum result read_keys(struct aggregator *a, struct enrolled **ret_enrolled, struct error *err)
+/* RESULT_END: there is no such file. */
+static enum result read_key_file(const struct aggregator *a, const char *name, struct keys *ret_keys, struct error *err)
 {
     char path[4096];
-    snprintf(path, sizeof(path), "%s/aggregator.key", a->keys_directory);
-    enum result r = keys_read(path, &a->keys, err);
+    snprintf(path, sizeof(path), "%s/%s", a->keys_directory, name);
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return error_set(err, RESULT_END, "key file %s: %s", path, strerror(ENOENT));
+    struct keys keys;
+    enum result r = keys_read(path, &keys, err);
+    if (r == RESULT_OK && keys.role != KEY_ROLE_AGGREGATOR)
+        r = error_set(err, RESULT_REJECT, "%s is not an aggregator's key: make one with `pavo keys make --dir %s`",
+                      path, a->keys_directory);
+    if (r == RESULT_OK)
+        *ret_keys = keys;
+    keys_clear(&keys);
+    return r;
+}
+
+/* What was left out is no reason to turn away everybody else. */
+static void tell_complaints(const char *directory, const struct enrolled *enrolled)
+{
+    const char *complaint;
+    size_t told = 0;
+    while ((complaint = enrolled_complaint(enrolled, told)) != NULL) {
+        log_error("not let in: %s", complaint);
+        told++;
+    }
+    if (enrolled_left_out(enrolled) > told)
+        log_error("not let in: %zu more files under %s/enrolled", enrolled_left_out(enrolled) - told, directory);
+}
+
+static enum result read_enrolled(const struct aggregator *a, struct enrolled **ret_enrolled, struct error *err)
+{
+    enum result r = enrolled_read(a->keys_directory, ret_enrolled, err);
+    if (r == RESULT_OK)
+        tell_complaints(a->keys_directory, *ret_enrolled);
+    return r;
+}
+
+static enum result read_keys(struct aggregator *a, struct enrolled **ret_enrolled, struct error *err)
+{
+    (void)sodium_mlock(&a->keys, sizeof(a->keys)); /* not to swap, nor in a core; where the limits let it */
+    enum result r = read_key_file(a, KEYS_AGGREGATOR_FILE, &a->keys, err);
+    return r == RESULT_OK ? read_enrolled(a, ret_enrolled, err) : r;
+}
+
+/* The sealing keys of now. The door keeps the CURVE key it was opened with: who connects has that in its own file. */
+static enum result reread_seals(struct aggregator *a, struct error *err)
+{
+    struct keys keys, old;
+    enum result r = read_key_file(a, KEYS_AGGREGATOR_FILE, &keys, err);
     if (r != RESULT_OK)
         return r;
-    if (a->keys.role != KEY_ROLE_AGGREGATOR || !a->keys.has_seal || !a->keys.has_seal_secret)
-        return error_set(err, RESULT_REJECT, "%s is not an aggregator's key: make one with `pavo keys make --dir %s`",
-                         path, a->keys_directory);
-    return enrolled_read(a->keys_directory, ret_enrolled, err);
+    if (strcmp(keys.public_key, a->keys.public_key) != 0)
+        log_error("the public key in %s/%s is another than at the start, which takes a restart, and everybody who "
+                  "connects a new key file; to change the sealing key: pavo keys rotate",
+                  a->keys_directory, KEYS_AGGREGATOR_FILE);
+    r = read_key_file(a, KEYS_OLD_FILE, &old, err);
+    if (r == RESULT_OK || r == RESULT_END) {
+        receiver_unseal_with(a->receiver, &keys, r == RESULT_OK ? &old : NULL);
+        r = RESULT_OK;
+    }
+    keys_clear(&keys);
+    keys_clear(&old);
+    return r;
 }
 
 static enum result start_doors(struct aggregator *a, const struct config *config, struct error *err)
@@ -114,6 +173,10 @@ enum result aggregator_start(const struct config *config, struct aggregator **re
         r = authenticator_start(a->zmq_context, &enrolled, tell_refused, NULL, &a->authenticator, err);
     if (r == RESULT_OK)
         r = start_doors(a, config, err);
+    if (r == RESULT_OK)
+        r = reread_seals(a, err);
+    if (r == RESULT_OK)
+        r = porter_start((unsigned)config->connections, &a->porter, err);
     enrolled_destroy(&enrolled);
     if (r != RESULT_OK) {
         aggregator_stop(&a);
@@ -130,16 +193,22 @@ struct aggregator_endpoints aggregator_endpoints(const struct aggregator *aggreg
                                          .answer = answerer_endpoint(aggregator->answerer)};
 }
 
-enum result aggregator_reload(struct aggregator *aggregator, const struct config *config, struct error *err)
+enum result aggregator_reload_keys(struct aggregator *aggregator, struct error *err)
 {
     struct enrolled *enrolled = NULL;
-    enum result r = enrolled_read(aggregator->keys_directory, &enrolled, err);
-    if (r == RESULT_OK)
-        r = committer_configure(aggregator->committer, config->boundaries, config->boundary_count, err);
-    if (r == RESULT_OK)
+    struct error why;
+    enum result seals = reread_seals(aggregator, &why);
+    enum result r = read_enrolled(aggregator, &enrolled, err);
+    if (r == RESULT_OK) /* whatever is the matter with another file: who was revoked is out */
         authenticator_replace(aggregator->authenticator, &enrolled);
-    enrolled_destroy(&enrolled);
+    if (seals != RESULT_OK)
+        r = error_set(err, seals, "the sealing keys stay as they were: %.400s", why.text);
     return r;
+}
+
+enum result aggregator_configure(struct aggregator *aggregator, const struct config *config, struct error *err)
+{
+    return committer_configure(aggregator->committer, config->boundaries, config->boundary_count, err);
 }
 
 bool aggregator_failed(struct aggregator *aggregator, struct error *ret_error)
@@ -164,6 +233,7 @@ void aggregator_stop(struct aggregator **aggregator)
     struct aggregator *a = *aggregator;
     if (a == NULL)
         return;
+    porter_stop(&a->porter);
     answerer_stop(&a->answerer);
     if (a->receiver != NULL)
         receiver_refuse(a->receiver);
@@ -175,7 +245,7 @@ void aggregator_stop(struct aggregator **aggregator)
     if (a->zmq_context != NULL)
         zmq_ctx_term(a->zmq_context); /* lingers as long as bus.h allows the last acknowledgements */
     store_close(&a->store);
-    keys_clear(&a->keys);
+    sodium_munlock(&a->keys, sizeof(a->keys)); /* and wipes */
     free(a->keys_directory);
     free(a);
     *aggregator = NULL;

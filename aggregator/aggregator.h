@@ -24,8 +24,12 @@ struct aggregator_endpoints {
     const char *intake, *publish, *answer; /* as bound: a port of * has become a number */
 };
 struct aggregator_endpoints aggregator_endpoints(const struct aggregator *aggregator);
-/* Boundaries of `config` and the keys enrolled now; on failure everything stays as it was. */
-MUST_CHECK enum result aggregator_reload(struct aggregator *aggregator, const struct config *config, struct error *err);
+/* The keys of now: who is enrolled, and what batches are sealed to. Of the files each that can be read counts; what
+ * cannot is logged by name. On failure the part that the sentence names stays as it was. */
+MUST_CHECK enum result aggregator_reload_keys(struct aggregator *aggregator, struct error *err);
+/* The boundaries of `config`; on failure everything stays as it was. */
+MUST_CHECK enum result aggregator_configure(struct aggregator *aggregator, const struct config *config,
+                                            struct error *err);
 /* True when it cannot go on. */
 bool aggregator_failed(struct aggregator *aggregator, struct error *ret_error);
 /* Takes no more, commits what is queued, acknowledges, checkpoints, ends. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/porter.h"
 #include "aggregator/receive/receive.h"
 #include "aggregator/store/store.h"
 #include "common/clock.h"
@@ -92,7 +93,7 @@ static enum result section_line(void *context, const char *title, const char *ke
     return boundary == NULL ? error_set(err, RESULT_REJECT, "out of memory") : boundary_set(boundary, key, value, err);
 }
 
-#define SPEC_COUNT 19
+#define SPEC_COUNT 20
 
 static void fill_specs(struct config *config, struct option_spec specs[static SPEC_COUNT])
 {
@@ -184,6 +185,13 @@ static void fill_specs(struct config *config, struct option_spec specs[static SP
          .argument = "SIZE",
          .help = "of each of the journal's files, allocated ahead and let go as a whole (64M)",
          .min = 64 << 10},
+        {.name = "connections",
+         .kind = OPTION_NUMBER,
+         .target = &config->connections,
+         .argument = "N",
+         .help = "connections at all doors together (512)",
+         .min = 16,
+         .max = 65536},
         {.name = "credit",
          .kind = OPTION_NUMBER,
          .target = &config->credit,
@@ -248,7 +256,8 @@ enum result config_read(int argc, char **argv, struct config *ret_config, struct
                                       .seal_rows = STORE_SEAL_ROWS,
                                       .seal_age_ns = STORE_SEAL_AGE_NS,
                                       .keep = {.batches_bytes = STORE_BATCHES_DEFAULT}},
-                            .credit = CREDIT_DEFAULT};
+                            .credit = CREDIT_DEFAULT,
+                            .connections = PORTER_CONNECTIONS_DEFAULT};
     struct option_spec specs[SPEC_COUNT];
     fill_specs(&config, specs);
     const struct options options = options_of(&config, specs);

@@ -12,7 +12,7 @@ struct config {
     char *data, *keys;               /* directories */
     char *intake, *publish, *answer; /* endpoints */
     struct store_options store;      /* without directory and notice */
-    uint64_t credit;
+    uint64_t credit, connections;
     bool verbose;
     bool questions; /* print what can be asked, and end */
     struct option_list boundary_flags;

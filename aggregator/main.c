@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "aggregator/aggregator.h"
 #include "aggregator/answer/question.h"
@@ -12,19 +14,24 @@
 
 enum { EXIT_USAGE = 2 };
 
+/* Two things, each for itself: a mistake in the settings keeps nobody in who was revoked. */
 static void reload(struct aggregator *aggregator, int argc, char **argv)
 {
     struct config config;
     struct error err;
+    if (aggregator_reload_keys(aggregator, &err) == RESULT_OK)
+        log_notice("keys are read again");
+    else
+        log_error("not all keys are read again: %s", err.text);
     enum result r = config_read(argc, argv, &config, &err);
     if (r == RESULT_OK) {
-        r = aggregator_reload(aggregator, &config, &err);
+        r = aggregator_configure(aggregator, &config, &err);
         config_fini(&config);
     }
     if (r == RESULT_OK)
-        log_notice("configuration and keys are read again");
+        log_notice("configuration is read again");
     else
-        log_error("nothing is changed: %s", err.text);
+        log_error("the settings stay as they were: %s", err.text);
 }
 
 /* Until a signal says to end, or it cannot go on. */
@@ -62,7 +69,10 @@ int main(int argc, char **argv)
         questions_markdown(stdout);
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
+    umask(0077); /* what is made here is nobody else's, whatever folder it lies in */
     log_init("pavo-aggregator", config.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);
+    if (geteuid() == 0)
+        log_warning("running as root, which nothing here needs: start it as the user pavo, as deploy/systemd does");
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

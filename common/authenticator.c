@@ -21,6 +21,7 @@
 #define ZAP_FRAME_MAX      256
 #define ZAP_KEY_PROPERTY   "Pavo-Key"
 #define REPORT_INTERVAL_NS (60 * NS_PER_S)
+#define REPORTS_MAX        30 /* ... of all addresses together, of which a peer may have any number */
 #define ADDRESS_MAX        64
 
 struct address_gate {
@@ -36,6 +37,9 @@ struct authenticator {
     void *context;
     struct address_gate gates[AUTHENTICATOR_ADDRESSES]; /* the thread's alone */
     unsigned gate_count;
+    int64_t reports_from; /* monotonic; the interval REPORTS_MAX is counted in */
+    unsigned reports;
+    uint64_t reports_kept_back;
 
     pthread_mutex_t lock; /* of what follows */
     struct enrolled *enrolled;
@@ -147,16 +151,35 @@ static struct log_gate *gate_of(struct authenticator *a, const char *address)
     return &g->gate;
 }
 
+/* True: one more line may be written; *suppressed grows by those that none were written of. */
+static bool may_report(struct authenticator *a, int64_t now, uint64_t *suppressed)
+{
+    if (now - a->reports_from >= REPORT_INTERVAL_NS) {
+        a->reports_from = now;
+        a->reports = 0;
+    }
+    if (a->reports == REPORTS_MAX) {
+        a->reports_kept_back += 1 + *suppressed;
+        return false;
+    }
+    a->reports++;
+    *suppressed += a->reports_kept_back;
+    a->reports_kept_back = 0;
+    return true;
+}
+
 static void report(struct authenticator *a, const struct question *q, const char *reason)
 {
     uint64_t suppressed;
+    int64_t now = clock_monotonic_ns();
     char address[ADDRESS_MAX];
     struct address parsed;
     if (address_parse(q->frames[FRAME_ADDRESS], &parsed) == RESULT_OK)
         address_text(parsed, address); /* IPv4 without the ::ffff: a dual-stack socket shows */
     else
         snprintf(address, sizeof(address), "%.63s", q->frames[FRAME_ADDRESS]);
-    if (a->refused != NULL && log_gate_pass(gate_of(a, address), clock_monotonic_ns(), REPORT_INTERVAL_NS, &suppressed))
+    if (a->refused != NULL && log_gate_pass(gate_of(a, address), now, REPORT_INTERVAL_NS, &suppressed) &&
+        may_report(a, now, &suppressed))
         a->refused(a->context, address, q->frames[FRAME_DOMAIN], reason, suppressed);
 }
 

@@ -5,7 +5,7 @@
  * user id of a let-in connection is the enrolled name: zmq_msg_gets(msg, "User-Id"). A refused peer is told nothing:
  * its connection closes and it goes on trying, so that enrolling it later is enough.
  * Refusals are counted by reason and reported through `refused`, on the handler's thread, at most once a minute per
- * address (the latest AUTHENTICATOR_ADDRESSES of them are remembered).
+ * address (the latest AUTHENTICATOR_ADDRESSES of them are remembered) and 30 times a minute in all.
  * Start it before the doors open, one to a ZeroMQ context, and stop it before the context ends. */
 #ifndef PAVO_COMMON_AUTHENTICATOR_H
 #define PAVO_COMMON_AUTHENTICATOR_H
@@ -25,7 +25,7 @@ struct authenticator_counts {
     uint64_t accepted, refused_unknown, refused_role, refused_malformed;
 };
 
-/* `suppressed`: refusals of this address since the last report that were not reported. */
+/* `suppressed`: refusals, of this address and of others for which there was no room, that were not reported. */
 typedef void authenticator_refused(void *context, const char *address, const char *door, const char *reason,
                                    uint64_t suppressed);
 

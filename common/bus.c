@@ -18,6 +18,7 @@
 #define HANDSHAKE_MS     10000 /* a connection that has not shown its key by then is closed */
 #define CONNECT_MS       10000
 #define LINGER_MS        1000
+#define UNREAD_MAX       (16 << 20) /* bytes of messages that one connection may have waiting for a door's thread */
 
 /* 1 to 65535, or * for any free one. */
 static bool is_port(const char *text)
@@ -71,9 +72,17 @@ static bool set_common(void *socket, int queue_messages)
            set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, 10) && set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
 }
 
+/* Before the handshake any bytes may come from whoever answers at the address, and from a server's they are held. */
+static int64_t client_message_max(const struct keys *keys)
+{
+    return key_role_speaks(keys->role) ? BUS_SPEAKER_MESSAGE_MAX : BUS_READER_MESSAGE_MAX;
+}
+
 static bool set_client(void *socket, const struct keys *keys)
 {
-    return set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+    int64_t message_max = client_message_max(keys);
+    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max)) == 0 &&
+           set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
            set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) &&
            set_int(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS) &&
            set_text(socket, ZMQ_CURVE_SERVERKEY, keys->aggregator) &&
@@ -81,9 +90,14 @@ static bool set_client(void *socket, const struct keys *keys)
            set_text(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key);
 }
 
-static bool set_server(void *socket, const struct keys *keys, enum key_door door, int64_t message_max)
+static bool set_server(void *socket, const struct keys *keys, enum key_door door, int queue_messages,
+                       int64_t message_max)
 {
-    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max)) == 0 &&
+    int64_t unread = UNREAD_MAX / message_max;
+    /* Of fewer than a handful libzmq stalls. */
+    unread = unread < 4 ? 4 : unread < queue_messages ? unread : queue_messages;
+    return set_int(socket, ZMQ_RCVHWM, (int)unread) &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max)) == 0 &&
            set_int(socket, ZMQ_CURVE_SERVER, 1) && set_text(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key) &&
            set_text(socket, ZMQ_ZAP_DOMAIN, key_door_name(door));
 }
@@ -121,7 +135,8 @@ enum result bus_bind(void *zmq_context, int type, const char *endpoint, uint16_t
     if (r != RESULT_OK)
         return r;
     void *socket = zmq_socket(zmq_context, type);
-    if (socket == NULL || !set_common(socket, queue_messages) || !set_server(socket, keys, door, message_max))
+    if (socket == NULL || !set_common(socket, queue_messages) ||
+        !set_server(socket, keys, door, queue_messages, message_max))
         return close_with(socket, err, RESULT_FATAL, "setting up", full);
     if (zmq_bind(socket, full) != 0)
         return close_with(socket, err, RESULT_REJECT, "listening at", full);

@@ -3,7 +3,8 @@
  *
  * Sockets are plain libzmq sockets (void *), so callers use zmq_poll, zmq_msg_* as documented there.
  * Heartbeat: every 5 s, dead after 15 s without an answer (ZMTP PING); reconnect 100 ms doubling to 5 s;
- * TCP keep-alive on; IPv6 on. A message above `message_max` drops the connection that sent it. */
+ * TCP keep-alive on; IPv6 on. A message above the largest drops the connection that sent it; at a client that is what
+ * its role is ever sent. */
 #ifndef PAVO_COMMON_BUS_H
 #define PAVO_COMMON_BUS_H
 
@@ -18,6 +19,10 @@
 #define BUS_PUBLISH_PORT 7462
 #define BUS_ANSWER_PORT  7463
 
+/* Largest message to a client: a ToSensor; a Published or Reply, which may hold all that one batch unpacks to. */
+#define BUS_SPEAKER_MESSAGE_MAX (64 << 10)
+#define BUS_READER_MESSAGE_MAX  (64 << 20)
+
 /* Client end (DEALER, SUB): `keys` are the client's; the server's key is keys->aggregator. `endpoint` as
  * "host:port", "host" (then `default_port`), or a full ZeroMQ endpoint "tcp://..." "ipc://...".
  * ret_socket: to be closed with zmq_close. */
@@ -25,7 +30,8 @@ MUST_CHECK enum result bus_connect(void *zmq_context, int type, const char *endp
                                    const struct keys *keys, int queue_messages, void **ret_socket, struct error *err);
 
 /* Server end (ROUTER, XPUB), `endpoint` "*:port", "host:port", "host:*" (any free port) or "tcp://...": CURVE server
- * with `keys` (the aggregator's); `door`, whose name is the ZAP domain, tells the authenticator whom to let in. */
+ * with `keys` (the aggregator's); `door`, whose name is the ZAP domain, tells the authenticator whom to let in.
+ * One connection has at most 16 MiB of messages waiting to be received, and `queue_messages`. */
 MUST_CHECK enum result bus_bind(void *zmq_context, int type, const char *endpoint, uint16_t default_port,
                                 const struct keys *keys, enum key_door door, int queue_messages, int64_t message_max,
                                 void **ret_socket, struct error *err);

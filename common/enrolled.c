@@ -2,7 +2,6 @@
 /* Who may connect: enrolled/ROLE/NAME.pub in memory, found by key and by name. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +18,23 @@ struct entry {
     char name[SENSOR_NAME_MAX];
     uint8_t public_key[KEY_BYTES];
     uint8_t sign_public[KEY_BYTES]; /* of a reader */
+    bool ambiguous;
 };
 
 struct enrolled {
     struct entry *by_name; /* owned; by role, then name */
     struct entry **by_key; /* owned; pointers into by_name */
     size_t count;
+    size_t left_out;
+    struct error complaints[ENROLLED_COMPLAINTS_MAX];
 };
+
+/* Where the next complaint is to be written; NULL: there are enough. It counts either way. */
+static struct error *next_complaint(struct enrolled *enrolled)
+{
+    size_t at = enrolled->left_out++;
+    return at < ENROLLED_COMPLAINTS_MAX ? &enrolled->complaints[at] : NULL;
+}
 
 static int compare_names(const void *a, const void *b)
 {
@@ -39,33 +48,48 @@ static int compare_keys(const void *a, const void *b)
     return memcmp((*x)->public_key, (*y)->public_key, KEY_BYTES);
 }
 
-static enum result add_file(struct enrolled *enrolled, enum key_role role, const char *path, const char *file_name,
-                            struct error *err)
+/* RESULT_REJECT: the file is none, and the sentence says why. */
+static enum result read_entry(enum key_role role, const char *path, const char *file_name, struct entry *ret_entry,
+                              struct error *err)
 {
     struct keys keys;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set(err, RESULT_REJECT, "%s: %s", path, strerror(errno));
-    enum result r = keys_read_public(fd, path, &keys, err);
-    close(fd);
+    enum result r = keys_read_public(path, &keys, err);
     if (r != RESULT_OK)
         return r;
     size_t stem = strlen(file_name) - strlen(SUFFIX);
     if (keys.role != role || strlen(keys.name) != stem || memcmp(keys.name, file_name, stem) != 0)
         return error_set(err, RESULT_REJECT, "%s is the key of %s %s; a key lies in enrolled/ROLE/NAME" SUFFIX, path,
                          key_role_name(keys.role), keys.name);
-    if (enrolled->count == ENROLLED_MAX)
-        return error_set(err, RESULT_FULL, "more than %u keys are enrolled", ENROLLED_MAX);
+    struct entry entry = {.role = role};
+    memcpy(entry.name, keys.name, sizeof(entry.name));
+    memcpy(entry.sign_public, keys.sign_public, sizeof(entry.sign_public));
+    if (!key_decode(keys.public_key, entry.public_key))
+        return error_set(err, RESULT_REJECT, "%s: no key", path);
+    *ret_entry = entry;
+    return RESULT_OK;
+}
+
+static enum result add_file(struct enrolled *enrolled, enum key_role role, const char *path, const char *file_name,
+                            struct error *err)
+{
+    struct entry entry;
+    struct error why;
+    enum result r = read_entry(role, path, file_name, &entry, &why);
+    if (r == RESULT_OK && enrolled->count == ENROLLED_MAX)
+        r = error_set(&why, RESULT_REJECT, "%s: more than %u keys are enrolled", path, ENROLLED_MAX);
+    if (r == RESULT_REJECT) {
+        text_clean(why.text); /* it quotes what lies in the folder */
+        (void)error_set(next_complaint(enrolled), r, "%.400s; until it is right or removed it opens nothing", why.text);
+        return RESULT_OK;
+    }
+    if (r != RESULT_OK)
+        return error_set(err, r, "%s", why.text);
     struct entry *grown = realloc(enrolled->by_name, (enrolled->count + 1) * sizeof(*grown));
     if (grown == NULL)
         return error_set(err, RESULT_FATAL, "out of memory");
     enrolled->by_name = grown;
-    struct entry *entry = &grown[enrolled->count++];
-    *entry = (struct entry){.role = role};
-    memcpy(entry->name, keys.name, sizeof(entry->name));
-    memcpy(entry->sign_public, keys.sign_public, sizeof(entry->sign_public));
-    return key_decode(keys.public_key, entry->public_key) ? RESULT_OK
-                                                          : error_set(err, RESULT_FATAL, "%s: no key", path);
+    grown[enrolled->count++] = entry;
+    return RESULT_OK;
 }
 
 static bool has_suffix(const char *name)
@@ -101,21 +125,13 @@ static enum result make_indices(struct enrolled *enrolled, struct error *err)
     enrolled->by_key = calloc(enrolled->count + 1, sizeof(*enrolled->by_key));
     if (enrolled->by_key == NULL)
         return error_set(err, RESULT_FATAL, "out of memory");
-    if (enrolled->count > 0)
-        qsort(enrolled->by_name, enrolled->count, sizeof(*enrolled->by_name), compare_names);
     for (size_t i = 0; i < enrolled->count; i++)
         enrolled->by_key[i] = &enrolled->by_name[i];
     qsort(enrolled->by_key, enrolled->count, sizeof(*enrolled->by_key), compare_keys);
-    for (size_t i = 1; i < enrolled->count; i++) {
-        const struct entry *a = enrolled->by_key[i - 1], *b = enrolled->by_key[i];
-        if (memcmp(a->public_key, b->public_key, KEY_BYTES) == 0)
-            return error_set(err, RESULT_REJECT, "%s %s and %s %s are enrolled with one and the same key",
-                             key_role_name(a->role), a->name, key_role_name(b->role), b->name);
-    }
     return RESULT_OK;
 }
 
-static const struct entry *find_name(const struct enrolled *enrolled, enum key_role role, const char *name)
+static struct entry *find_name(const struct enrolled *enrolled, enum key_role role, const char *name)
 {
     struct entry wanted = {.role = role};
     if (strlen(name) >= sizeof(wanted.name) || enrolled->count == 0)
@@ -124,19 +140,57 @@ static const struct entry *find_name(const struct enrolled *enrolled, enum key_r
     return bsearch(&wanted, enrolled->by_name, enrolled->count, sizeof(*enrolled->by_name), compare_names);
 }
 
+/* One key under two names: whose is it? */
+static void find_shared_keys(struct enrolled *enrolled)
+{
+    for (size_t i = 1; i < enrolled->count; i++) {
+        struct entry *a = enrolled->by_key[i - 1], *b = enrolled->by_key[i];
+        if (memcmp(a->public_key, b->public_key, KEY_BYTES) != 0)
+            continue;
+        (void)error_set(next_complaint(enrolled), RESULT_REJECT,
+                        "%s %s and %s %s are enrolled with one and the same key, and neither is let in: remove one",
+                        key_role_name(a->role), a->name, key_role_name(b->role), b->name);
+        a->ambiguous = b->ambiguous = true;
+    }
+}
+
 /* Batches are named after who speaks: of two that speak under one name, one would pass for the other. */
-static enum result check_speakers(const struct enrolled *enrolled, struct error *err)
+static void find_shared_names(struct enrolled *enrolled)
 {
     for (size_t i = 0; i < enrolled->count; i++) {
-        const struct entry *entry = &enrolled->by_name[i];
+        struct entry *entry = &enrolled->by_name[i], *other;
         for (unsigned role = entry->role + 1u; key_role_speaks(entry->role) && role < KEY_ROLE_COUNT; role++) {
-            if (key_role_speaks((enum key_role)role) && find_name(enrolled, (enum key_role)role, entry->name) != NULL)
-                return error_set(err, RESULT_REJECT,
-                                 "%s is enrolled as %s and as %s; who speaks needs a name of its own: revoke one",
-                                 entry->name, key_role_name(entry->role), key_role_name((enum key_role)role));
+            if (!key_role_speaks((enum key_role)role) ||
+                (other = find_name(enrolled, (enum key_role)role, entry->name)) == NULL)
+                continue;
+            (void)error_set(
+                next_complaint(enrolled), RESULT_REJECT,
+                "%s is enrolled as %s and as %s, and neither is let in: who speaks needs a name of its own; "
+                "revoke one",
+                entry->name, key_role_name(entry->role), key_role_name((enum key_role)role));
+            entry->ambiguous = other->ambiguous = true;
         }
     }
-    return RESULT_OK;
+}
+
+/* Sorts what was read, leaves out whoever cannot be told from another, and makes both ways to find the rest. */
+static enum result settle(struct enrolled *enrolled, struct error *err)
+{
+    size_t kept = 0;
+    if (enrolled->count > 0)
+        qsort(enrolled->by_name, enrolled->count, sizeof(*enrolled->by_name), compare_names);
+    enum result r = make_indices(enrolled, err);
+    if (r != RESULT_OK)
+        return r;
+    find_shared_keys(enrolled);
+    find_shared_names(enrolled);
+    for (size_t i = 0; i < enrolled->count; i++) {
+        if (!enrolled->by_name[i].ambiguous)
+            enrolled->by_name[kept++] = enrolled->by_name[i];
+    }
+    enrolled->count = kept;
+    free(enrolled->by_key);
+    return make_indices(enrolled, err);
 }
 
 enum result enrolled_read(const char *directory, struct enrolled **ret_enrolled, struct error *err)
@@ -151,9 +205,7 @@ enum result enrolled_read(const char *directory, struct enrolled **ret_enrolled,
     for (int role = KEY_ROLE_SENSOR; r == RESULT_OK && role < KEY_ROLE_COUNT; role++)
         r = read_role(enrolled, directory, (enum key_role)role, err);
     if (r == RESULT_OK)
-        r = make_indices(enrolled, err);
-    if (r == RESULT_OK)
-        r = check_speakers(enrolled, err);
+        r = settle(enrolled, err);
     if (r == RESULT_OK)
         *ret_enrolled = enrolled;
     else
@@ -177,6 +229,16 @@ size_t enrolled_count(const struct enrolled *enrolled, enum key_role role)
     for (size_t i = 0; i < enrolled->count; i++)
         count += enrolled->by_name[i].role == role;
     return count;
+}
+
+size_t enrolled_left_out(const struct enrolled *enrolled)
+{
+    return enrolled->left_out;
+}
+
+const char *enrolled_complaint(const struct enrolled *enrolled, size_t index)
+{
+    return index < enrolled->left_out && index < ENROLLED_COMPLAINTS_MAX ? enrolled->complaints[index].text : NULL;
 }
 
 bool enrolled_at(const struct enrolled *enrolled, size_t index, enum key_role *ret_role, const char **ret_name,

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -312,13 +313,77 @@ enum result keys_parse(const char *name, const char *text, size_t length, struct
     return r;
 }
 
-enum result keys_read_public(int fd, const char *name, struct keys *ret_keys, struct error *err)
+/* ---- files */
+
+/* The folder of a path, "." for one without. */
+static void directory_of(const char *path, char directory[static PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        snprintf(directory, PATH_MAX, ".");
+    else
+        snprintf(directory, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+/* Root, ourselves, or who owns the folder and could put any file there. */
+static bool owner_is_trusted(const char *path, uid_t owner)
+{
+    char directory[PATH_MAX];
+    struct stat st;
+    directory_of(path, directory);
+    return owner == 0 || owner == geteuid() || (stat(directory, &st) == 0 && owner == st.st_uid);
+}
+
+static enum result check_file(const char *path, const struct stat *st, unsigned forbidden, struct error *err)
+{
+    if (!S_ISREG(st->st_mode))
+        return error_set(err, RESULT_REJECT, "key file %s: not a file", path);
+    if (!owner_is_trusted(path, st->st_uid))
+        return error_set(
+            err, RESULT_REJECT,
+            "key file %s belongs to user %u, neither to who reads it nor to root nor to the folder's owner: "
+            "if it is the right file, run: chown root %s",
+            path, (unsigned)st->st_uid, path);
+    if ((st->st_mode & forbidden) != 0)
+        return error_set(err, RESULT_REJECT, "key file %s is open to others (mode %04o); run: chmod %o %s", path,
+                         st->st_mode & 07777u, 0666u & ~forbidden, path);
+    return RESULT_OK;
+}
+
+/* Waits for nothing: a FIFO or a device is opened and refused. RESULT_FATAL: the process has no room to open it. */
+static enum result open_checked(const char *path, unsigned forbidden, int *ret_fd, struct error *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int cause = errno;
+    if (fd < 0 && cause == ELOOP)
+        return error_set(err, RESULT_REJECT,
+                         "key file %s is a symbolic link, which is not followed: name the file itself", path);
+    if (fd < 0)
+        return error_set(
+            err, cause == EMFILE || cause == ENFILE || cause == ENOMEM || cause == EIO ? RESULT_FATAL : RESULT_REJECT,
+            "key file %s: %s", path, strerror(cause));
+    enum result r = fstat(fd, &st) == 0 ? check_file(path, &st, forbidden, err)
+                                        : error_set(err, RESULT_FATAL, "key file %s: %s", path, strerror(errno));
+    if (r == RESULT_OK)
+        *ret_fd = fd;
+    else
+        close(fd);
+    return r;
+}
+
+enum result keys_read_public(const char *path, struct keys *ret_keys, struct error *err)
 {
     struct keys keys = {0};
     struct key_reading reading = {.keys = &keys};
-    enum result r = settings_read(fd, name, key_line, &reading, err);
+    int fd;
+    enum result r = open_checked(path, 022, &fd, err);
+    if (r != RESULT_OK)
+        return r;
+    r = settings_read(fd, path, key_line, &reading, err);
+    close(fd);
     if (r == RESULT_OK)
-        r = check_items(name, reading.seen, public_items(keys.role), err);
+        r = check_items(path, reading.seen, public_items(keys.role), err);
     if (r == RESULT_OK)
         *ret_keys = keys;
     keys_clear(&keys);
@@ -328,25 +393,13 @@ enum result keys_read_public(int fd, const char *name, struct keys *ret_keys, st
 enum result keys_read(const char *path, struct keys *ret_keys, struct error *err)
 {
     char text[KEY_FILE_MAX * 4];
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int cause = errno;
-        if (fd >= 0)
-            close(fd);
-        return error_set(err, RESULT_REJECT, "key file %s: %s", path, strerror(cause));
-    }
-    if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0) {
-        close(fd);
-        if (!S_ISREG(st.st_mode))
-            return error_set(err, RESULT_REJECT, "key file %s: not a file", path);
-        return error_set(err, RESULT_REJECT, "key file %s is open to others (mode %04o); run: chmod 600 %s", path,
-                         st.st_mode & 07777, path);
-    }
+    int fd;
+    enum result r = open_checked(path, 077, &fd, err);
+    if (r != RESULT_OK)
+        return r;
     ssize_t length = read(fd, text, sizeof(text));
     int cause = errno;
     close(fd);
-    enum result r;
     if (length < 0)
         r = error_set(err, RESULT_REJECT, "key file %s: %s", path, strerror(cause));
     else if (length == sizeof(text))
@@ -379,6 +432,19 @@ enum result keys_make_aggregator(struct keys *ret_keys, struct error *err)
     keys.has_seal = keys.has_seal_secret = keys.has_digest = true;
     *ret_keys = keys;
     keys_clear(&keys);
+    return RESULT_OK;
+}
+
+enum result keys_rotate(const struct keys *old, struct keys *ret_keys, struct error *err)
+{
+    if (sodium_init() < 0)
+        return error_set(err, RESULT_FATAL, "libsodium does not start: no source of random numbers");
+    if (old->role != KEY_ROLE_AGGREGATOR)
+        return error_set(err, RESULT_REJECT,
+                         "this is the key of a %s: only the aggregator's has a sealing pair to change",
+                         key_role_name(old->role));
+    *ret_keys = *old;
+    crypto_box_keypair(ret_keys->seal_public, ret_keys->seal_secret);
     return RESULT_OK;
 }
 
@@ -420,11 +486,7 @@ void keys_clear(struct keys *keys)
 static int sync_directory_of(const char *path)
 {
     char directory[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        snprintf(directory, sizeof(directory), ".");
-    else
-        snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    directory_of(path, directory);
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -1;
@@ -435,26 +497,52 @@ static int sync_directory_of(const char *path)
     return r;
 }
 
-static enum result write_new_file(const char *path, unsigned mode, const char *text, size_t length, struct error *err)
+/* Whole and on disk, under a name that nobody reads keys from. */
+static int write_aside(char *aside, unsigned mode, const char *text, size_t length)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (fd < 0 && errno == EEXIST)
-        return error_set(err, RESULT_REJECT, "%s exists and is never overwritten; move it away first", path);
+    int fd = mkostemp(aside, O_CLOEXEC);
     if (fd < 0)
-        return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(errno));
-    ssize_t written = write(fd, text, length);
+        return -1;
+    ssize_t written = fchmod(fd, mode) == 0 ? write(fd, text, length) : -1;
     bool ok = written == (ssize_t)length && fsync(fd) == 0;
     int cause = written >= 0 && written < (ssize_t)length ? ENOSPC : errno;
     close(fd);
-    if (ok && sync_directory_of(path) == 0)
-        return RESULT_OK;
-    if (ok)
-        cause = errno;
-    unlink(path);
-    return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(cause));
+    if (!ok)
+        unlink(aside);
+    errno = cause;
+    return ok ? 0 : -1;
 }
 
-enum result keys_write(const char *path, const struct keys *keys, struct error *err)
+/* Takes its name, which must be free. Where a file system cannot rename so, it can have a second name. */
+static int rename_to_new(const char *aside, const char *path)
+{
+    int r = renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE);
+    if (r != 0 && errno == EINVAL && (r = link(aside, path)) == 0)
+        unlink(aside);
+    return r;
+}
+
+/* Written aside and then named: who reads the folder at any moment finds all of a file or nothing. */
+static enum result write_file(const char *path, unsigned mode, const char *text, size_t length, bool replace,
+                              struct error *err)
+{
+    char directory[PATH_MAX], aside[PATH_MAX];
+    directory_of(path, directory);
+    if (snprintf(aside, sizeof(aside), "%s/.pavo-XXXXXX", directory) >= PATH_MAX)
+        return error_set(err, RESULT_REJECT, "%s: the path is too long", path);
+    if (write_aside(aside, mode, text, length) != 0)
+        return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(errno));
+    if ((replace ? rename(aside, path) : rename_to_new(aside, path)) != 0) {
+        int cause = errno;
+        unlink(aside);
+        if (cause == EEXIST)
+            return error_set(err, RESULT_REJECT, "%s exists and is never overwritten; move it away first", path);
+        return error_set(err, RESULT_FATAL, "%s: %s", path, strerror(cause));
+    }
+    return sync_directory_of(path) == 0 ? RESULT_OK : error_set(err, RESULT_FATAL, "%s: %s", path, strerror(errno));
+}
+
+static enum result write_keys(const char *path, const struct keys *keys, bool replace, struct error *err)
 {
     char text[KEY_FILE_MAX], raw[KEY_TEXT_SIZE];
     const char *role = key_role_name(keys->role);
@@ -473,10 +561,20 @@ enum result keys_write(const char *path, const struct keys *keys, struct error *
             length += snprintf(text + length, sizeof(text) - (size_t)length, "%s = %s\n", item_names[i], raw);
         }
     }
-    enum result r = write_new_file(path, 0600, text, (size_t)length, err);
+    enum result r = write_file(path, 0600, text, (size_t)length, replace, err);
     sodium_memzero(text, sizeof(text));
     sodium_memzero(raw, sizeof(raw));
     return r;
+}
+
+enum result keys_write(const char *path, const struct keys *keys, struct error *err)
+{
+    return write_keys(path, keys, false, err);
+}
+
+enum result keys_replace(const char *path, const struct keys *keys, struct error *err)
+{
+    return write_keys(path, keys, true, err);
 }
 
 enum result keys_write_public(const char *path, const struct keys *keys, struct error *err)
@@ -491,5 +589,5 @@ enum result keys_write_public(const char *path, const struct keys *keys, struct 
         key_encode(keys->sign_public, sign);
         length += snprintf(text + length, sizeof(text) - (size_t)length, "sign = %s\n", sign);
     }
-    return write_new_file(path, 0644, text, (size_t)length, err);
+    return write_file(path, 0644, text, (size_t)length, false, err);
 }

@@ -55,8 +55,11 @@ enum key_door {
         DOOR_COUNT
 };
 
-#define KEY_BYTES     32
-#define KEY_TEXT_SIZE 41 /* Z85 and NUL */
+#define KEYS_AGGREGATOR_FILE "aggregator.key"     /* in the aggregator's directory; */
+#define KEYS_OLD_FILE        "aggregator.key.old" /* the one before: batches sealed to it are taken while it lies there */
+
+#define KEY_BYTES            32
+#define KEY_TEXT_SIZE        41 /* Z85 and NUL */
 
 struct keys {
     enum key_role role;
@@ -91,9 +94,15 @@ MUST_CHECK enum result keys_make_aggregator(struct keys *ret_keys, struct error 
 MUST_CHECK enum result keys_make(const struct keys *aggregator, enum key_role role, const char *name,
                                  struct keys *ret_keys, struct error *err);
 
-/* Read and write a key file. Writing never overwrites: O_EXCL, 0600, fsync. RESULT_REJECT: there is such a file. */
+/* The aggregator's keys with another sealing pair; who it is, and the digest key, stay. */
+MUST_CHECK enum result keys_rotate(const struct keys *old, struct keys *ret_keys, struct error *err);
+
+/* Read and write a key file. It must be a plain file, of mode 0600 or less, of root's, the reader's or its folder's
+ * owner; links are not followed and nothing is waited for. Writing never overwrites (RESULT_REJECT: there is such a
+ * file), but keys_replace does; both write 0600 aside, fsync and rename. */
 MUST_CHECK enum result keys_read(const char *path, struct keys *ret_keys, struct error *err);
 MUST_CHECK enum result keys_write(const char *path, const struct keys *keys, struct error *err);
+MUST_CHECK enum result keys_replace(const char *path, const struct keys *keys, struct error *err);
 
 /* The text of a key file; `name` stands for the file in complaints. */
 MUST_CHECK enum result keys_parse(const char *name, const char *text, size_t length, struct keys *ret_keys,
@@ -105,21 +114,28 @@ MUST_CHECK enum result keys_parse(const char *name, const char *text, size_t len
 MUST_CHECK enum result keys_sign_pair(const struct keys *keys, uint8_t ret_public[static KEY_BYTES],
                                       uint8_t ret_secret[static KEY_SIGN_SECRET_BYTES], struct error *err);
 
-/* Only role, name and public keys: the file an aggregator keeps of others. Reading sets nothing else. */
-MUST_CHECK enum result keys_read_public(int fd, const char *name, struct keys *ret_keys, struct error *err);
+/* Only role, name and public keys: the file an aggregator keeps of others. Reading sets nothing else; the file is
+ * checked as a secret one is, but others may read it. RESULT_FATAL: the process cannot open files now. */
+MUST_CHECK enum result keys_read_public(const char *path, struct keys *ret_keys, struct error *err);
 MUST_CHECK enum result keys_write_public(const char *path, const struct keys *keys, struct error *err);
 
 /* Wipes. */
 void keys_clear(struct keys *keys);
 
-/* Who may connect: DIRECTORY/enrolled/ in memory (enrolled.c). One thread at a time. A file that is wrong, a key that
- * two have and a name that two of those that speak have fail the whole reading, so that a reload keeps the list it had.
- */
-#define ENROLLED_MAX 65536u
+/* Who may connect: DIRECTORY/enrolled/ in memory (enrolled.c). One thread at a time. A file that is wrong is left out,
+ * so that one such file revokes nobody else and keeps no revoked one in; so are all that share a key, and all that
+ * speak and share a name. What was left out is told by enrolled_complaint. The reading as a whole fails only when a
+ * folder, memory or descriptors are not to be had. */
+#define ENROLLED_MAX            65536u
+#define ENROLLED_COMPLAINTS_MAX 16u /* kept as sentences; all are counted */
 struct enrolled;
 MUST_CHECK enum result enrolled_read(const char *directory, struct enrolled **ret_enrolled, struct error *err);
 void enrolled_destroy(struct enrolled **enrolled);
 size_t enrolled_count(const struct enrolled *enrolled, enum key_role role);
+
+/* How many files were left out; and of the first ENROLLED_COMPLAINTS_MAX which, why and what to do (NULL: no more). */
+size_t enrolled_left_out(const struct enrolled *enrolled);
+const char *enrolled_complaint(const struct enrolled *enrolled, size_t index);
 
 /* The enrolled one by one, by role and then name: `index` from 0 up to where this is false. `ret_name` borrowed. */
 bool enrolled_at(const struct enrolled *enrolled, size_t index, enum key_role *ret_role, const char **ret_name,

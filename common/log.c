@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/records/field.h"
 
 #define LOG_LINE_MAX 1024
 
@@ -53,14 +54,11 @@ static void log_line(enum log_level level, const char *format, va_list args)
         head = snprintf(line, sizeof(line), "%.23s %s: ", time_text(clock_wall_ns(), false, time), log_state.program);
     size_t at = (size_t)head < sizeof(line) / 2 ? (size_t)head : sizeof(line) / 2;
     int body = vsnprintf(line + at, sizeof(line) - at, format, args);
-    size_t end = body < 0 ? at : at + (size_t)body;
-    if (end > sizeof(line) - 1)
-        end = sizeof(line) - 1;
-    /* A peer's bytes may be in the text: they get no second line and no terminal escapes. */
-    for (size_t i = at; i < end; i++) {
-        if ((unsigned char)line[i] < ' ' || line[i] == 127)
-            line[i] = '?';
-    }
+    if (body < 0)
+        line[at] = '\0';
+    /* A peer's bytes may be in the text: they get no second line, no terminal escapes, and turn no direction. */
+    text_clean(line + at);
+    size_t end = at + strlen(line + at);
     line[end] = '\n';
     ssize_t written = write(STDERR_FILENO, line, end + 1);
     (void)written; /* nobody is left to be told */

@@ -9,7 +9,7 @@ enum result seal(const void *plain, size_t length, const uint8_t seal_public[sta
                  struct bytes *ret_sealed, struct error *err)
 {
     if (length > SEAL_PLAIN_MAX)
-        return error_set(err, RESULT_REJECT, "a batch of %zu bytes; %u are allowed", length, SEAL_PLAIN_MAX);
+        return error_set(err, RESULT_FULL, "a batch of %zu bytes; %u are allowed", length, SEAL_PLAIN_MAX);
     if (sodium_init() < 0)
         return error_set(err, RESULT_FATAL, "libsodium does not start: no source of random numbers");
     struct bytes packed;
@@ -19,7 +19,7 @@ enum result seal(const void *plain, size_t length, const uint8_t seal_public[sta
     size_t sealed_length = packed.length + crypto_box_SEALBYTES;
     if (sealed_length > SEAL_SEALED_MAX) {
         bytes_free(&packed);
-        return error_set(err, RESULT_REJECT, "a batch of %zu bytes sealed; %u are allowed", sealed_length,
+        return error_set(err, RESULT_FULL, "a batch of %zu bytes sealed; %u are allowed", sealed_length,
                          SEAL_SEALED_MAX);
     }
     uint8_t *sealed = malloc(sealed_length);

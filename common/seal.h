@@ -11,11 +11,13 @@
 #include "common/pack.h"
 #include "common/result.h"
 
-/* Largest Batch before compression, and largest sealed batch; either end refuses more. */
+/* Largest Batch before compression, and largest sealed batch; either end refuses more. The latter is what a connection
+ * without a key can make the intake door hold (docs/decisions/0023), so larger ones are cut (common/speak/shipper.c).
+ */
 #define SEAL_PLAIN_MAX  (32u << 20)
-#define SEAL_SEALED_MAX (16u << 20)
+#define SEAL_SEALED_MAX (1u << 20)
 
-/* RESULT_REJECT: `length` above SEAL_PLAIN_MAX. */
+/* RESULT_FULL: larger than SEAL_PLAIN_MAX, or than SEAL_SEALED_MAX once sealed. */
 MUST_CHECK enum result seal(const void *plain, size_t length, const uint8_t seal_public[static KEY_BYTES],
                             struct bytes *ret_sealed, struct error *err);
 

@@ -3,15 +3,13 @@
 #ifndef PAVO_SENSOR_PRIVILEGES_H
 #define PAVO_SENSOR_PRIVILEGES_H
 
-#include <stdbool.h>
-
 #include "common/result.h"
 
-/* Becomes `user` with its group alone and without capabilities, for good; before threads are started. With `read_files`
- * the one capability to read files is kept (CAP_DAC_READ_SEARCH), for captures that are opened one after the other.
- * RESULT_OK: done, or there was nothing to give up. RESULT_AGAIN: there is no such user, all is as before (the sentence
- * says so). RESULT_FATAL: the kernel refused. */
-MUST_CHECK enum result privileges_drop(const char *user, bool read_files, struct error *err);
+/* Becomes `user` with its group alone; then gives up every capability, the bounding set, the gaining of privileges and
+ * the system calls of sensor/confine.c. For good, and before threads are started. Who is not root stays who it is.
+ * RESULT_OK: done. RESULT_AGAIN: there is no such user, and it is still root, without capabilities; the sentence says
+ * so and the way out. RESULT_FATAL: the kernel refused. */
+MUST_CHECK enum result privileges_drop(const char *user, struct error *err);
 
 /* Makes `directory`, if there is none, for `user` alone (or, without the right to give it away, for who we are): before
  * privileges_drop. RESULT_REJECT: it cannot be made. */

@@ -145,6 +145,7 @@ static size_t thread_count(const struct config *config)
 static enum result read_keys(struct sensor *s, struct error *err)
 {
     snprintf(s->observer.sensor, sizeof(s->observer.sensor), "sensor");
+    (void)sodium_mlock(&s->keys, sizeof(s->keys)); /* not to swap, nor in a core; where the limits let it */
     if (s->config->key == NULL)
         return RESULT_OK;
     enum result result = keys_read(s->config->key, &s->keys, err);
@@ -241,15 +242,17 @@ static void make_state_directory(const struct sensor *s)
         log_warning("%s", err.text);
 }
 
+/* Nobody meters an interface as root. Files may be read so by whoever has no other user: what it is then is told. */
 static enum result drop_privileges(const struct sensor *s, struct error *err)
 {
-    enum result result = privileges_drop(s->config->user, s->config->files.count > 0, err);
-    if (result == RESULT_AGAIN) {
-        if (s->config->interfaces.count > 0)
-            log_warning("%s", err->text);
-        return RESULT_OK;
-    }
-    return result;
+    enum result result = privileges_drop(s->config->user, err);
+    if (result != RESULT_AGAIN)
+        return result;
+    if (s->config->interfaces.count > 0)
+        return RESULT_REJECT;
+    if (ships(s->config)) /* else somebody looks at a file at hand */
+        log_warning("reading files as root, without capabilities: %s", err->text);
+    return RESULT_OK;
 }
 
 static enum result start_shipper(struct sensor *s, struct error *err)
@@ -511,6 +514,6 @@ int sensor_run(const struct config *config)
     if (s->shipper != NULL)
         shipper_stop(&s->shipper);
     free(s->workers);
-    keys_clear(&s->keys);
+    sodium_munlock(&s->keys, sizeof(s->keys)); /* and wipes */
     return code;
 }

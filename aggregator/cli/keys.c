@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pavo keys make | enrol | show. */
+/* pavo keys make | rotate | enrol | show. */
 #include <errno.h>
 #include <limits.h>
 #include <sodium.h>
@@ -66,7 +66,7 @@ static const char *roles_list(char text[static ROLES_TEXT_MAX])
 
 static enum result aggregator_path(const struct keys_options *o, char path[static PATH_MAX], struct error *err)
 {
-    if (snprintf(path, PATH_MAX, "%s/aggregator.key", directory_of(o)) >= PATH_MAX)
+    if (snprintf(path, PATH_MAX, "%s/" KEYS_AGGREGATOR_FILE, directory_of(o)) >= PATH_MAX)
         return error_set(err, RESULT_REJECT, "the path of the directory is too long");
     return RESULT_OK;
 }
@@ -129,6 +129,65 @@ static int run_make(struct keys_options *o, int argc, char **argv)
     if (r != RESULT_OK)
         return cli_fail(CLI_UNREACHABLE, "%s", err.text);
     printf("made %s\nnext: pavo keys enrol sensor NAME --dir %s\n", path, directory_of(o));
+    return CLI_ANSWERED;
+}
+
+/* ---- rotate */
+
+/* The old file under its new name, then the new one: whoever is stopped between the two has both or can begin anew. */
+static enum result rotate(const struct keys_options *o, char line[static KEY_TEXT_SIZE], struct error *err)
+{
+    char path[PATH_MAX], old_path[PATH_MAX];
+    struct keys old, keys;
+    struct stat st;
+    enum result r = aggregator_path(o, path, err);
+    if (r == RESULT_OK)
+        r = keys_read(path, &old, err);
+    if (r != RESULT_OK)
+        return r;
+    snprintf(old_path, sizeof(old_path), "%s/" KEYS_OLD_FILE, directory_of(o));
+    r = keys_rotate(&old, &keys, err);
+    if (r == RESULT_OK)
+        r = keys_write(old_path, &old, err);
+    if (r == RESULT_OK && (r = keys_replace(path, &keys, err)) != RESULT_OK)
+        unlink(old_path);
+    if (r == RESULT_OK && geteuid() == 0 && stat(directory_of(o), &st) == 0 &&
+        (chown(path, st.st_uid, st.st_gid) != 0 || chown(old_path, st.st_uid, st.st_gid) != 0))
+        r = error_set(err, RESULT_REJECT, "%s: %s", path, strerror(errno));
+    if (r == RESULT_OK)
+        key_encode(keys.seal_public, line);
+    keys_clear(&old);
+    keys_clear(&keys);
+    return r;
+}
+
+static int run_rotate(struct keys_options *o, int argc, char **argv)
+{
+    const struct option_spec specs[] = {directory_spec(o), {0}};
+    const struct options options = {
+        .program = "pavo keys rotate",
+        .usage = "[--dir DIR]",
+        .about = "Makes a new sealing pair for DIR/aggregator.key. The one before stays in DIR/aggregator.key.old, and "
+                 "the aggregator takes batches sealed to either while that file lies there. So no batch is lost: "
+                 "rotate, reload the aggregator, put the line this prints into every key file of those that speak and "
+                 "start them again, then remove aggregator.key.old and reload once more. The key that connections are "
+                 "made with and the digest key stay.",
+        .examples = "pavo keys rotate --dir /etc/pavo/keys",
+        .specs = specs};
+    struct error err;
+    char line[KEY_TEXT_SIZE];
+    int first, code = cli_parse(&options, argc, argv, &first);
+    if (code >= 0)
+        return code;
+    if (first < argc)
+        return cli_fail(CLI_USAGE, "rotate takes no argument '%s'", argv[first]);
+    if (rotate(o, line, &err) != RESULT_OK)
+        return cli_fail(CLI_UNREACHABLE, "%s", err.text);
+    printf("seal = %s\n"
+           "next: systemctl reload pavo-aggregator; then put this line into the key file of every sensor, collector, "
+           "witness and detector in place of its seal line and start it again; when all have it, remove %s/%s and "
+           "reload once more\n",
+           line, directory_of(o), KEYS_OLD_FILE);
     return CLI_ANSWERED;
 }
 
@@ -289,6 +348,8 @@ static int show_directory(const struct keys_options *o)
         return cli_fail(CLI_UNREACHABLE, "%s", err.text);
     show_keys(&aggregator, o->json);
     keys_clear(&aggregator);
+    for (size_t i = 0; enrolled_complaint(enrolled, i) != NULL; i++)
+        fprintf(stderr, "pavo: not let in: %s\n", enrolled_complaint(enrolled, i));
     enum key_role role;
     const char *name;
     uint8_t key[KEY_BYTES];
@@ -343,6 +404,7 @@ static const struct {
     int (*run)(struct keys_options *options, int argc, char **argv);
 } actions[] = {
     {"make", "make the aggregator's own key", run_make},
+    {"rotate", "change the key that batches are sealed to", run_rotate},
     {"enrol", "make the key of a sensor, reader ..., and let it in", run_enrol},
     {"show", "whose a key file is, or who is enrolled; never a secret", run_show},
 };
@@ -378,6 +440,6 @@ int cli_keys(struct cli *cli, int argc, char **argv)
     }
     if (argc > 1 && nearest.name != NULL)
         return cli_fail(CLI_USAGE, "'%s' is no action; did you mean '%s'?", argv[1], nearest.name);
-    return cli_fail(CLI_USAGE, "%s%s%s; write make, enrol or show (pavo keys --help)",
+    return cli_fail(CLI_USAGE, "%s%s%s; write make, rotate, enrol or show (pavo keys --help)",
                     argc > 1 ? "'" : "an action is missing", argc > 1 ? argv[1] : "", argc > 1 ? "' is no action" : "");
 }

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,12 @@ struct flight {
     uint64_t sequence;
 };
 
+/* What a batch may be sealed to. */
+struct seal_pair {
+    uint8_t public_key[KEY_BYTES], secret_key[KEY_BYTES];
+};
+#define SEAL_PAIRS 2 /* the key of now, and the one before while that is kept */
+
 /* Who sent a frame. */
 struct speaker {
     struct route route;
@@ -50,7 +57,7 @@ struct held {
 struct sensor {
     struct receiver_sensor public;
     struct route route; /* of the last frame */
-    struct log_gate gate;
+    struct log_gate gate, here_gate;
 };
 
 struct receiver {
@@ -66,6 +73,8 @@ struct receiver {
     bool paused, pause_changed;
     char reason[256];
     uint64_t batches, deferred, garbled;
+    struct seal_pair pairs[SEAL_PAIRS];
+    size_t pair_count;
 
     /* The thread's own. */
     struct flight flights[RECEIVE_BATCHES_MAX];
@@ -115,6 +124,7 @@ static void note_heard(struct receiver *r, const char *name, const struct speake
     pthread_mutex_lock(&r->lock);
     struct sensor *sensor = sensor_get(r, name);
     bool first = false;
+    uint64_t suppressed = 0;
     if (sensor != NULL) {
         int64_t now = clock_wall_ns();
         first = now - sensor->public.last_heard_ns > RECEIVE_CONNECTED_NS || epoch > sensor->public.epoch;
@@ -124,10 +134,15 @@ static void note_heard(struct receiver *r, const char *name, const struct speake
             sensor->public.epoch = epoch;
             sensor->route = speaker->route;
         }
+        /* Epochs are the peer's to choose: one that starts over and over, or says so, has a line a minute. */
+        first = first && log_gate_pass(&sensor->here_gate, clock_monotonic_ns(), 60 * NS_PER_S, &suppressed);
     }
     pthread_mutex_unlock(&r->lock);
-    if (first)
+    if (first && suppressed == 0)
         log_notice("%s %s is here (epoch %" PRIu64 ")", key_role_name(speaker->role), name, epoch);
+    else if (first)
+        log_notice("%s %s is here (epoch %" PRIu64 "; it came %" PRIu64 " more times since the last such line)",
+                   key_role_name(speaker->role), name, epoch, suppressed);
 }
 
 /* Each sensor's share of what may be under way. */
@@ -251,6 +266,22 @@ static void warn_deferred(struct receiver *r, const char *name, const char *sent
                     suppressed);
 }
 
+static enum result unseal_any(struct receiver *r, const Pavo__SealedBatch *sealed, struct bytes *ret_packed,
+                              struct bytes *ret_plain, struct error *err)
+{
+    struct seal_pair pairs[SEAL_PAIRS];
+    pthread_mutex_lock(&r->lock);
+    size_t count = r->pair_count;
+    memcpy(pairs, r->pairs, sizeof(pairs));
+    pthread_mutex_unlock(&r->lock);
+    enum result result = RESULT_REJECT;
+    for (size_t i = 0; i < count && result == RESULT_REJECT; i++)
+        result = unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, pairs[i].public_key, pairs[i].secret_key,
+                        ret_packed, ret_plain, err);
+    sodium_memzero(pairs, sizeof(pairs));
+    return result;
+}
+
 /* Opens, checks and hands over one batch whose name is under way. */
 static void take(struct receiver *r, const struct speaker *speaker, const Pavo__SealedBatch *sealed,
                  int64_t received_ns)
@@ -260,8 +291,7 @@ static void take(struct receiver *r, const struct speaker *speaker, const Pavo__
     struct batch *batch = NULL;
     enum receive_reason reason = RECEIVE_UNSEALING;
     struct error err;
-    enum result result = unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, r->options.keys->seal_public,
-                                r->options.keys->seal_secret, &packed, &plain, &err);
+    enum result result = unseal_any(r, sealed, &packed, &plain, &err);
     if (result == RESULT_OK)
         result =
             receive_decode(plain.data, plain.length, speaker->role, &observer, sealed->sequence, &batch, &reason, &err);
@@ -354,9 +384,7 @@ static void came_again(struct receiver *r, const struct speaker *speaker, const 
     struct bytes packed = {0}, plain = {0};
     uint64_t sequence = sealed->sequence;
     count_duplicate(r, observer.sensor);
-    bool same = digest == 0 /* too long ago to tell */ ||
-                unseal(sealed->sealed.data, sealed->sealed.len, sealed->size, r->options.keys->seal_public,
-                       r->options.keys->seal_secret, &packed, &plain, NULL) != RESULT_OK ||
+    bool same = digest == 0 /* too long ago to tell */ || unseal_any(r, sealed, &packed, &plain, NULL) != RESULT_OK ||
                 XXH3_64bits(packed.data, packed.length) == digest;
     bytes_free(&packed);
     bytes_free(&plain);
@@ -565,6 +593,7 @@ enum result receiver_start(const struct receiver_options *options, struct receiv
     }
     bus_endpoint(r->socket, r->endpoint);
     pthread_mutex_init(&r->lock, NULL);
+    receiver_unseal_with(r, options->keys, NULL);
     if (pthread_create(&r->thread, NULL, receiver_run, r) != 0) {
         zmq_close(r->socket);
         pthread_mutex_destroy(&r->lock);
@@ -590,6 +619,20 @@ void receiver_pause(struct receiver *receiver, bool paused, const char *reason)
     queue_wake(receiver->options.receipts);
 }
 
+void receiver_unseal_with(struct receiver *receiver, const struct keys *keys, const struct keys *old)
+{
+    const struct keys *of[SEAL_PAIRS] = {keys, old};
+    pthread_mutex_lock(&receiver->lock);
+    sodium_memzero(receiver->pairs, sizeof(receiver->pairs));
+    receiver->pair_count = 0;
+    for (size_t i = 0; i < SEAL_PAIRS && of[i] != NULL; i++) {
+        struct seal_pair *pair = &receiver->pairs[receiver->pair_count++];
+        memcpy(pair->public_key, of[i]->seal_public, KEY_BYTES);
+        memcpy(pair->secret_key, of[i]->seal_secret, KEY_BYTES);
+    }
+    pthread_mutex_unlock(&receiver->lock);
+}
+
 void receiver_refuse(struct receiver *receiver)
 {
     atomic_store(&receiver->refusing, true);
@@ -612,6 +655,7 @@ void receiver_stop(struct receiver **receiver_pointer)
     }
     pthread_mutex_destroy(&r->lock);
     free(r->sensors);
+    sodium_memzero(r->pairs, sizeof(r->pairs));
     free(r);
     *receiver_pointer = NULL;
 }

@@ -81,6 +81,9 @@ MUST_CHECK enum result receiver_start(const struct receiver_options *options, st
 const char *receiver_endpoint(const struct receiver *receiver);
 /* Any thread. Credit 0 to all while paused; told to the sensors at once. `reason` is copied. */
 void receiver_pause(struct receiver *receiver, bool paused, const char *reason);
+/* Any thread. What batches may be sealed to from now on: the sealing pairs of `keys` (the aggregator's) and, while a
+ * key is being changed, those of `old` (NULL: none). Both are copied. The receiver starts with options' alone. */
+void receiver_unseal_with(struct receiver *receiver, const struct keys *keys, const struct keys *old);
 /* No new batch is taken; acknowledgements still go out. */
 void receiver_refuse(struct receiver *receiver);
 /* Sends the acknowledgements in `receipts`, then ends. */

@@ -113,7 +113,7 @@ static enum result make_frame(const struct encode_name *name, const Pavo__Batch 
     struct bytes sealed;
     size_t size = pavo__batch__get_packed_size(batch);
     if (size > SEAL_PLAIN_MAX)
-        return error_set(err, RESULT_REJECT, "a batch of %zu bytes; %u are allowed", size, SEAL_PLAIN_MAX);
+        return error_set(err, RESULT_FULL, "a batch of %zu bytes; %u are allowed", size, SEAL_PLAIN_MAX);
     uint8_t *plain = malloc(size + 1);
     if (plain == NULL)
         return error_set(err, RESULT_FATAL, "out of memory encoding a batch of %zu bytes", size);

@@ -16,8 +16,8 @@ struct encode_name {
 
 /* A batch of `count` sets of records, each of another kind, and of `losses` (NULL: none), of which it keeps a copy.
  * Texts of the records that nobody would take are made fit, in place: those above WIRE_TEXT_MAX bytes are cut, and what
- * is not UTF-8, or is a control or direction character, becomes '?'. RESULT_REJECT: too many rows, two sets of one
- * kind, or too large; RESULT_FATAL: out of memory. */
+ * is not UTF-8, or is a control or direction character, becomes '?'. RESULT_FULL: too large (common/seal.h), fewer rows
+ * may do; RESULT_REJECT: too many rows, two sets of one kind; RESULT_FATAL: out of memory. */
 MUST_CHECK enum result encode_batch(const struct encode_name *name, struct records *const records[], size_t count,
                                     const struct losses *losses, const uint8_t seal_public[static KEY_BYTES],
                                     struct held_batch **ret_batch, struct error *err);

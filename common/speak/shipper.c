@@ -24,6 +24,7 @@
 #define MONITOR_ENDPOINT "inproc://shipper-monitor"
 #define MONITOR_EVENTS   (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED)
 #define FRAMES_A_TURN    64       /* received before something is sent again */
+#define CUTS_MAX         17       /* halvings of RECORDS_ROWS_MAX rows until there is one */
 #define REBUILD_PAUSE_NS NS_PER_S /* after a socket that could not be made */
 
 struct shared {
@@ -61,9 +62,11 @@ struct shipper {
 
     /* The thread's alone. */
     void *context, *socket, *monitor;
-    struct session *session;    /* the caller's of shipper_keep and shipper_stop, once the thread has ended */
-    struct held_batch *in_hand; /* made, and there is no room for it */
-    uint64_t settled;           /* records that left the thread's hand since it last published */
+    struct session *session;       /* the caller's of shipper_keep and shipper_stop, once the thread has ended */
+    struct held_batch *in_hand;    /* made, and there is no room for it */
+    struct records *cut[CUTS_MAX]; /* owned: later parts of records that were too large for one batch, the next last */
+    unsigned cut_count;
+    uint64_t settled; /* records that left the thread's hand since it last published */
     int64_t no_socket_until;
     bool blocked; /* ZeroMQ's queue is full */
 };
@@ -249,6 +252,21 @@ static bool hold_in_hand(struct shipper *s, bool patient)
     return true;
 }
 
+/* The first half of the records, the second being kept for later. NULL: they cannot be cut. */
+static struct records *cut(struct shipper *s, const struct records *records)
+{
+    uint32_t half = records->rows / 2;
+    if (half == 0 || s->cut_count == CUTS_MAX)
+        return NULL;
+    struct records *first = records_copy(records, NULL, 0, half);
+    struct records *second = first == NULL ? NULL : records_copy(records, NULL, half, records->rows - half);
+    if (second == NULL)
+        records_free(&first);
+    else
+        s->cut[s->cut_count++] = second;
+    return first;
+}
+
 /* Makes a batch of what there is to say (`records` may be NULL: losses alone); what cannot be said becomes a loss. */
 static void make_batch(struct shipper *s, struct records *records)
 {
@@ -259,8 +277,12 @@ static void make_batch(struct shipper *s, struct records *records)
         session_supersede(s->session);
     enum result r = encode_batch(&name, &records, records != NULL, session_losses(s->session), s->keys.seal_public,
                                  &s->in_hand, &err);
+    struct records *first = r == RESULT_FULL && records != NULL ? cut(s, records) : NULL;
     if (r == RESULT_OK) {
         session_made(s->session);
+    } else if (first != NULL) {
+        make_batch(s, first);
+        records_free(&first);
     } else if (counts) {
         struct pending_loss loss = encode_loss(records, err.text);
         session_lose_records(s->session, &loss, clock_monotonic_ns());
@@ -287,7 +309,9 @@ static struct taken take_submitted(struct shipper *s)
         for (size_t i = 0; i < q->losses.count; i++)
             session_lose(s->session, &q->losses.items[i], clock_monotonic_ns());
         q->losses.count = 0;
-        if (q->status != NULL && q->taken >= q->status_after) {
+        if (s->cut_count > 0) {
+            t.records = s->cut[--s->cut_count];
+        } else if (q->status != NULL && q->taken >= q->status_after) {
             t.records = q->status;
             q->status = NULL;
         } else if (q->length > 0) {
@@ -312,8 +336,9 @@ static struct taken make_next(struct shipper *s)
     if (t.records != NULL ||
         (s->in_hand == NULL && (losses_due <= clock_monotonic_ns() || (t.draining && losses_due != INT64_MAX))))
         make_batch(s, t.records);
-    t.more = hold_in_hand(s, t.patient) && (t.more || waited);
-    t.stop = t.stop || (t.keep && !t.more && t.records == NULL); /* a turn with nothing to take: all is held */
+    t.more = hold_in_hand(s, t.patient) && (t.more || waited || s->cut_count > 0);
+    t.stop = t.stop || (t.keep && !t.more && s->cut_count == 0 &&
+                        t.records == NULL); /* a turn with nothing to take: all is held */
     records_free(&t.records);
     return t;
 }
@@ -338,7 +363,8 @@ static void publish(struct shipper *s)
     q->held_bytes = held_bytes(held);
     q->connected = session_connected(s->session);
     bool idle = q->held_count == 0 && q->length == 0 && q->status == NULL && q->losses.count == 0 &&
-                s->in_hand == NULL && session_losses(s->session)->count == 0 && session_former(s->session, 0) == NULL;
+                s->in_hand == NULL && s->cut_count == 0 && session_losses(s->session)->count == 0 &&
+                session_former(s->session, 0) == NULL;
     if (idle && !q->idle)
         pthread_cond_broadcast(&s->changed);
     q->idle = idle;
@@ -521,6 +547,8 @@ static void destroy(struct shipper *s)
 {
     session_destroy(&s->session);
     held_batch_destroy(&s->in_hand);
+    while (s->cut_count > 0)
+        records_free(&s->cut[--s->cut_count]);
     struct shared *q = &s->shared;
     for (; q->length > 0; q->length--)
         records_free(&q->queue[(q->head + q->length - 1) % SHIPPER_QUEUE_BATCHES]);

@@ -51,7 +51,8 @@ enum result reader_open(const char *path, struct reader **ret_reader, struct err
     /* A named pipe that nobody writes to yet is not waited for here. */
     int fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return error_set(err, RESULT_REJECT, "%s: %s", path, strerror(errno));
+        return error_set(err, RESULT_REJECT, "%s: %s%s", path, strerror(errno),
+                         errno == EACCES ? "; files are read as the user that --user names" : "");
     if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
         close(fd);
         return error_set(err, RESULT_REJECT, "%s: a folder", path);

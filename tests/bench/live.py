@@ -80,7 +80,7 @@ class PavoSensor(Meter):
     name = "pavo-sensor"
 
     def command(self):
-        return [self.run.program("sensor", "pavo-sensor"), "-i", METER, "--dry-run", "--json"]
+        return [self.run.program("sensor", "pavo-sensor"), "-i", METER, "--dry-run", "--json", "--user", "nobody"]
 
     def counts(self):
         """(counted, said to be dropped)"""

@@ -39,7 +39,8 @@ static inline void enrol(enum key_role role, const char *name, struct keys *ret_
 
 static inline void reload(void)
 {
-    assert_ok(aggregator_reload(aggregator, &config, &err), err);
+    assert_ok(aggregator_reload_keys(aggregator, &err), err);
+    assert_ok(aggregator_configure(aggregator, &config, &err), err);
 }
 
 static inline void revoke_key(enum key_role role, const char *name)

@@ -3,6 +3,8 @@
  * itself over real sockets, with a test's hand in place of the committer. */
 #include "tests/unit/aggregator/support.h"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "aggregator/receive/receive.h"
@@ -331,6 +333,40 @@ static void test_bad_utf8_costs_one_batch(void **state)
 }
 
 /* Columns that do not fit together are refused with what is wrong. */
+/* Invariant 9 at the door, of every text that a row has: each byte, and each character that commands or turns, is
+ * refused. */
+static void test_no_foreign_text_commands_a_terminal(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"\xc2\x9b",         "\xd8\x9c",     "\xe2\x80\x8f",
+                                      "\xe2\x80\xae",     "\xe2\x81\xa6", "\xef\xbb\xbf",
+                                      "\xf3\xa0\x80\x81", "\xe2\x80\xa8", "\xed\xa0\x80"};
+    unsigned texts = 0, refused = 0;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+        const struct record_kind *table = record_kinds[kind];
+        if (kind == RECORD_VERDICT || kind == RECORD_FLOW)
+            continue; /* nobody says verdicts; flows have no texts */
+        for (unsigned f = 0; f < table->stored_count; f++) {
+            if (table->fields[f].type != FIELD_TEXT || table->fields[f].list != 0)
+                continue;
+            texts++;
+            for (unsigned i = 1; i < 256 + sizeof(bad) / sizeof(bad[0]); i++) {
+                struct batch *batch = of("inner", (enum record_kind_number)kind);
+                char text[8] = {'a', (char)i, 'b'};
+                if (i >= 256)
+                    strcpy(text, bad[i - 256]);
+                ((char **)records_column(batch->records[kind], f))[0] =
+                    records_text(batch->records[kind], text, strlen(text));
+                enum result r = told(kind == RECORD_ALERT ? KEY_ROLE_DETECTOR : KEY_ROLE_SENSOR, &batch, NULL);
+                assert_int_equal(r == RESULT_OK, text_is_clean(text, strlen(text)));
+                refused += r != RESULT_OK;
+            }
+        }
+    }
+    assert_true(texts > 3);
+    assert_int_equal(refused, texts * (31 + 1 + 128 + sizeof(bad) / sizeof(bad[0])));
+}
+
 static void test_columns_must_agree(void **state)
 {
     (void)state;
@@ -574,6 +610,62 @@ static void test_door_welcomes_takes_and_acknowledges(void **state)
     assert_true(report_of("inner").connected);
 }
 
+/* The sealing key is changed under traffic: what is sealed to the one before is taken while that is kept. */
+static void test_door_takes_two_sealing_keys(void **state)
+{
+    (void)state;
+    struct keys next;
+    assert_ok(keys_rotate(&aggregator, &next, &err), err);
+    receiver_unseal_with(receiver, &next, &aggregator);
+    say_batch(&inner, of("inner", RECORD_FLOW), 0, 0);
+    commit(next_batch());
+    assert_acknowledged(&inner, 1);
+    struct keys old = aggregator;
+    aggregator = next; /* what say_batch seals to */
+    struct batch *batch = of("inner", RECORD_FLOW);
+    batch->sequence = 2;
+    say_batch(&inner, batch, 0, 0);
+    commit(next_batch());
+    assert_acknowledged(&inner, 2);
+    receiver_unseal_with(receiver, &next, NULL);
+    aggregator = old;
+    batch = of("inner", RECORD_FLOW);
+    batch->sequence = 3;
+    say_batch(&inner, batch, 0, 0);
+    assert_rejected(&inner, 3, "unsealing failed");
+}
+
+/* Security report, finding 12: 20,000 Hellos with growing epochs were 20,002 lines. */
+static void test_door_growing_epochs_are_few_lines(void **state)
+{
+    (void)state;
+    char text[65536];
+    int saved = dup(STDERR_FILENO), file = open(test_directory, O_TMPFILE | O_RDWR, 0600);
+    assert_true(file >= 0);
+    dup2(file, STDERR_FILENO);
+    for (uint64_t epoch = EPOCH; epoch < EPOCH + 200; epoch++) {
+        Pavo__Hello hello = PAVO__HELLO__INIT;
+        Pavo__FromSensor frame = PAVO__FROM_SENSOR__INIT;
+        hello.sensor = "inner";
+        hello.epoch = epoch;
+        frame.version = 1;
+        frame.body_case = PAVO__FROM_SENSOR__BODY_HELLO;
+        frame.hello = &hello;
+        say(&inner, &frame);
+        pavo__to_sensor__free_unpacked(hear(&inner), NULL);
+    }
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    ssize_t length = pread(file, text, sizeof(text) - 1, 0);
+    close(file);
+    assert_true(length > 0);
+    text[length] = '\0';
+    char *line = strstr(text, "sensor inner is here (epoch 7)");
+    assert_non_null(line);
+    assert_null(strstr(strchr(line, '\n'), "is here"));
+    assert_int_equal(report_of("inner").epoch, EPOCH + 199);
+}
+
 /* The room for an evidence chain is measured, and nothing but its lengths. */
 static void test_door_measures_what_it_carries(void **state)
 {
@@ -676,9 +768,12 @@ int main(void)
         cmocka_unit_test(test_times_have_bounds),
         cmocka_unit_test(test_the_name_inside_is_the_name_outside),
         cmocka_unit_test(test_bad_utf8_costs_one_batch),
+        cmocka_unit_test(test_no_foreign_text_commands_a_terminal),
         cmocka_unit_test(test_columns_must_agree),
         cmocka_unit_test(test_unknown_columns_stay),
         cmocka_unit_test_setup_teardown(test_door_welcomes_takes_and_acknowledges, door_setup, door_teardown),
+        cmocka_unit_test_setup_teardown(test_door_growing_epochs_are_few_lines, door_setup, door_teardown),
+        cmocka_unit_test_setup_teardown(test_door_takes_two_sealing_keys, door_setup, door_teardown),
         cmocka_unit_test_setup_teardown(test_door_measures_what_it_carries, door_setup, door_teardown),
         cmocka_unit_test_setup_teardown(test_door_bounds_epochs_and_sequences, door_setup, door_teardown),
         cmocka_unit_test_setup_teardown(test_door_refuses_other_contents_under_a_committed_name, door_setup,

@@ -68,6 +68,26 @@ static void test_nothing_is_overwritten(void **state)
     assert_memory_equal(&before, &after, sizeof(before));
 }
 
+static void test_rotate_keeps_the_key_before(void **state)
+{
+    (void)state;
+    struct keys before, now, old;
+    char line[KEY_TEXT_SIZE];
+    assert_int_equal(KEYS("make", "--dir", "k"), CLI_ANSWERED);
+    assert_int_equal(keys_read("k/aggregator.key", &before, NULL), RESULT_OK);
+    assert_int_equal(KEYS("rotate", "--dir", "k"), CLI_ANSWERED);
+    assert_int_equal(keys_read("k/aggregator.key", &now, NULL), RESULT_OK);
+    assert_int_equal(keys_read("k/aggregator.key.old", &old, NULL), RESULT_OK);
+    assert_memory_equal(&old, &before, sizeof(old));
+    assert_memory_not_equal(now.seal_public, before.seal_public, KEY_BYTES);
+    key_encode(now.seal_public, line);
+    assert_non_null(strstr(printed, line));
+    assert_int_equal(KEYS("rotate", "--dir", "k"), CLI_UNREACHABLE); /* batches sealed to the first would be lost */
+    assert_non_null(strstr(said, "aggregator.key.old exists"));
+    assert_int_equal(keys_read("k/aggregator.key", &old, NULL), RESULT_OK);
+    assert_memory_equal(&old, &now, sizeof(old));
+}
+
 /* Every role but the aggregator's own can be enrolled, and the help has a line for each. */
 static void test_roles(void **state)
 {
@@ -115,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_make_enrol_show, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_is_overwritten, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rotate_keeps_the_key_before, setup, teardown),
         cmocka_unit_test_setup_teardown(test_roles, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
     };

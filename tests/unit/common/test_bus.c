@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Doors with real sockets: who comes in, who does not, and what is said of it. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -340,6 +342,43 @@ static void test_oversized_message_drops_its_connection_only(void **state)
     zmq_msg_close(&frame);
 }
 
+/* Security report, finding 2: whoever answered at the aggregator's address made a sensor hold 2 GiB. */
+static void test_a_client_holds_little_before_the_handshake(void **state)
+{
+    (void)state;
+    static const uint8_t greeting[64] = {[0] = 0xff, [9] = 0x7f, [10] = 3, [12] = 'C', 'U', 'R', 'V', 'E', [32] = 1};
+    /* A command frame of 65 KiB for who speaks, of 65 MiB for who reads. */
+    static const uint8_t frames[2][9] = {{6, 0, 0, 0, 0, 0, 1, 4, 0}, {6, 0, 0, 0, 0, 4, 0x10, 0, 0}};
+    const struct keys *keys[2] = {&inner, &reader};
+    for (int i = 0; i < 2; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof(address);
+        struct error err;
+        uint8_t byte;
+        int listener = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+        char impostor[64];
+        snprintf(impostor, sizeof(impostor), "127.0.0.1:%u", ntohs(address.sin_port));
+        assert_int_equal(bus_connect(context, ZMQ_DEALER, impostor, 0, keys[i], 100, &clients[client_count++], &err),
+                         RESULT_OK);
+        int fd = accept(listener, NULL, NULL);
+        assert_true(fd >= 0);
+        struct timeval patience = {.tv_sec = 5};
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        assert_int_equal(write(fd, greeting, sizeof(greeting)), sizeof(greeting));
+        assert_int_equal(write(fd, frames[i], sizeof(frames[i])), sizeof(frames[i]));
+        errno = 0;
+        while (recv(fd, &byte, 1, 0) == 1)
+            continue;
+
+        assert_true(errno != EAGAIN && errno != EWOULDBLOCK); /* it hung up, and did not wait for the rest */
+        close(fd);
+        close(listener);
+    }
+}
+
 static void test_malformed_zap_request_is_refused(void **state)
 {
     (void)state;
@@ -369,6 +408,26 @@ static void test_malformed_zap_request_is_refused(void **state)
         assert_string_equal(frames[4], "");
         assert_int_equal(counts().refused_malformed, i + 1);
     }
+}
+
+/* Who has a network of addresses writes no more lines for it. */
+static void test_many_addresses_make_few_reports(void **state)
+{
+    (void)state;
+    void *socket = zmq_socket(context, ZMQ_REQ);
+    clients[client_count++] = socket;
+    assert_int_equal(zmq_connect(socket, "inproc://zeromq.zap.01"), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        char address[64];
+        snprintf(address, sizeof(address), "2001:db8::%x", i + 1);
+        const char *const frames[] = {"1.0", "1", "intake", address, "", "CURVE", "0123456789abcdef0123456789abcdef"};
+        for (int f = 0; f < 7; f++)
+            assert_int_equal(bus_send(socket, frames[f], strlen(frames[f]), f < 6), RESULT_OK);
+        for (int f = 0; f < 6; f++)
+            assert_true(zmq_recv(socket, address, sizeof(address), 0) >= 0);
+    }
+    assert_int_equal(counts().refused_unknown, 200);
+    assert_int_equal(refusals_now().reports, 30);
 }
 
 static void test_endpoints(void **state)
@@ -424,6 +483,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_impostor_of_the_aggregator_gets_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oversized_message_drops_its_connection_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_zap_request_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_client_holds_little_before_the_handshake, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_addresses_make_few_reports, setup, teardown),
         cmocka_unit_test_setup_teardown(test_endpoints, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

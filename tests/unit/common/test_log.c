@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/records/field.h"
 
 /* What `write_lines` puts on standard error. */
 static void captured(void (*write_lines)(void), char *text, size_t size)
@@ -38,6 +39,17 @@ static void plain_lines(void)
     log_init("pavo-test", LOG_LEVEL_NOTICE);
     log_debug("not written");
     log_warning("from %s", "10.0.0.1\n<0>forged: line\x1b[2J");
+}
+
+/* Every kind of character that forges: C0, DEL, C1, direction marks, what is no UTF-8. */
+static void foreign_lines(void)
+{
+    log_init("pavo-test", LOG_LEVEL_NOTICE);
+    for (int byte = 1; byte < 256; byte++)
+        log_warning("[%c]", byte);
+    log_warning("[\xc2\x9b"
+                "2J \xe2\x80\xae"
+                "exe.gnp \xe2\x81\xa6 \xd8\x9c \xe2\x80\xa8]");
 }
 
 static void journal_lines(void)
@@ -69,6 +81,17 @@ static void test_lines(void **state)
     assert_non_null(strstr(text, " pavo-test: from 10.0.0.1?<0>forged: line?[2J\n"));
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
     assert_int_equal(text[4], '-'); /* begins with the date */
+}
+
+static void test_nothing_foreign_comes_out(void **state)
+{
+    (void)state;
+    char text[65536];
+    size_t lines = 0;
+    captured(foreign_lines, text, sizeof(text));
+    for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1, lines++)
+        assert_true(text_is_clean(line, (size_t)(end - line)));
+    assert_int_equal(lines, 256);
 }
 
 static void test_journal_prefix(void **state)
@@ -107,9 +130,8 @@ static void test_gate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_journal_prefix),
-        cmocka_unit_test(test_long_line_is_cut_and_ended),
+        cmocka_unit_test(test_lines),          cmocka_unit_test(test_nothing_foreign_comes_out),
+        cmocka_unit_test(test_journal_prefix), cmocka_unit_test(test_long_line_is_cut_and_ended),
         cmocka_unit_test(test_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,18 @@ static void test_everything_is_acknowledged(void **state)
     assert_null(shipper);
 }
 
+/* Rows that nothing makes smaller, more of them than one frame holds. */
+static void test_a_large_batch_goes_in_parts(void **state)
+{
+    (void)state;
+    start_at(peer_port(peer), SHIPPER_HELD_DEFAULT, true);
+    submit(65536); /* 16 random bytes and more each */
+    submit(10);
+    assert_all_arrived_once(65546);
+    assert_int_equal(balanced().records_lost, 0);
+    assert_true(peer_seen(peer).batches > 2);
+}
+
 static void say_status(struct status row)
 {
     struct records *status = records_new(record_kinds[RECORD_STATUS], 1);
@@ -665,6 +677,7 @@ int main(int argc, char **argv)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_everything_is_acknowledged, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_large_batch_goes_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_status_and_losses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_loss_alone_gets_through, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alerts_and_bindings, setup, teardown),

@@ -49,6 +49,7 @@ class Door:
             zmq.HEARTBEAT_IVL: 5000, zmq.HEARTBEAT_TIMEOUT: 15000, zmq.HEARTBEAT_TTL: 15000,
             zmq.HANDSHAKE_IVL: 10000, zmq.TCP_KEEPALIVE: 1, zmq.TCP_KEEPALIVE_IDLE: 60, zmq.TCP_KEEPALIVE_INTVL: 10,
             zmq.TCP_KEEPALIVE_CNT: 3,
+            zmq.MAXMSGSIZE: 64 << 20,  # also before the handshake, from whoever answers at the address
             zmq.RECONNECT_IVL: 100, zmq.RECONNECT_IVL_MAX: 5000, zmq.CONNECT_TIMEOUT: 10000,
             zmq.CURVE_SERVERKEY: keys.aggregator, zmq.CURVE_PUBLICKEY: keys.public, zmq.CURVE_SECRETKEY: keys.secret,
         }
