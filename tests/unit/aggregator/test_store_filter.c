@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The filter language means the same to the store's SQL as to filter_select: random filters over random rows of every
  * kind. */
-#include "tests/unit/aggregator/support.h"
+#include "tests/unit/aggregator/store_support.h"
 
-#include "aggregator/store/store.h"
 #include "tests/unit/common/filter/filter_generator.h"
 
 #define ROWS         3000u
-#define FILTERS      150
-#define FILTERS_FLOW 300
-
-static struct error err;
+#define FILTERS      30
+#define FILTERS_FLOW 100
 
 /* The number a row was generated with. */
 static uint32_t row_number(const struct records *records, uint32_t row)
@@ -62,34 +59,51 @@ static void check_filter(struct store_reader *reader, const struct records *rows
     filter_destroy(&filter);
 }
 
+/* Some of the rows as a batch of their own. */
+static void commit_part(struct store *store, struct records *const rows[RECORD_KIND_COUNT], uint32_t first,
+                        uint32_t count, uint64_t sequence)
+{
+    struct batch *batch = test_batch("inner", sequence, TEST_NOW);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        assert_non_null(batch->records[kind] = records_copy(rows[kind], NULL, first, count));
+    assert_ok(commit_batch(store, batch), err);
+}
+
+/* Half of the rows is in segments, half is hot. */
 static void test_sql_selects_the_same_rows(void **state)
 {
     (void)state;
     struct filter_random random = {.state = 20261123};
-    struct store *store;
-    struct store_options options = {.directory = test_directory};
-    assert_ok(store_open(&options, &store, &err), err);
-    struct batch *batch = test_batch("inner", 1, TEST_NOW);
+    struct records *rows[RECORD_KIND_COUNT];
+    struct store_health health;
+    struct store *store = store_start();
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
-        batch->records[kind] = filter_generate_records(&random, record_kinds[kind], ROWS);
-    assert_ok(store_commit(store, &batch, 1, &err), err);
+        rows[kind] = filter_generate_records(&random, record_kinds[kind], ROWS);
+    for (uint32_t quarter = 0; quarter < 4; quarter++) {
+        commit_part(store, rows, quarter * ROWS / 4, ROWS / 4, quarter + 1);
+        if (quarter == 1)
+            store = store_sealed(store);
+    }
+    store_health(store, &health);
+    assert_int_equal(health.segments, RECORD_KIND_COUNT);
+    assert_int_equal(health.hot_rows, ROWS / 2 * RECORD_KIND_COUNT);
     struct store_reader *reader;
     assert_ok(store_reader_open(store, &reader, &err), err);
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
         for (int i = 0; i < (kind == RECORD_FLOW ? FILTERS_FLOW : FILTERS); i++) {
             char text[FILTER_TEXT_MAX];
             filter_generate_text(&random, record_kinds[kind], text, sizeof(text));
-            check_filter(reader, batch->records[kind], text, i % 8 == 0);
+            check_filter(reader, rows[kind], text, i % 8 == 0);
         }
     }
     store_reader_close(&reader);
-    batch_destroy(&batch);
     store_close(&store);
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        records_free(&rows[kind]);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_sql_selects_the_same_rows, directory_setup, directory_teardown)};
+    const struct CMUnitTest tests[] = {STORE_TEST(test_sql_selects_the_same_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
