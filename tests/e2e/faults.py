@@ -354,7 +354,7 @@ class Run:
                 at = self.chance.randrange(size) if size > 0 else 0
                 self.note(f"{os.path.basename(path)}: " + ("away" if away else f"byte {at} of {size}"))
                 if away:
-                    os.rename(path, f"{self.folder}/away")
+                    shutil.move(path, f"{self.folder}/away")  # another file system
                 else:
                     flip(path, at)
             except FileNotFoundError:
@@ -366,7 +366,7 @@ class Run:
         self.ask_some([os.path.basename(path).split(".")[0]])
         self.aggregator.end(self.chance.choice((signal.SIGKILL, signal.SIGTERM)))
         if away:
-            os.rename(f"{self.folder}/away", path)
+            shutil.move(f"{self.folder}/away", path)
         elif os.path.exists(path):
             flip(path, at)
         self.aggregator.start()

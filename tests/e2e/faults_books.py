@@ -90,6 +90,8 @@ class Capture:
     def core(self, row, number):
         """What of a record is the same in every life: (all fields but the names of life and place)."""
         core = {k: v for k, v in row.items() if k not in ("sensor", "epoch", "interface_name")}
+        if core["end_reason"] == "forced":
+            core["end_reason"] = "idle"  # at the end of the packets, which of the two is a matter of when they come
         for name in TIMES:
             core[name] = nanoseconds(core[name]) - number * SPAN * NS
         return core
