@@ -10,6 +10,7 @@
 
 #include "aggregator/answer/answer.h"
 #include "aggregator/commit.h"
+#include "aggregator/lost.h"
 #include "aggregator/publish/publish.h"
 #include "aggregator/receive/receive.h"
 #include "aggregator/store/store.h"
@@ -65,7 +66,7 @@ static enum result start_doors(struct aggregator *a, const struct config *config
                                               .credit = (uint32_t)config->credit,
                                               .intake = a->intake,
                                               .receipts = a->receipts};
-    enum result r = publisher_start(a->zmq_context, config->publish, &a->keys, &a->publisher, err);
+    enum result r = publisher_start(a->zmq_context, config->publish, &a->keys, a->authenticator, &a->publisher, err);
     if (r == RESULT_OK)
         r = receiver_start(&receiver, &a->receiver, err);
     if (r != RESULT_OK)
@@ -74,7 +75,8 @@ static enum result start_doors(struct aggregator *a, const struct config *config
                                                 .receiver = a->receiver,
                                                 .publisher = a->publisher,
                                                 .intake = a->intake,
-                                                .receipts = a->receipts};
+                                                .receipts = a->receipts,
+                                                .lost_quiet_ns = LOST_QUIET_NS};
     r = committer_start(&committer, config->boundaries, config->boundary_count, &a->committer, err);
     if (r != RESULT_OK)
         return r;
@@ -134,10 +136,8 @@ enum result aggregator_reload(struct aggregator *aggregator, const struct config
     enum result r = enrolled_read(aggregator->keys_directory, &enrolled, err);
     if (r == RESULT_OK)
         r = committer_configure(aggregator->committer, config->boundaries, config->boundary_count, err);
-    if (r == RESULT_OK) {
+    if (r == RESULT_OK)
         authenticator_replace(aggregator->authenticator, &enrolled);
-        publisher_admit_anew(aggregator->publisher);
-    }
     enrolled_destroy(&enrolled);
     return r;
 }

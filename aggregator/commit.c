@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "aggregator/lives.h"
+#include "aggregator/lost.h"
 #include "aggregator/publish/publish.h"
 #include "aggregator/receive/receive.h"
 #include "aggregator/store/store.h"
@@ -38,6 +40,7 @@ struct committer {
     size_t name_count;
     int64_t paused_ns;     /* in all; the correlator's clock stands meanwhile */
     int64_t correlated_ns; /* when correlator_run was last asked */
+    struct lost lost;      /* by the correlator's time */
     struct conclusions conclusions;
     struct batch **batches; /* owned: those gathered, and behind them those concluded */
     size_t batch_count, batch_capacity;
@@ -155,11 +158,42 @@ static void add_concluded(struct committer *c, int64_t now_wall)
     }
 }
 
+/* Declares what lives that died took with them: as a batch of the aggregator's own, in this very set. Before the set's
+ * own batches are looked at: the store does not know them yet. */
+static void declare_lost(struct committer *c, int64_t now)
+{
+    struct store_life *lives = NULL;
+    size_t count = 0;
+    struct error err;
+    bool later = true;
+    struct batch *batch = NULL;
+    if (!lost_due(&c->lost, now))
+        return;
+    enum result r = lives_read(c->options.store, false, &lives, &count, &err);
+    if (r == RESULT_OK && (!reserve(c) || (batch = batch_new()) == NULL))
+        r = error_set(&err, RESULT_AGAIN, "out of memory");
+    if (r == RESULT_OK)
+        r = lost_declare(lives, count, clock_wall_ns(), c->lost.quiet_ns, &batch->records[RECORD_LOSS], &later, &err);
+    if (r == RESULT_OK && batch->records[RECORD_LOSS] != NULL) {
+        batch->received_ns = clock_wall_ns();
+        c->batches[c->batch_count++] = batch;
+        batch = NULL;
+    }
+    if (r != RESULT_OK)
+        log_error("what lives that died took with them is not declared yet: %s", err.text);
+    batch_destroy(&batch);
+    lost_looked(&c->lost, later, now);
+    store_lives_free(&lives, count);
+}
+
 static void conclude(struct committer *c)
 {
     int64_t now = correlator_now(c);
-    for (size_t i = 0; i < c->batch_count; i++) {
+    size_t gathered = c->batch_count;
+    declare_lost(c, now);
+    for (size_t i = 0; i < gathered; i++) {
         const struct batch *batch = c->batches[i];
+        lost_heard(&c->lost, &batch->observer, now);
         if (batch->records[RECORD_FLOW] != NULL)
             correlator_add(c->correlator, flow_batch_of(batch->records[RECORD_FLOW]), now, &c->conclusions);
         if (batch->records[RECORD_STATUS] != NULL)
@@ -224,6 +258,7 @@ static bool commit_surely(struct committer *c)
     if (paused_since != 0) {
         int64_t paused = clock_monotonic_ns() - paused_since;
         c->paused_ns += paused;
+        lost_looked(&c->lost, true, correlator_now(c)); /* nobody was heard meanwhile */
         pause_intake(c, false, NULL);
         log_notice("intake goes on after %lld s: the store can be written again", (long long)(paused / NS_PER_S));
     }
@@ -388,6 +423,7 @@ static void *committer_run(void *argument)
 static void committer_free(struct committer *c)
 {
     correlator_destroy(&c->correlator);
+    lost_fini(&c->lost);
     forget_set(c);
     conclusions_fini(&c->conclusions);
     free(c->batches);
@@ -406,6 +442,7 @@ enum result committer_start(const struct committer_options *options, const struc
         return error_set(err, RESULT_FATAL, "out of memory");
     c->options = *options;
     pthread_mutex_init(&c->lock, NULL);
+    lost_init(&c->lost, correlator_now(c), options->lost_quiet_ns);
     enum result r = correlator_new(&c->correlator, err);
     if (r == RESULT_OK)
         r = committer_configure(c, boundaries, boundary_count, err);

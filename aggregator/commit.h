@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commit: the thread between the doors. It gathers batches, lets the correlator conclude from them, adds the
- * conclusions as batches of its own (without a name), commits all of them at once, and only then has them
- * acknowledged and published.
+ * conclusions, and what lives that died took with them (aggregator/lost.h), as batches of its own (without a name),
+ * commits all of them at once, and only then has them acknowledged and published.
  *
  * When a commit fails (disk full, I/O error), nothing of it was written: intake is paused with the reason, the
  * very same set is tried again (COMMIT_RETRY_NS, doubling up to COMMIT_RETRY_MAX_NS) until it goes in, and intake
@@ -29,6 +29,7 @@ struct committer_options {
     struct receiver *receiver;       /* paused and resumed; NULL: none (tests) */
     struct publisher *publisher;     /* NULL: none (tests) */
     struct queue *intake, *receipts; /* the receiver's */
+    int64_t lost_quiet_ns;           /* LOST_QUIET_NS */
 };
 
 /* The correlator starts with the views the store holds unlinked. */

@@ -3,6 +3,7 @@
 #include "common/bus.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,51 @@ enum result bus_receive(void *socket, uint8_t ret_id[static BUS_ID_MAX], uint8_t
     zmq_msg_close(&id);
     zmq_msg_close(&payload);
     return r;
+}
+
+enum result bus_watch(void *zmq_context, void *socket, void **ret_watch, struct error *err)
+{
+    static atomic_uint count;
+    char name[64];
+    snprintf(name, sizeof(name), "inproc://pavo-watch-%u", atomic_fetch_add(&count, 1));
+    void *watch = zmq_socket(zmq_context, ZMQ_PAIR);
+    /* No bound here: libzmq's own thread waits for room, and all sockets with it. Each event is a connection. */
+    if (watch == NULL || !set_int(watch, ZMQ_RCVHWM, 0) || !set_int(watch, ZMQ_LINGER, 0) ||
+        zmq_socket_monitor(socket, name, ZMQ_EVENT_DISCONNECTED) != 0 || zmq_connect(watch, name) != 0)
+        return close_with(watch, err, RESULT_FATAL, "watching connections at", name);
+    *ret_watch = watch;
+    return RESULT_OK;
+}
+
+void bus_unwatch(void *socket, void **watch)
+{
+    if (*watch == NULL)
+        return;
+    zmq_socket_monitor(socket, NULL, 0);
+    zmq_close(*watch);
+    *watch = NULL;
+}
+
+int bus_connection(zmq_msg_t *message)
+{
+    return zmq_msg_get(message, ZMQ_SRCFD);
+}
+
+int bus_gone(void *watch)
+{
+    /* First frame: event (16 bits) and value (32 bits), the descriptor; second: the endpoint. */
+    struct __attribute__((packed)) {
+        uint16_t event;
+        int32_t value;
+    } first;
+    char rest[BUS_ENDPOINT_MAX];
+    int gone = -1;
+    while (gone < 0 && zmq_recv(watch, &first, sizeof(first), ZMQ_DONTWAIT) == (int)sizeof(first)) {
+        (void)zmq_recv(watch, rest, sizeof(rest), ZMQ_DONTWAIT);
+        if (first.event == ZMQ_EVENT_DISCONNECTED)
+            gone = first.value;
+    }
+    return gone;
 }
 
 void bus_endpoint(void *socket, char ret_endpoint[static BUS_ENDPOINT_MAX])

@@ -41,6 +41,18 @@ MUST_CHECK enum result bus_send(void *socket, const void *data, size_t length, b
 #define BUS_ID_MAX 255u
 MUST_CHECK enum result bus_receive(void *socket, uint8_t ret_id[static BUS_ID_MAX], uint8_t *ret_id_length,
                                    zmq_msg_t *ret_payload);
+
+/* Who goes. A connection is known by its descriptor: of a message bus_connection says the one it came over, and of a
+ * socket that is watched bus_gone hands out each whose connection has ended (-1: none now), as soon as the kernel says
+ * so: at once when the process at the other end died, after the heartbeat's time when its host did. A descriptor is
+ * given to another connection only after it was told here; so whoever asks bus_gone between taking a message and
+ * acting upon it never takes the new one for the old. ret_watch: a PAIR socket to poll, to be closed with bus_unwatch
+ * before the socket. */
+MUST_CHECK enum result bus_watch(void *zmq_context, void *socket, void **ret_watch, struct error *err);
+void bus_unwatch(void *socket, void **watch);
+int bus_connection(zmq_msg_t *message);
+int bus_gone(void *watch);
+
 /* Where a socket is bound or connected: a port of * has become a number. */
 #define BUS_ENDPOINT_MAX 256
 void bus_endpoint(void *socket, char ret_endpoint[static BUS_ENDPOINT_MAX]);

@@ -11,10 +11,11 @@
 #include "sensor/capture/capture.h"
 #include "sensor/meter/meter.h"
 
-enum { SPEC_COUNT = 27 };
+enum { SPEC_COUNT = 28 };
 
 static void defaults(struct config *c)
 {
+    const char *state = getenv("STATE_DIRECTORY"); /* systemd's StateDirectory= */
     struct meter_options meter = meter_options_default();
     *c = (struct config){
         .idle_timeout = meter.idle_ns,
@@ -29,6 +30,7 @@ static void defaults(struct config *c)
         .threads = 1,
         .user = strdup("pavo"),
         .aggregator = strdup("127.0.0.1"),
+        .state = state == NULL ? NULL : strdup(state),
     };
 }
 
@@ -168,6 +170,12 @@ static void fill_specs(struct config *c, struct option_spec specs[static SPEC_CO
          .help = "unacknowledged batches held in memory (default 256M)",
          .min = SHIPPER_HELD_MIN,
          .max = INT64_MAX},
+        {.name = "state",
+         .kind = OPTION_STRING,
+         .target = &c->state,
+         .argument = "DIR",
+         .help = "keep what is unacknowledged at the end here, for the next start of this sensor (default "
+                 "$STATE_DIRECTORY, which systemd sets; else nowhere)"},
         {.name = "user",
          .kind = OPTION_STRING,
          .target = &c->user,

@@ -13,7 +13,7 @@ enum { THREADS_MAX = 64 };
 
 struct config {
     struct option_list interfaces, files;
-    char *key, *aggregator, *user, *filter;
+    char *key, *aggregator, *user, *filter, *state;
     int64_t idle_timeout, tcp_timeout, udp_timeout, icmp_timeout, unanswered_timeout, linger, status_interval,
         batch_age;
     uint64_t batch_rows, flows_max, buffer_size, snaplen, held_max, threads;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,5 +44,18 @@ enum result privileges_drop(const char *user, bool read_files, struct error *err
         return error_set(err, RESULT_FATAL, "cannot become user %s: %s", user, strerror(errno));
     if (entry->pw_uid != 0 && setuid(0) == 0)
         return error_set(err, RESULT_FATAL, "becoming user %s could be undone", user);
+    return RESULT_OK;
+}
+
+enum result privileges_directory(const char *user, const char *directory, struct error *err)
+{
+    if (mkdir(directory, 0700) != 0)
+        return errno == EEXIST
+                   ? RESULT_OK
+                   : error_set(err, RESULT_REJECT, "the state directory %s: %s", directory, strerror(errno));
+    const struct passwd *entry = geteuid() == 0 ? getpwnam(user) : NULL;
+    if (entry != NULL && chown(directory, entry->pw_uid, entry->pw_gid) != 0)
+        return error_set(err, RESULT_REJECT, "giving the state directory %s to user %s: %s", directory, user,
+                         strerror(errno));
     return RESULT_OK;
 }

@@ -13,4 +13,8 @@
  * says so). RESULT_FATAL: the kernel refused. */
 MUST_CHECK enum result privileges_drop(const char *user, bool read_files, struct error *err);
 
+/* Makes `directory`, if there is none, for `user` alone (or, without the right to give it away, for who we are): before
+ * privileges_drop. RESULT_REJECT: it cannot be made. */
+MUST_CHECK enum result privileges_directory(const char *user, const char *directory, struct error *err);
+
 #endif

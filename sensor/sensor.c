@@ -226,6 +226,21 @@ static struct worker_options worker_options_of(struct sensor *s, size_t thread, 
     return options;
 }
 
+static void say_kept(void *context, const char *sentence)
+{
+    (void)context;
+    log_warning("%s", sentence);
+}
+
+/* A directory that cannot be made is no reason not to capture. */
+static void make_state_directory(const struct sensor *s)
+{
+    struct error err;
+    if (ships(s->config) && s->config->state != NULL &&
+        privileges_directory(s->config->user, s->config->state, &err) != RESULT_OK)
+        log_warning("%s", err.text);
+}
+
 static enum result drop_privileges(const struct sensor *s, struct error *err)
 {
     enum result result = privileges_drop(s->config->user, s->config->files.count > 0, err);
@@ -248,6 +263,8 @@ static enum result start_shipper(struct sensor *s, struct error *err)
         .epoch = s->observer.epoch,
         .held_max = s->config->held_max,
         .patient = s->config->files.count > 0,
+        .state = s->config->state,
+        .say = {say_kept, NULL},
     };
     return shipper_start(&options, &s->shipper, err);
 }
@@ -275,8 +292,10 @@ static enum result start(struct sensor *s, struct error *err)
     s->workers = calloc(wanted, sizeof(*s->workers));
     if (result == RESULT_OK && s->workers == NULL)
         result = error_set(err, RESULT_FATAL, "out of memory");
-    if (result == RESULT_OK)
+    if (result == RESULT_OK) {
+        make_state_directory(s);
         result = drop_privileges(s, err);
+    }
     if (result == RESULT_OK)
         result = start_shipper(s, err);
     if (result == RESULT_OK && s->config->print && !s->config->json) {
@@ -387,6 +406,27 @@ static bool drain(struct sensor *s, const sigset_t *signals)
     return true;
 }
 
+/* What is not acknowledged waits for the next life, if it has a place to. */
+static int leave(struct sensor *s)
+{
+    struct error err;
+    uint64_t kept = 0;
+    enum result result = s->config->state == NULL ? RESULT_REJECT : shipper_keep(s->shipper, &kept, &err);
+    uint64_t left = shipper_stop(&s->shipper);
+    if (result == RESULT_OK) {
+        log_warning("%" PRIu64
+                    " records were not acknowledged by the aggregator at %s; they are kept in %s and sent by "
+                    "the next start of this sensor",
+                    kept, s->config->aggregator, s->config->state);
+        return SENSOR_EXIT_UNSHIPPED;
+    }
+    if (s->config->state != NULL)
+        log_error("%s", err.text);
+    log_error("%" PRIu64 " records were not acknowledged by the aggregator at %s and are lost with this process", left,
+              s->config->aggregator);
+    return SENSOR_EXIT_UNSHIPPED;
+}
+
 /* The last status says what became of all records, so it goes when they are acknowledged. */
 static int finish_shipping(struct sensor *s, const sigset_t *signals)
 {
@@ -394,12 +434,9 @@ static int finish_shipping(struct sensor *s, const sigset_t *signals)
     tell_status(s, true);
     if (drained)
         drained = drain(s, signals);
-    uint64_t left = shipper_stop(&s->shipper);
-    if (left > 0 || !drained) {
-        log_error("%" PRIu64 " records were not acknowledged by the aggregator at %s and are lost with this process",
-                  left, s->config->aggregator);
-        return SENSOR_EXIT_UNSHIPPED;
-    }
+    if (!drained)
+        return leave(s);
+    shipper_stop(&s->shipper);
     return SENSOR_EXIT_OK;
 }
 

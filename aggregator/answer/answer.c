@@ -2,11 +2,14 @@
 /* The door for questions: who asks, who works, whose replies go out. */
 #include "aggregator/answer/answer.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "aggregator/answer/job.h"
@@ -15,11 +18,11 @@
 #include "common/log.h"
 #include "common/message.h"
 
-#define SOCKET_MESSAGES 32 /* replies in ZeroMQ for one client */
-#define TICK_MS         200
-#define RETRY_MS        10 /* while a client's queue is full */
-#define BUSY            "the aggregator is busy with other queries: ask again in a moment"
-#define NOT_ENROLLED    "this key is no longer enrolled"
+#define TICK_MS     200
+#define CHECK_MS    50 /* while queries are under way: how late a limit of time may be noticed */
+#define RETRY_MS    10 /* while a client's queue is full */
+#define WORKER_NICE 10
+#define BUSY        "the aggregator is busy with other queries: ask again in a moment"
 
 struct worker {
     struct answerer *answerer;
@@ -32,6 +35,7 @@ struct answerer {
     struct answer_counts counts;
     struct sessions *sessions;
     void *socket;
+    struct peers peers;
     char endpoint[BUS_ENDPOINT_MAX];
     pthread_t thread;
     struct queue *jobs; /* to the workers */
@@ -39,88 +43,68 @@ struct answerer {
     struct worker workers[ANSWER_WORKERS];
     unsigned worker_count;
     atomic_bool stopping;
-    struct job *first; /* the door's own */
+    /* The door's own. */
+    struct job *first;
     unsigned job_count;
+    uint64_t turns; /* times a key was served */
+    int64_t rechecked_ns;
 };
 
 /* ---- the workers' side */
 
-static void reply_error(struct job *job, struct error *err, struct argument_error *where)
+static void finish_with(struct job *job, struct error *err, struct argument_error *where)
 {
     Pavo__Reply reply = PAVO__REPLY__INIT;
     text_clean(err->text); /* it may quote what was asked */
     reply.error = err->text;
     reply.parameter = where->parameter;
     reply.offset = (uint32_t)where->offset;
-    enum result ignored = job_reply(job, &reply); /* fails when the client is gone: nobody to tell */
-    (void)ignored;
-}
-
-/* What a worker has in hand. */
-struct in_hand {
-    struct worker *worker;
-    struct job *job;
-    int64_t checked_ns; /* monotonic; when the asker was last found to be good */
-    struct error why;   /* it is no longer; "": it is */
-};
-
-/* May the asker still have this answer? Its key, or the session it asked in, can have ended since it asked. */
-static enum result check_asker(struct in_hand *hand, int64_t now_ns)
-{
-    const struct answerer *a = hand->worker->answerer;
-    const struct asker *asker = &hand->job->asker;
-    const ProtobufCBinaryData *session = &hand->job->query->session;
-    enum key_role role;
-    if (!authenticator_admits_key(a->options.authenticator, DOOR_ANSWER, asker->name, asker->key, &role) ||
-        role != asker->role)
-        return error_set(&hand->why, RESULT_REJECT, NOT_ENROLLED);
-    return session->len == 0 ? RESULT_OK
-                             : sessions_check(a->sessions, asker, session->data, session->len, now_ns, &hand->why);
-}
-
-static enum result reply_to_asker(void *context, Pavo__Reply *reply)
-{
-    struct in_hand *hand = context;
-    int64_t now = clock_monotonic_ns();
-    if (now - hand->checked_ns >= ANSWER_RECHECK_NS) {
-        enum result r = check_asker(hand, now);
-        if (r != RESULT_OK)
-            return r;
-        hand->checked_ns = now;
-    }
-    return job_reply(hand->job, reply);
+    job_finish(job, &reply);
 }
 
 static void work_on(struct worker *worker, struct job *job)
 {
-    struct in_hand hand = {.worker = worker, .job = job};
+    struct answer_counts *counts = &worker->answerer->counts;
     struct error err = {""};
     struct work work = {.options = &worker->answerer->options,
-                        .counts = &worker->answerer->counts,
+                        .counts = counts,
                         .sessions = worker->answerer->sessions,
                         .reader = worker->readers[0],
                         .second = worker->readers[1],
                         .asker = &job->asker,
                         .query = job->query,
-                        .reply = reply_to_asker,
-                        .context = &hand};
+                        .memory = {.left = ANSWER_MEMORY_MAX},
+                        .reply = job_reply,
+                        .context = job};
     store_reader_resume(worker->readers[0]);
     store_reader_resume(worker->readers[1]);
     bool wanted = job_begin(job, worker->readers, &work.started_ns);
-    enum result r = wanted ? work_answer(&work, &err) : RESULT_OK;
-    if (job_end(job))
-        r = error_set(&err, RESULT_AGAIN, "the query took too long and was ended: narrow it by time or by address");
-    else if (hand.why.text[0] != '\0')
-        r = error_set(&err, RESULT_REJECT, "%s", hand.why.text);
-    if (r != RESULT_OK)
-        reply_error(job, &err, &work.error);
-    atomic_fetch_add(r == RESULT_OK ? &worker->answerer->counts.answered : &worker->answerer->counts.failed, 1);
-    job_finish(job);
+    enum result r = wanted ? work_answer(&work, &err) : RESULT_AGAIN;
+    enum job_stop stop = job_end(job, &err);
+    if (r != RESULT_OK && stop == JOB_MOVED_ON) {
+        job_begin_anew(job);
+        return;
+    }
+    if (stop != JOB_GIVEN_UP)
+        atomic_fetch_add(r == RESULT_OK && stop != JOB_REFUSED ? &counts->answered : &counts->failed, 1);
+    if (r == RESULT_OK && stop != JOB_REFUSED)
+        job_finish(job, NULL);
+    else
+        finish_with(job, &err, &work.error);
+}
+
+/* What is asked takes the processor that intake leaves (invariant 5). Of DuckDB's own threads that help with it nobody
+ * can say so. */
+static void stand_back(void)
+{
+    if (setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE) != 0)
+        log_debug("queries run at the priority of everything else: %s", strerror(errno));
 }
 
 static void *worker_run(void *argument)
 {
     struct worker *worker = argument;
+    stand_back();
     while (!atomic_load(&worker->answerer->stopping)) {
         struct job *job = queue_pop(worker->answerer->jobs);
         if (job != NULL)
@@ -134,23 +118,60 @@ static void *worker_run(void *argument)
 /* ---- the door's side */
 
 /* All jobs once. True: a client's queue was full. */
-static bool serve_jobs(struct answerer *a)
+static bool serve_jobs(struct answerer *a, int64_t now)
 {
-    bool blocked = false;
-    int64_t now = clock_monotonic_ns();
+    bool blocked = false, given_up;
     for (struct job **at = &a->first; *at != NULL;) {
         struct job *job = *at;
         job_send(job, a->socket, &blocked);
         job_check_times(job, now);
-        if (job_is_over(job)) {
+        if (job_is_over(job, &given_up)) {
             *at = job->next;
             a->job_count--;
+            atomic_fetch_add(&a->counts.given_up, given_up);
             job_free(job);
         } else {
             at = &job->next;
         }
     }
     return blocked;
+}
+
+static bool is_from(const struct job *job, const struct peer *peer)
+{
+    return job->peer_length == peer->id_length && memcmp(job->peer, peer->id, peer->id_length) == 0;
+}
+
+/* The connection has ended, and with it what was asked over it. */
+static void peer_gone(void *context, struct peer *peer)
+{
+    struct answerer *a = context;
+    for (struct job *job = a->first; job != NULL; job = job->next) {
+        if (is_from(job, peer))
+            job_stop(job, JOB_GIVEN_UP);
+    }
+}
+
+/* May its asker still have the answer? Its key, or the session it asked in, can have ended since it asked. */
+static bool is_allowed(struct answerer *a, const struct job *job, int64_t now, struct error *ret_why)
+{
+    const ProtobufCBinaryData *session = &job->query->session;
+    error_set(ret_why, RESULT_REJECT, PEERS_NOT_ENROLLED);
+    return peers_admit(&a->peers, &job->asker) &&
+           (session->len == 0 ||
+            sessions_check(a->sessions, &job->asker, session->data, session->len, now, ret_why) == RESULT_OK);
+}
+
+static void recheck(struct answerer *a, int64_t now)
+{
+    struct error why;
+    if (now - a->rechecked_ns < ANSWER_RECHECK_NS)
+        return;
+    a->rechecked_ns = now;
+    for (struct job *job = a->first; job != NULL; job = job->next) {
+        if (!is_allowed(a, job, now, &why))
+            job_refuse(job, &why);
+    }
 }
 
 static void refuse(struct answerer *a, const uint8_t *peer, uint8_t peer_length, uint64_t id, const char *sentence)
@@ -168,12 +189,12 @@ static void refuse(struct answerer *a, const uint8_t *peer, uint8_t peer_length,
 }
 
 /* Why there is no room for one more query. NULL: there is. */
-static const char *full(const struct answerer *a, const uint8_t *peer, uint8_t peer_length, const struct asker *asker)
+static const char *full(const struct answerer *a, const struct peer *peer)
 {
     unsigned of_client = 0, of_key = 0;
     for (const struct job *job = a->first; job != NULL; job = job->next) {
-        of_client += job->peer_length == peer_length && memcmp(job->peer, peer, peer_length) == 0;
-        of_key += job_is_of(job, asker);
+        of_client += is_from(job, peer);
+        of_key += asker_is_same(&job->asker, &peer->asker);
     }
     if (of_client >= ANSWER_CLIENT_MAX)
         return "this connection has as many queries under way as one may have: wait until one is answered";
@@ -183,60 +204,143 @@ static const char *full(const struct answerer *a, const uint8_t *peer, uint8_t p
     return a->job_count < ANSWER_QUERIES_MAX ? NULL : BUSY;
 }
 
-/* Takes the query, or says why not. */
-static void take(struct answerer *a, const uint8_t *peer, uint8_t peer_length, const struct asker *asker,
-                 Pavo__Query *query)
+/* Behind all others, with its key's turn. */
+static void append(struct answerer *a, struct job *job)
 {
-    const char *why = full(a, peer, peer_length, asker);
-    struct job *job = why == NULL ? job_new(peer, peer_length, asker, query, a->wake) : NULL;
-    if (job == NULL) {
-        refuse(a, peer, peer_length, query->id, why == NULL ? BUSY : why);
-        pavo__query__free_unpacked(query, NULL);
-        return;
-    }
     struct job **end = &a->first;
-    while (*end != NULL)
-        end = &(*end)->next;
+    for (; *end != NULL; end = &(*end)->next) {
+        if (asker_is_same(&(*end)->asker, &job->asker))
+            job->turn = (*end)->turn;
+    }
     *end = job;
     a->job_count++;
 }
 
-static unsigned workers_of(const struct answerer *a, const struct asker *asker)
+/* Takes the query, or says why not. */
+static void take(struct answerer *a, const struct peer *peer, Pavo__Query *query)
 {
-    unsigned count = 0;
-    for (struct job *job = a->first; job != NULL; job = job->next)
-        count += job_is_of(job, asker) && job_is_at_work(job);
-    return count;
-}
-
-/* Gives out what waits, oldest first; of a key that has its share of the workers the rest goes on waiting. */
-static void give_out(struct answerer *a)
-{
-    for (struct job *job = a->first; job != NULL; job = job->next) {
-        if (job->given_out || workers_of(a, &job->asker) >= ANSWER_KEY_WORKERS)
-            continue;
-        job->given_out = true; /* first: a worker may have it before the push returns */
-        if (queue_push(a->jobs, job, 1) != RESULT_OK)
-            job->given_out = false; /* no memory: with the next turn */
-    }
-}
-
-static void query_came(struct answerer *a, const uint8_t *peer, uint8_t peer_length, zmq_msg_t *payload)
-{
-    struct asker asker = {0};
-    if (!authenticator_admits(a->options.authenticator, DOOR_ANSWER, payload, &asker.role)) {
-        refuse(a, peer, peer_length, 0, NOT_ENROLLED);
+    const char *why = full(a, peer);
+    struct job *job = why == NULL ? job_new(peer->id, peer->id_length, &peer->asker, query, a->wake) : NULL;
+    if (job != NULL) {
+        append(a, job);
         return;
     }
-    snprintf(asker.name, sizeof(asker.name), "%s", zmq_msg_gets(payload, "User-Id"));
-    snprintf(asker.key, sizeof(asker.key), "%s", authenticator_key(payload));
+    refuse(a, peer->id, peer->id_length, query->id, why == NULL ? BUSY : why);
+    pavo__query__free_unpacked(query, NULL);
+}
+
+/* The client wants no more of the query it sent under that number. Not answered; a number that it has none under is
+ * one that was answered meanwhile. */
+static void cancel(struct answerer *a, const struct peer *peer, uint64_t id)
+{
+    for (struct job *job = a->first; job != NULL; job = job->next) {
+        if (is_from(job, peer) && job->query->id == id)
+            job_stop(job, JOB_GIVEN_UP);
+    }
+}
+
+/* ---- lanes */
+
+/* What workers are at. */
+struct busy {
+    struct job *jobs[ANSWER_WORKERS];
+    unsigned count;
+};
+
+static struct busy busy_now(const struct answerer *a)
+{
+    struct busy busy = {.count = 0};
+    for (struct job *job = a->first; job != NULL && busy.count < ANSWER_WORKERS; job = job->next) {
+        if (job_is_at_work(job))
+            busy.jobs[busy.count++] = job;
+    }
+    return busy;
+}
+
+/* Is there a place for one more of this key? */
+static bool has_place(const struct busy *busy, const struct asker *asker)
+{
+    unsigned of_key = 0;
+    for (unsigned i = 0; i < busy->count; i++)
+        of_key += asker_is_same(&busy->jobs[i]->asker, asker);
+    return busy->count < ANSWER_WORKERS && of_key < ANSWER_KEY_WORKERS;
+}
+
+static bool has_long_place(const struct busy *busy, const struct asker *asker)
+{
+    unsigned all = 0, of_key = 0;
+    for (unsigned i = 0; i < busy->count; i++) {
+        bool is_long = job_lane(busy->jobs[i]) == LANE_LONG;
+        all += is_long;
+        of_key += is_long && asker_is_same(&busy->jobs[i]->asker, asker);
+    }
+    return all < ANSWER_LONG_MAX && of_key < ANSWER_KEY_LONG;
+}
+
+/* Those that were found to be long go on as such, or make room. */
+static void move_on(struct answerer *a, int64_t now)
+{
+    struct busy busy = busy_now(a);
+    for (unsigned i = 0; i < busy.count; i++) {
+        struct job *job = busy.jobs[i];
+        if (!job_is_found_long(job, now))
+            continue;
+        if (has_long_place(&busy, &job->asker))
+            job_go_on(job);
+        else
+            job_stop(job, JOB_MOVED_ON);
+    }
+}
+
+/* Whose key was served longest ago, and of those the oldest. NULL: none that may begin. */
+static struct job *next_to_begin(const struct answerer *a)
+{
+    struct busy busy = busy_now(a);
+    struct job *next = NULL;
+    for (struct job *job = a->first; job != NULL; job = job->next) {
+        if ((next == NULL || job->turn < next->turn) && has_place(&busy, &job->asker) && job_is_waiting(job) &&
+            (job_lane(job) != LANE_LONG || has_long_place(&busy, &job->asker)))
+            next = job;
+    }
+    return next;
+}
+
+static void give_out(struct answerer *a)
+{
+    struct job *next;
+    while ((next = next_to_begin(a)) != NULL) {
+        job_give_out(next, true); /* first: a worker may have it before the push returns */
+        if (queue_push(a->jobs, next, 1) != RESULT_OK) {
+            job_give_out(next, false); /* no memory: with the next turn */
+            return;
+        }
+        a->turns++;
+        for (struct job *job = a->first; job != NULL; job = job->next)
+            job->turn = asker_is_same(&job->asker, &next->asker) ? a->turns : job->turn;
+    }
+}
+
+/* ---- what comes in */
+
+static void query_came(struct answerer *a, const uint8_t *id, uint8_t id_length, zmq_msg_t *payload)
+{
+    const char *refusal;
     struct error why;
+    const struct peer *peer = peers_meet(&a->peers, id, id_length, payload, &refusal);
+    if (peer == NULL) {
+        refuse(a, id, id_length, 0, refusal);
+        return;
+    }
     Pavo__Query *query = (Pavo__Query *)message_unpack(&pavo__query__descriptor, zmq_msg_data(payload),
                                                        zmq_msg_size(payload), MESSAGE_MEMORY_SMALL, &why);
-    if (query == NULL)
-        refuse(a, peer, peer_length, 0, why.text);
-    else
-        take(a, peer, peer_length, &asker, query);
+    if (query == NULL) {
+        refuse(a, id, id_length, 0, why.text);
+    } else if (query->cancel != 0) {
+        cancel(a, peer, query->cancel);
+        pavo__query__free_unpacked(query, NULL);
+    } else {
+        take(a, peer, query);
+    }
 }
 
 /* False: there is none. A query is one frame; what comes otherwise (a REQ socket's empty delimiter before it) is not
@@ -260,17 +364,22 @@ static void *answerer_run(void *argument)
     struct answerer *a = argument;
     bool blocked = false;
     while (!atomic_load(&a->stopping)) {
-        zmq_pollitem_t items[2] = {{.socket = a->socket, .events = ZMQ_POLLIN},
+        zmq_pollitem_t items[3] = {{.socket = a->socket, .events = ZMQ_POLLIN},
+                                   {.socket = a->peers.watch, .events = ZMQ_POLLIN},
                                    {.fd = queue_descriptor(a->wake), .events = ZMQ_POLLIN}};
-        zmq_poll(items, 2, blocked ? RETRY_MS : TICK_MS);
+        zmq_poll(items, 3, blocked ? RETRY_MS : a->first != NULL ? CHECK_MS : TICK_MS);
         (void)queue_pop(a->wake); /* nothing is in it: clears the descriptor */
         while (receive_one(a))
             continue;
-        blocked = serve_jobs(a);
+        int64_t now = clock_monotonic_ns();
+        peers_sweep(&a->peers);
+        recheck(a, now);
+        move_on(a, now);
+        blocked = serve_jobs(a, now);
         give_out(a);
     }
     for (struct job *job = a->first; job != NULL; job = job->next)
-        job_give_up(job);
+        job_stop(job, JOB_GIVEN_UP);
     return NULL;
 }
 
@@ -315,6 +424,7 @@ static void answerer_free(struct answerer *a)
         a->first = job->next;
         job_free(job);
     }
+    peers_close(&a->peers);
     if (a->socket != NULL)
         zmq_close(a->socket);
     queue_destroy(&a->jobs);
@@ -327,13 +437,21 @@ static enum result open_door(struct answerer *a, struct error *err)
 {
     const struct answer_options *o = &a->options;
     enum result r = bus_bind(o->zmq_context, ZMQ_ROUTER, o->endpoint, BUS_ANSWER_PORT, o->keys, DOOR_ANSWER,
-                             SOCKET_MESSAGES, ANSWER_QUERY_MAX, &a->socket, err);
+                             ANSWER_SOCKET_MESSAGES, ANSWER_QUERY_MAX, &a->socket, err);
     if (r != RESULT_OK)
         return r;
     /* A client that is gone or full is told apart, instead of its replies falling away. */
     zmq_setsockopt(a->socket, ZMQ_ROUTER_MANDATORY, &(int){1}, sizeof(int));
     bus_endpoint(a->socket, a->endpoint);
-    return RESULT_OK;
+    a->peers = (struct peers){.zmq_context = o->zmq_context,
+                              .socket = a->socket,
+                              .authenticator = o->authenticator,
+                              .door = DOOR_ANSWER,
+                              .of_name_max = ANSWER_KEY_CONNECTIONS,
+                              .all_max = ANSWER_CONNECTIONS_MAX,
+                              .gone = peer_gone,
+                              .context = a};
+    return peers_open(&a->peers, err);
 }
 
 enum result answerer_start(const struct answer_options *options, struct answerer **ret_answerer, struct error *err)

@@ -2,14 +2,25 @@
 /* Answer: the door for questions. What can be asked is the table of questions.c (docs/questions.md); how an answer
  * looks is in proto/pavo.proto: a head, pages, a coverage, or an error.
  *
- * One thread owns the ROUTER socket; ANSWER_WORKERS threads, each with its own readers of the store, work on queries
- * and stream replies. A query has at most ANSWER_REPLIES_MAX replies waiting for its client; a client that takes none
- * for ANSWER_STALL_NS, or is gone, loses its query. A query that runs longer than ANSWER_TIMEOUT_NS (a question may say
- * otherwise) is ended with an error that says so. At most ANSWER_QUERIES_MAX are under way; ANSWER_CLIENT_MAX of
- * one client (a connection), and ANSWER_KEY_MAX of one enrolled name, however many connections it has. A name has at
- * most ANSWER_KEY_WORKERS workers at a time: it alone never keeps all of them from the others. Whether a reader is
- * still enrolled, and its session open, is asked again in the middle of an answer, every ANSWER_RECHECK_NS while
- * replies go out. */
+ * One thread owns the ROUTER socket; ANSWER_WORKERS threads, each with its own readers of the store, work on queries.
+ *
+ * Lanes: at most ANSWER_LONG_MAX workers have long questions, so one at least has not. Whether a question is long is
+ * not known before it was tried (question_is_short and _long say of which it is): it may run for ANSWER_SHORT_NS, and
+ * its answer fill what may wait for its client. Beyond that it is long. When there is a place for a long one it goes
+ * on; otherwise it is stopped, and begun anew when there is, which nobody sees, since nothing of its answer has gone
+ * out. Whose key was served longest ago is served next. So a short question waits for the trials of other keys, one of
+ * each at most, and never for a long one.
+ *
+ * An end: a query ends when its client says so (Query.cancel), when its connection ends, when its client takes no reply
+ * for ANSWER_STALL_NS, when it runs longer than ANSWER_TIMEOUT_NS (a question may say otherwise), and when its key is
+ * revoked or its session over, which is looked at every ANSWER_RECHECK_NS. What DuckDB is doing for it is interrupted.
+ *
+ * Bounds: at most ANSWER_QUERIES_MAX are under way, ANSWER_CLIENT_MAX of one connection, ANSWER_KEY_MAX of one enrolled
+ * name, which has at most ANSWER_KEY_WORKERS workers and ANSWER_KEY_LONG of the long ones' places at a time. One that
+ * is worked on holds at most ANSWER_MEMORY_MAX beside what DuckDB's own limit covers; its replies that wait for the
+ * client ANSWER_WAITING_BYTES and the one that did not fit. A reply is ANSWER_REPLY_BYTES or a single row (of a replay:
+ * what was published at once). ZeroMQ holds ANSWER_SOCKET_MESSAGES of them for a connection; a name has at most
+ * ANSWER_KEY_CONNECTIONS, and the door ANSWER_CONNECTIONS_MAX. */
 #ifndef PAVO_AGGREGATOR_ANSWER_H
 #define PAVO_AGGREGATOR_ANSWER_H
 
@@ -17,18 +28,27 @@
 
 #include "common/result.h"
 
-#define ANSWER_WORKERS     4
-#define ANSWER_REPLIES_MAX 8u
-#define ANSWER_QUERIES_MAX 64u
-#define ANSWER_CLIENT_MAX  8u
-#define ANSWER_KEY_MAX     (ANSWER_QUERIES_MAX / 4)
-#define ANSWER_KEY_WORKERS (ANSWER_WORKERS - 1u)
-#define ANSWER_RECHECK_NS  1000000000ll
-#define ANSWER_STALL_NS    (15ll * 1000000000)
-#define ANSWER_TIMEOUT_NS  (60ll * 1000000000)
-#define ANSWER_REPLAY_NS   (600ll * 1000000000)
-#define ANSWER_QUERY_MAX   65536    /* bytes of a Query */
-#define ANSWER_ROWS_MAX    1000000u /* of stored records without a limit; a larger limit is taken as this */
+#define ANSWER_WORKERS         4u
+#define ANSWER_LONG_MAX        (ANSWER_WORKERS - 1u)
+#define ANSWER_SHORT_NS        (250ll * 1000000)
+#define ANSWER_REPLIES_MAX     8u
+#define ANSWER_REPLY_BYTES     (1u << 20)
+#define ANSWER_WAITING_BYTES   (1u << 20)
+#define ANSWER_MEMORY_MAX      (64u << 20)
+#define ANSWER_SOCKET_MESSAGES 2
+#define ANSWER_QUERIES_MAX     64u
+#define ANSWER_CLIENT_MAX      8u
+#define ANSWER_KEY_MAX         (ANSWER_QUERIES_MAX / 4)
+#define ANSWER_KEY_WORKERS     (ANSWER_WORKERS - 1u)
+#define ANSWER_KEY_LONG        (ANSWER_LONG_MAX - 1u)
+#define ANSWER_KEY_CONNECTIONS 32u
+#define ANSWER_CONNECTIONS_MAX 1024u
+#define ANSWER_RECHECK_NS      (500ll * 1000000)
+#define ANSWER_STALL_NS        (15ll * 1000000000)
+#define ANSWER_TIMEOUT_NS      (60ll * 1000000000)
+#define ANSWER_REPLAY_NS       (600ll * 1000000000)
+#define ANSWER_QUERY_MAX       65536    /* bytes of a Query */
+#define ANSWER_ROWS_MAX        1000000u /* of stored records without a limit; a larger limit is taken as this */
 
 struct authenticator;
 struct committer;

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregator/answer/lives.h"
 #include "aggregator/answer/work.h"
+#include "aggregator/lives.h"
+#include "aggregator/receive/receive.h"
 #include "common/clock.h"
 #include "common/records/loss.h"
 #include "common/records/status.h"
@@ -51,90 +52,37 @@ void coverage_cut(struct coverage *coverage, uint64_t limit)
     coverage_gap(coverage, &gap);
 }
 
+/* Does [from, to] touch the time asked about? */
+static bool is_asked(const struct coverage *coverage, int64_t from_ns, int64_t to_ns)
+{
+    return (coverage->to_ns == 0 || from_ns < coverage->to_ns) && (coverage->from_ns == 0 || to_ns > coverage->from_ns);
+}
+
+void coverage_pending(struct coverage *coverage, const struct store_life *lives, size_t count, size_t which,
+                      enum lost_fate fate, int64_t now_ns)
+{
+    struct coverage_gap gap = {.kind = PAVO__GAP__KIND__STATE, .unit = "records"};
+    char reason[LOST_REASON_MAX];
+    struct loss loss;
+    if (!lost_pending(lives, count, which, fate, now_ns, &loss, reason) ||
+        !is_asked(coverage, loss.from_time, loss.to_time))
+        return;
+    memcpy(gap.sensor, lives[which].observer.sensor, sizeof(gap.sensor));
+    gap.from_ns = loss.from_time;
+    gap.to_ns = loss.to_time;
+    snprintf(gap.reason, sizeof(gap.reason), "%s%s",
+             fate == LOST_AWAY   ? "away, and what it held and saw since is not here: "
+             : fate == LOST_DIED ? "died, and what it held and saw is not declared lost yet: "
+                                 : "",
+             reason);
+    coverage_gap(coverage, &gap);
+}
+
 void coverage_paused(struct coverage *coverage, const char *reason)
 {
     struct coverage_gap gap = {.kind = PAVO__GAP__KIND__STATE, .unit = ""};
     snprintf(gap.reason, sizeof(gap.reason), "intake is paused: %s", reason);
     coverage_gap(coverage, &gap);
-}
-
-/* ---- gaps of what is stored */
-
-static void add_loss(struct coverage *coverage, const struct records *records, uint32_t row)
-{
-    const struct loss_columns *l = loss_columns(records);
-    const char *interface = l->interface[row], *reason = l->reason[row];
-    struct coverage_gap gap = {.kind = PAVO__GAP__KIND__LOSS,
-                               .from_ns = l->from_time[row],
-                               .to_ns = l->to_time[row],
-                               .at_most = l->count[row],
-                               .unit = loss_kind_unit(l->loss[row])};
-    snprintf(gap.sensor, sizeof(gap.sensor), "%s", l->observers[l->observer[row]].sensor);
-    snprintf(gap.reason, sizeof(gap.reason), "%s%s%s%s%s", loss_kind_text(l->loss[row]),
-             interface == NULL ? "" : " on ", interface == NULL ? "" : interface, reason == NULL ? "" : ": ",
-             reason == NULL ? "" : reason);
-    coverage_gap(coverage, &gap);
-}
-
-static enum result add_losses(struct work *work, struct error *err)
-{
-    struct coverage *c = &work->coverage;
-    const struct store_query query = {
-        .kind = RECORD_LOSS, .from_ns = c->from_ns, .to_ns = c->to_ns, .limit = COVERAGE_LOSSES_MAX + 1};
-    struct records *records;
-    enum result r = store_collect(work->second, &query, &records, err);
-    if (r != RESULT_OK)
-        return r;
-    for (uint32_t i = 0; i < records->rows && i < COVERAGE_LOSSES_MAX; i++)
-        add_loss(c, records, i);
-    c->more_gaps = c->more_gaps || records->rows > COVERAGE_LOSSES_MAX;
-    records_free(&records);
-    return RESULT_OK;
-}
-
-static enum result add_silent(struct work *work, struct error *err)
-{
-    struct coverage *c = &work->coverage;
-    char(*silent)[OBSERVER_NAME_MAX] = NULL;
-    size_t count = 0;
-    if (c->from_ns == 0 && c->to_ns == 0)
-        return RESULT_OK; /* of all time, nobody has been silent whom the store knows */
-    enum result r = store_silent(work->second, c->from_ns, c->to_ns, &silent, &count, err);
-    for (size_t i = 0; i < count && r == RESULT_OK; i++) {
-        struct coverage_gap gap = {.kind = PAVO__GAP__KIND__SILENT,
-                                   .from_ns = c->from_ns,
-                                   .to_ns = c->to_ns,
-                                   .unit = "",
-                                   .reason = "said nothing in that time"};
-        memcpy(gap.sensor, silent[i], sizeof(gap.sensor));
-        coverage_gap(c, &gap);
-    }
-    free(silent);
-    return r;
-}
-
-static enum result add_damaged(struct work *work, struct error *err)
-{
-    struct coverage *c = &work->coverage;
-    struct store_damage *damages;
-    size_t count;
-    enum result r = store_damaged(work->options->store, &damages, &count, err);
-    for (size_t i = 0; i < count && r == RESULT_OK; i++) {
-        const struct store_damage *d = &damages[i];
-        struct coverage_gap gap = {.kind = PAVO__GAP__KIND__DAMAGED,
-                                   .from_ns = d->from_ns,
-                                   .to_ns = d->to_ns,
-                                   .at_most = d->records,
-                                   .unit = d->records > 0 ? "records" : ""};
-        if (d->from_ns < d->to_ns &&
-            ((c->to_ns != 0 && d->from_ns >= c->to_ns) || (c->from_ns != 0 && d->to_ns <= c->from_ns)))
-            continue;
-        snprintf(gap.reason, sizeof(gap.reason), "%s", d->text);
-        coverage_gap(c, &gap);
-    }
-    if (r == RESULT_OK)
-        free(damages);
-    return r;
 }
 
 /* ---- reaches: of each sensor the newest life */
@@ -179,6 +127,118 @@ static enum result reaches_init(struct reaches *reaches, struct store *store, st
         reaches->pointers[reaches->count++] = reach;
     }
     return RESULT_OK;
+}
+
+/* ---- gaps of what is stored */
+
+/* A life of which a loss was declared, and all of which came after all, lost nothing. */
+static bool has_come(const struct reaches *reaches, const struct observer *observer)
+{
+    for (size_t i = 0; i < reaches->life_count; i++) {
+        if (observer_equal(&reaches->lives[i].observer, observer))
+            return lost_came(&reaches->lives[i]);
+    }
+    return false;
+}
+
+static void add_loss(struct coverage *coverage, const struct reaches *reaches, const struct records *records,
+                     uint32_t row)
+{
+    const struct loss_columns *l = loss_columns(records);
+    bool died = l->loss[row] == LOSS_RECORDS_DIED;
+    if (died && has_come(reaches, &records->observers[l->observer[row]]))
+        return;
+    const char *interface = l->interface[row], *reason = l->reason[row];
+    struct coverage_gap gap = {.kind = PAVO__GAP__KIND__LOSS,
+                               .from_ns = l->from_time[row],
+                               .to_ns = l->to_time[row],
+                               .at_most = died ? 0 : l->count[row], /* the reason says: at least */
+                               .unit = loss_kind_unit(l->loss[row])};
+    snprintf(gap.sensor, sizeof(gap.sensor), "%s", l->observers[l->observer[row]].sensor);
+    snprintf(gap.reason, sizeof(gap.reason), "%s%s%s%s%s", loss_kind_text(l->loss[row]),
+             interface == NULL ? "" : " on ", interface == NULL ? "" : interface, reason == NULL ? "" : ": ",
+             reason == NULL ? "" : reason);
+    coverage_gap(coverage, &gap);
+}
+
+static enum result add_losses(struct work *work, const struct reaches *reaches, struct error *err)
+{
+    struct coverage *c = &work->coverage;
+    const struct store_query query = {
+        .kind = RECORD_LOSS, .from_ns = c->from_ns, .to_ns = c->to_ns, .limit = COVERAGE_LOSSES_MAX + 1};
+    struct records *records;
+    enum result r = store_collect(work->second, &query, &records, err);
+    if (r != RESULT_OK)
+        return r;
+    for (uint32_t i = 0; i < records->rows && i < COVERAGE_LOSSES_MAX; i++)
+        add_loss(c, reaches, records, i);
+    c->more_gaps = c->more_gaps || records->rows > COVERAGE_LOSSES_MAX;
+    records_free(&records);
+    return RESULT_OK;
+}
+
+static enum result add_silent(struct work *work, struct error *err)
+{
+    struct coverage *c = &work->coverage;
+    char(*silent)[OBSERVER_NAME_MAX] = NULL;
+    size_t count = 0;
+    if (c->from_ns == 0 && c->to_ns == 0)
+        return RESULT_OK; /* of all time, nobody has been silent whom the store knows */
+    enum result r = store_silent(work->second, c->from_ns, c->to_ns, &silent, &count, err);
+    for (size_t i = 0; i < count && r == RESULT_OK; i++) {
+        struct coverage_gap gap = {.kind = PAVO__GAP__KIND__SILENT,
+                                   .from_ns = c->from_ns,
+                                   .to_ns = c->to_ns,
+                                   .unit = "",
+                                   .reason = "said nothing in that time"};
+        memcpy(gap.sensor, silent[i], sizeof(gap.sensor));
+        coverage_gap(c, &gap);
+    }
+    free(silent);
+    return r;
+}
+
+/* A speaker that was heard a moment ago is connected, be it that the aggregator has only just begun. */
+static enum result add_pending(struct work *work, const struct reaches *reaches, struct error *err)
+{
+    struct receiver_report report;
+    int64_t now = clock_wall_ns();
+    enum result r = receiver_report(work->options->receiver, &report, err);
+    for (size_t i = 0; r == RESULT_OK && i < reaches->life_count; i++) {
+        const struct store_life *life = &reaches->lives[i];
+        const struct receiver_sensor *door = receiver_report_find(&report, life->observer.sensor);
+        bool newest = life_is_newest(reaches->lives, reaches->life_count, i);
+        bool connected = (door != NULL && door->connected) || now - life->last_received_ns <= RECEIVE_CONNECTED_NS;
+        bool replaced = newest && door != NULL && door->epoch > life->observer.epoch;
+        enum lost_fate fate = lost_fate(reaches->lives, reaches->life_count, i, connected, replaced);
+        coverage_pending(&work->coverage, reaches->lives, reaches->life_count, i, fate, now);
+    }
+    if (r == RESULT_OK)
+        free(report.sensors);
+    return r;
+}
+
+static enum result add_damaged(struct work *work, struct error *err)
+{
+    struct coverage *c = &work->coverage;
+    struct store_damage *damages;
+    size_t count;
+    enum result r = store_damaged(work->options->store, &damages, &count, err);
+    for (size_t i = 0; i < count && r == RESULT_OK; i++) {
+        const struct store_damage *d = &damages[i];
+        struct coverage_gap gap = {.kind = PAVO__GAP__KIND__DAMAGED,
+                                   .from_ns = d->from_ns,
+                                   .to_ns = d->to_ns,
+                                   .at_most = d->records,
+                                   .unit = d->records > 0 ? "records" : ""};
+        if (d->from_ns < d->to_ns && !is_asked(c, d->from_ns, d->to_ns))
+            continue;
+        snprintf(gap.reason, sizeof(gap.reason), "%s", d->text);
+        coverage_gap(c, &gap);
+    }
+    if (r == RESULT_OK)
+        free(damages);
+    return r;
 }
 
 /* ---- the reply */
@@ -245,20 +305,28 @@ static enum result send(struct work *work, struct reaches *reaches, struct error
     return r;
 }
 
-enum result coverage_send(struct work *work, struct error *err)
+static enum result add_gaps(struct work *work, const struct reaches *reaches, struct error *err)
 {
-    struct reaches reaches;
     enum question_basis basis = work->arguments.question->basis;
-    enum result r = basis == QUESTION_OF_TRAFFIC ? add_losses(work, err) : RESULT_OK;
+    enum result r = basis == QUESTION_OF_TRAFFIC ? add_losses(work, reaches, err) : RESULT_OK;
+    if (r == RESULT_OK && basis == QUESTION_OF_TRAFFIC)
+        r = add_pending(work, reaches, err);
     if (r == RESULT_OK && basis != QUESTION_OF_NOW)
         r = add_damaged(work, err);
     if (r == RESULT_OK && basis != QUESTION_OF_NOW)
         r = add_silent(work, err);
-    if (r == RESULT_OK)
-        r = reaches_init(&reaches, work->options->store, err);
+    return r;
+}
+
+enum result coverage_send(struct work *work, struct error *err)
+{
+    struct reaches reaches;
+    enum result r = reaches_init(&reaches, work->options->store, err);
     if (r != RESULT_OK)
         return r;
-    r = send(work, &reaches, err);
+    r = add_gaps(work, &reaches, err);
+    if (r == RESULT_OK)
+        r = send(work, &reaches, err);
     reaches_fini(&reaches);
     return r;
 }

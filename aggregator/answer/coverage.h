@@ -3,6 +3,7 @@
 #ifndef PAVO_AGGREGATOR_ANSWER_COVERAGE_H
 #define PAVO_AGGREGATOR_ANSWER_COVERAGE_H
 
+#include "aggregator/lost.h"
 #include "aggregator/store/store.h"
 #include "pavo.pb-c.h"
 
@@ -36,6 +37,11 @@ void coverage_fini(struct coverage *coverage);
 void coverage_gap(struct coverage *coverage, const struct coverage_gap *gap);
 /* The limit of `limit` rows cut the answer. */
 void coverage_cut(struct coverage *coverage, uint64_t limit);
+
+/* A life that is not heard, and of which something is neither here nor declared lost: see lost_pending. Of time outside
+ * what was asked about nothing is said. */
+void coverage_pending(struct coverage *coverage, const struct store_life *lives, size_t count, size_t which,
+                      enum lost_fate fate, int64_t now_ns);
 
 /* Nothing new is taken in at the moment. */
 void coverage_paused(struct coverage *coverage, const char *reason);

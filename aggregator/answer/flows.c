@@ -9,8 +9,9 @@
 void flow_set_fini(struct flow_set *set)
 {
     free(set->flows);
+    budget_give(set->budget, set->capacity * sizeof(*set->flows));
     index_fini(&set->index);
-    *set = (struct flow_set){0};
+    *set = flow_set_new(set->budget);
 }
 
 const struct whole_flow *flow_set_get(const struct flow_set *set, const struct flow_name *name)
@@ -24,9 +25,14 @@ static bool grow(struct flow_set *set)
     if (set->count < set->capacity)
         return true;
     uint32_t capacity = set->capacity == 0 ? 64 : set->capacity * 2;
-    struct whole_flow *grown = realloc(set->flows, capacity * sizeof(*grown));
-    if (grown == NULL)
+    size_t more = (capacity - set->capacity) * sizeof(*set->flows);
+    if (!budget_take(set->budget, more))
         return false;
+    struct whole_flow *grown = realloc(set->flows, capacity * sizeof(*grown));
+    if (grown == NULL) {
+        budget_give(set->budget, more);
+        return false;
+    }
     set->flows = grown;
     set->capacity = capacity;
     return true;
@@ -42,7 +48,7 @@ enum result flow_set_add(struct flow_set *set, const struct flow_name *name, con
         return RESULT_OK;
     }
     if (!grow(set) || index_put(&set->index, key, set->count) != RESULT_OK)
-        return error_set(err, RESULT_AGAIN, "out of memory");
+        return budget_exceeded(err);
     set->flows[set->count++] = (struct whole_flow){*name, *report};
     return RESULT_OK;
 }
@@ -71,8 +77,13 @@ enum result flow_set_find(struct flow_set *set, struct store_reader *reader, con
 
 enum result flow_set_keep(struct flow_set *set, const uint32_t *which, uint32_t count, struct error *err)
 {
-    struct flow_set kept = {.flows = calloc(count + 1u, sizeof(*kept.flows)), .capacity = count + 1u};
-    bool made = kept.flows != NULL;
+    struct flow_set kept = flow_set_new(set->budget);
+    bool made = budget_take(kept.budget, (count + 1u) * sizeof(*kept.flows));
+    if (made) {
+        kept.capacity = count + 1u;
+        kept.flows = calloc(kept.capacity, sizeof(*kept.flows));
+        made = kept.flows != NULL;
+    }
     for (uint32_t i = 0; made && i < count; i++) {
         kept.flows[i] = set->flows[which[i]];
         made = index_put(&kept.index, index_key_of_flow(&kept.flows[i].name), i) == RESULT_OK;
@@ -80,7 +91,7 @@ enum result flow_set_keep(struct flow_set *set, const uint32_t *which, uint32_t 
     }
     if (!made) {
         flow_set_fini(&kept);
-        return error_set(err, RESULT_AGAIN, "out of memory");
+        return budget_exceeded(err);
     }
     flow_set_fini(set);
     *set = kept;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole flows by name: however many reports there are of one, it is one. One thread. Zeros are an empty set. */
+/* Whole flows by name: however many reports there are of one, it is one. One thread. Zeros are an empty set;
+ * flow_set_new makes one that is charged to a budget. */
 #ifndef PAVO_AGGREGATOR_ANSWER_FLOWS_H
 #define PAVO_AGGREGATOR_ANSWER_FLOWS_H
 
@@ -14,8 +15,14 @@ struct whole_flow {
 struct flow_set {
     struct whole_flow *flows; /* owned */
     uint32_t count, capacity;
-    struct index index; /* by name: where in `flows` */
+    struct budget *budget; /* charged; NULL: there is none */
+    struct index index;    /* by name: where in `flows` */
 };
+static inline struct flow_set flow_set_new(struct budget *budget)
+{
+    return (struct flow_set){.budget = budget, .index = {.budget = budget}};
+}
+/* Empties it; the budget stays. */
 void flow_set_fini(struct flow_set *set);
 
 /* NULL: it is not in there. */

@@ -11,7 +11,8 @@
 void index_fini(struct index *index)
 {
     free(index->entries);
-    *index = (struct index){0};
+    budget_give(index->budget, index->capacity * sizeof(*index->entries));
+    *index = (struct index){.budget = index->budget};
 }
 
 static struct index_key hash(const void *bytes, size_t length)
@@ -69,15 +70,22 @@ static bool grow(struct index *index)
 {
     if (index->count < index->capacity / 2)
         return true;
-    struct index grown = {.capacity = index->capacity == 0 ? CAPACITY_MIN : index->capacity * 2, .count = index->count};
-    grown.entries = calloc(grown.capacity, sizeof(*grown.entries));
-    if (grown.entries == NULL)
+    struct index grown = {.capacity = index->capacity == 0 ? CAPACITY_MIN : index->capacity * 2,
+                          .count = index->count,
+                          .budget = index->budget};
+    if (!budget_take(index->budget, grown.capacity * sizeof(*grown.entries)))
         return false;
+    grown.entries = calloc(grown.capacity, sizeof(*grown.entries));
+    if (grown.entries == NULL) {
+        budget_give(index->budget, grown.capacity * sizeof(*grown.entries));
+        return false;
+    }
     for (size_t i = 0; i < index->capacity; i++) {
         if (index->entries[i].value_and_one != 0)
             *place(&grown, index->entries[i].key) = index->entries[i];
     }
     free(index->entries);
+    budget_give(index->budget, index->capacity * sizeof(*index->entries));
     *index = grown;
     return true;
 }

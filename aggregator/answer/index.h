@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "aggregator/answer/budget.h"
 #include "common/records/flow.h"
 #include "common/result.h"
 
@@ -23,7 +24,9 @@ struct index_entry {
 struct index {
     struct index_entry *entries; /* owned; a power of two */
     size_t capacity, count;
+    struct budget *budget; /* charged; NULL: there is none */
 };
+/* Empties it; the budget stays. */
 void index_fini(struct index *index);
 
 struct index_key index_key_of_flow(const struct flow_name *name);
@@ -31,7 +34,7 @@ struct index_key index_key_of_flow(const struct flow_name *name);
 struct index_key index_key_of_view(const char *boundary, const struct flow_name *view);
 
 bool index_get(const struct index *index, struct index_key key, uint32_t *ret_value);
-/* Adds, or changes the value. RESULT_FULL: out of memory; nothing is changed. */
+/* Adds, or changes the value. RESULT_FULL: out of memory, or of budget; nothing is changed. */
 MUST_CHECK enum result index_put(struct index *index, struct index_key key, uint32_t value);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* interfaces: what each sensor saw and dropped on each of its interfaces, or of its files. */
 #include "aggregator/answer/columns.h"
-#include "aggregator/answer/lives.h"
 #include "aggregator/answer/work.h"
+#include "aggregator/lives.h"
 #include "common/records/status.h"
 
 #define INTERFACES_TABLE(X)                                                                                            \

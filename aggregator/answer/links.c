@@ -9,6 +9,7 @@
 /* Pairs that are held to be sorted: with a limit of up to so many the newest are answered, newest first; beyond that
  * runs of so many go out as they are found. */
 #define LINKS_SORTED_MAX 20000u
+#define LINKS_HELD_MAX   28000u /* before they are sorted */
 /* Flows that are looked through. */
 #define LINKS_FLOWS_MAX ANSWER_ROWS_MAX
 
@@ -32,8 +33,8 @@ static void sort(struct links *links)
     struct verdict_set *held = &links->held;
     if (held->count > 1)
         qsort(held->verdicts, held->count, sizeof(*held->verdicts), newest_first);
-    for (; held->count > links->limit - links->answered; held->count--) {
-        free(held->verdicts[held->count - 1].terms);
+    while (held->count > links->limit - links->answered) {
+        verdict_set_drop_last(held);
         links->cut = true;
     }
 }
@@ -45,7 +46,7 @@ static enum result answer_held(struct links *links, struct error *err)
     for (uint32_t i = 0; i < links->held.count && r == RESULT_OK; i++) {
         r = work_room(links->work, err);
         if (r == RESULT_OK && known_verdict_append(&links->held.verdicts[i], links->work->page) != RESULT_OK)
-            r = error_set(err, RESULT_AGAIN, "out of memory");
+            r = budget_exceeded(err);
         links->answered++;
     }
     verdict_set_clear(&links->held);
@@ -62,12 +63,12 @@ static enum result hold(struct links *links, struct verdict_set *found, struct e
         if (!verdict_is_linked(verdict->verdict.verdict) || index_get(&links->seen, key, &ignored))
             continue;
         if (index_put(&links->seen, key, 0) != RESULT_OK)
-            return error_set(err, RESULT_AGAIN, "out of memory");
+            return budget_exceeded(err);
         enum result r = verdict_set_move(&links->held, verdict, err);
         if (r != RESULT_OK)
             return r;
     }
-    if (links->held.count < 2 * LINKS_SORTED_MAX)
+    if (links->held.count < LINKS_HELD_MAX)
         return RESULT_OK;
     if (links->limit > LINKS_SORTED_MAX)
         return answer_held(links, err);
@@ -77,9 +78,9 @@ static enum result hold(struct links *links, struct verdict_set *found, struct e
 
 static enum result look_up(struct links *links, const struct flow_batch *flows, struct error *err)
 {
-    struct verdict_set found = {0};
+    struct verdict_set found = verdict_set_new(&links->work->memory);
     struct flow_name *names = calloc(STORE_NAMES_MAX, sizeof(*names));
-    enum result r = names == NULL ? error_set(err, RESULT_AGAIN, "out of memory") : RESULT_OK;
+    enum result r = names == NULL ? budget_exceeded(err) : RESULT_OK;
     for (uint32_t from = 0; from < flows->rows && r == RESULT_OK; from += STORE_NAMES_MAX) {
         uint32_t count = flows->rows - from < STORE_NAMES_MAX ? flows->rows - from : STORE_NAMES_MAX;
         for (uint32_t i = 0; i < count; i++)
@@ -97,7 +98,10 @@ static enum result look_up(struct links *links, const struct flow_batch *flows, 
 
 static enum result run(struct work *work, struct error *err)
 {
-    struct links links = {.work = work, .limit = stored_limit(work)};
+    struct links links = {.work = work,
+                          .limit = stored_limit(work),
+                          .seen = {.budget = &work->memory},
+                          .held = verdict_set_new(&work->memory)};
     struct store_query query = stored_query(work);
     struct records *records;
     uint64_t flows = 0;

@@ -56,7 +56,7 @@ static enum result keep_near(struct nat *nat, uint32_t most, struct error *err)
     uint32_t count = 0;
     struct near *near = calloc(nat->flows.count + 1u, sizeof(*near));
     uint32_t *which = calloc(nat->flows.count + 1u, sizeof(*which));
-    enum result r = near == NULL || which == NULL ? error_set(err, RESULT_AGAIN, "out of memory") : RESULT_OK;
+    enum result r = near == NULL || which == NULL ? budget_exceeded(err) : RESULT_OK;
     for (uint32_t i = 0; r == RESULT_OK && i < nat->flows.count; i++) {
         const struct flow *flow = &nat->flows.flows[i].flow;
         int64_t away = nat_distance(nat, flow->first_time, flow->last_time);
@@ -115,7 +115,7 @@ static enum result find_partners(struct nat *nat, uint32_t from, struct error *e
     int64_t first = INT64_MAX, last = INT64_MIN;
     size_t count = 0;
     if (wanted == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
+        return budget_exceeded(err);
     for (uint32_t i = from; i < set->count; i++) {
         const struct known_verdict *known = &set->verdicts[i];
         if (!verdict_is_linked(known->verdict.verdict) || !is_here(nat, known))
@@ -130,6 +130,10 @@ static enum result find_partners(struct nat *nat, uint32_t from, struct error *e
     enum result r = RESULT_OK;
     for (size_t at = 0; r == RESULT_OK && at < count; at += STORE_NAMES_MAX) {
         uint64_t reports = 0;
+        if (nat->flows.count > NAT_FLOWS_MAX) {
+            nat->cut = true;
+            break;
+        }
         const struct store_query query = {.names = wanted + at,
                                           .name_count = count - at < STORE_NAMES_MAX ? count - at : STORE_NAMES_MAX,
                                           .from_ns = first - NAT_REACH_NS,
@@ -147,7 +151,7 @@ static enum result follow(struct nat *nat, uint32_t from, struct error *err)
 {
     uint32_t count = nat->flows.count, verdicts = nat->verdicts.count;
     struct flow_name *names = calloc(count - from + 1u, sizeof(*names));
-    enum result r = names == NULL ? error_set(err, RESULT_AGAIN, "out of memory") : RESULT_OK;
+    enum result r = names == NULL ? budget_exceeded(err) : RESULT_OK;
     for (uint32_t i = from; r == RESULT_OK && i < count; i++)
         names[i - from] = nat->flows.flows[i].name;
     for (uint32_t at = 0; r == RESULT_OK && at < count - from; at += STORE_NAMES_MAX) {
@@ -178,6 +182,8 @@ static enum result run(struct work *work, struct error *err)
     uint64_t limit = work_argument(work, NAT_LIMIT)->number;
     struct nat nat = {.work = work,
                       .end = work_argument(work, NAT_END)->end,
+                      .flows = flow_set_new(&work->memory),
+                      .verdicts = verdict_set_new(&work->memory),
                       .at_ns = work_argument(work, NAT_AT)->time,
                       .slack_ns = work_argument(work, NAT_SLACK)->time,
                       .limit = limit == 0 || limit > NAT_LIMIT_MAX ? NAT_LIMIT_MAX : (uint32_t)limit};

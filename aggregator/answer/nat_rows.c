@@ -106,6 +106,7 @@ struct entries {
 static void entries_fini(struct entries *entries)
 {
     free(entries->entries);
+    budget_give(entries->told.budget, entries->capacity * sizeof(*entries->entries));
     index_fini(&entries->told);
 }
 
@@ -113,9 +114,14 @@ static enum result add_entry(struct entries *entries, const struct entry *entry,
 {
     if (entries->count == entries->capacity) {
         size_t capacity = entries->capacity == 0 ? 64 : entries->capacity * 2;
+        size_t more = (capacity - entries->capacity) * sizeof(*entries->entries);
+        if (!budget_take(entries->told.budget, more))
+            return budget_exceeded(err);
         struct entry *grown = realloc(entries->entries, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return error_set(err, RESULT_AGAIN, "out of memory");
+        if (grown == NULL) {
+            budget_give(entries->told.budget, more);
+            return budget_exceeded(err);
+        }
         entries->entries = grown;
         entries->capacity = capacity;
     }
@@ -128,7 +134,7 @@ static enum result tell(struct entries *entries, const char *boundary, const str
     return index_put(&entries->told, index_key_of_view(boundary, view), 0) == RESULT_OK &&
                    index_put(&entries->told, index_key_of_view("", view), 0) == RESULT_OK
                ? RESULT_OK
-               : error_set(err, RESULT_AGAIN, "out of memory");
+               : budget_exceeded(err);
 }
 
 static bool is_told(const struct entries *entries, const char *boundary, const struct flow_name *view)
@@ -327,7 +333,7 @@ static enum result add_alone(struct nat *nat, const struct entry *entry, struct 
 
 enum result nat_answer(struct nat *nat, struct error *err)
 {
-    struct entries entries = {0};
+    struct entries entries = {.told = {.budget = &nat->work->memory}};
     enum result r = RESULT_OK;
     for (uint32_t i = 0; i < nat->verdicts.count && r == RESULT_OK; i++)
         r = enter_verdict(nat, &entries, &nat->verdicts.verdicts[i], err);

@@ -73,9 +73,14 @@ struct question {
     /* The columns: a kind of record, made at the first call and never changed. NULL: it answers with none. */
     const struct record_kind *(*columns)(void);
     enum question_basis basis;
-    int64_t time_max_ns; /* it is ended after that; 0: ANSWER_TIMEOUT_NS */
+    int64_t time_max_ns; /* it is ended after that, and long from its beginning; 0: ANSWER_TIMEOUT_NS */
     enum result (*run)(struct work *work, struct error *err);
 };
+
+/* Lanes (answer.h): a question of now is answered from memory, and is short; one that says how long it may take is
+ * long; of any other it turns out. NULL, a question that there is not, is short. */
+bool question_is_short(const struct question *question);
+bool question_is_long(const struct question *question);
 
 /* The table, in the order it is listed. */
 extern const struct question *const questions[];

@@ -43,6 +43,16 @@ const struct question *question_find_name(const char *name, const char **ret_nea
     return NULL;
 }
 
+bool question_is_short(const struct question *question)
+{
+    return question == NULL || question->basis == QUESTION_OF_NOW;
+}
+
+bool question_is_long(const struct question *question)
+{
+    return question != NULL && question->time_max_ns != 0;
+}
+
 const struct parameter *question_parameter(const struct question *question, const char *name)
 {
     for (unsigned i = 0; i < question->parameter_count; i++) {

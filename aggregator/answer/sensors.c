@@ -6,13 +6,15 @@
 #include <string.h>
 
 #include "aggregator/answer/columns.h"
-#include "aggregator/answer/lives.h"
 #include "aggregator/answer/sums.h"
 #include "aggregator/answer/work.h"
+#include "aggregator/lives.h"
+#include "aggregator/lost.h"
 #include "aggregator/receive/receive.h"
+#include "common/clock.h"
 
 #define SENSOR_STATES(X)                                                                                               \
-    X(UNKNOWN, unknown) X(CONNECTED, connected) X(ENDED, ended) X(AWAY, away) X(NO_STATUS, no_status)
+    X(UNKNOWN, unknown) X(CONNECTED, connected) X(ENDED, ended) X(AWAY, away) X(NO_STATUS, no_status) X(DIED, died)
 enum sensor_state {
 #define X(name, word) SENSOR_##name,
     SENSOR_STATES(X)
@@ -28,7 +30,9 @@ static const char *const state_words[SENSOR_STATE_COUNT] = {
 #define SENSORS_TABLE(X)                                                                                               \
     X(sensor, TEXT, TEXT, NONE, "SENSOR", "its name")                                                                  \
     X(epoch, U64, EPOCH, NONE, NULL, "which life of it")                                                               \
-    X(state, U8, WORD, NONE, "STATE", "ended: it said so; no_status: connected, and nothing said of itself yet")       \
+    X(state, U8, WORD, NONE, "STATE",                                                                                  \
+      "ended: it said so; died: it did not, and another life began; no_status: connected, and nothing said of itself " \
+      "yet")                                                                                                           \
     X(last_heard, TIME, TIME, SET, "HEARD", "when it last said something")                                             \
     X(offered, U64, COUNT, NONE, "SEEN", "packets, over all interfaces; these three of the newest life only")          \
     X(metered, U64, COUNT, NONE, "METERED", "of those, counted in a flow")                                             \
@@ -106,14 +110,18 @@ static enum result unknown(struct work *work, const unsigned *which, size_t coun
     return r;
 }
 
-/* What is lost or does not agree is missing from what the numbers rest on. */
-static void add_gaps(struct work *work, const struct store_life *life, uint64_t lost, const char *trouble)
+/* What is lost or does not agree is missing from what the numbers rest on. Of a life that died nobody knows how much
+ * is lost. */
+static void add_gaps(struct work *work, const struct store_life *life, uint64_t lost, bool died, const char *trouble)
 {
     struct coverage_gap gap = {.unit = "records", .at_most = lost > life->records_lost ? lost : life->records_lost};
     memcpy(gap.sensor, life->observer.sensor, sizeof(gap.sensor));
-    if (gap.at_most > 0) {
+    if (gap.at_most > 0 || died) {
         gap.kind = PAVO__GAP__KIND__LOSS;
-        snprintf(gap.reason, sizeof(gap.reason), "records of life %" PRIu64 " are declared lost", life->observer.epoch);
+        gap.at_most = died ? 0 : gap.at_most;
+        snprintf(gap.reason, sizeof(gap.reason), "%s life %" PRIu64 "%s",
+                 died ? "what is not committed of" : "records of", life->observer.epoch,
+                 died ? ", which died, is declared lost" : " are declared lost");
         coverage_gap(&work->coverage, &gap);
     }
     if (trouble[0] != '\0') {
@@ -125,17 +133,19 @@ static void add_gaps(struct work *work, const struct store_life *life, uint64_t 
     }
 }
 
-static void fill_status(struct sensors_row *row, const struct records *status)
+static void fill_status(struct sensors_row *row, const struct store_life *life, enum lost_fate fate)
 {
-    const struct status_columns *s = status_columns(status);
-    const struct sensor_sums sums = sensor_sums(status, 0);
+    const struct status_columns *s = status_columns(life->status);
+    const struct sensor_sums sums = sensor_sums(life->status, 0);
+    const struct lost_books books = lost_books(life, fate);
     row->offered = sums.offered;
     row->metered = sums.metered;
     row->dropped = sums.dropped;
-    row->made = s->records_made[0];
-    row->acknowledged = s->records_acknowledged[0];
-    row->lost = s->records_lost[0];
-    row->held = s->records_held[0];
+    row->made = books.made;
+    /* What of a life that is over came later is acknowledged by what the store holds of it. */
+    row->acknowledged = fate == LOST_ENDED || fate == LOST_DIED ? life->records : s->records_acknowledged[0];
+    row->lost = books.lost;
+    row->held = books.held;
     row->active = s->flows_active[0];
     row->in_table = s->packets_in_table[0];
     row->lag = s->capture_lag[0];
@@ -146,12 +156,13 @@ static void fill_status(struct sensors_row *row, const struct records *status)
     row->software = s->software[0];
 }
 
-static enum sensor_state state_of(const struct store_life *life, const struct receiver_sensor *door)
+static enum sensor_state state_of(const struct store_life *life, enum lost_fate fate)
 {
-    bool connected = door != NULL && door->connected;
-    if (life->status != NULL && status_columns(life->status)->last[0] != 0)
-        return SENSOR_ENDED;
-    return !connected ? SENSOR_AWAY : life->status == NULL ? SENSOR_NO_STATUS : SENSOR_CONNECTED;
+    static const enum sensor_state states[] = {[LOST_SPEAKS] = SENSOR_CONNECTED,
+                                               [LOST_ENDED] = SENSOR_ENDED,
+                                               [LOST_AWAY] = SENSOR_AWAY,
+                                               [LOST_DIED] = SENSOR_DIED};
+    return fate == LOST_SPEAKS && life->status == NULL ? SENSOR_NO_STATUS : states[fate];
 }
 
 static enum result add_rejected(struct work *work, const struct receiver_sensor *door, struct error *err)
@@ -165,14 +176,14 @@ static enum result add_rejected(struct work *work, const struct receiver_sensor 
     return r;
 }
 
-/* A life, with what the door knows (NULL: nothing). */
+/* A life, with what the door knows of it (NULL: nothing). */
 static enum result add_life(struct work *work, const struct store_life *life, const struct receiver_sensor *door,
-                            struct error *err)
+                            enum lost_fate fate, struct error *err)
 {
     char trouble[SUMS_TEXT_MAX] = "";
     struct sensors_row row = {.sensor = life->observer.sensor,
                               .epoch = life->observer.epoch,
-                              .state = (uint8_t)state_of(life, door),
+                              .state = (uint8_t)state_of(life, fate),
                               .last_heard = life->last_received_ns,
                               .committed = life->records,
                               .packets_committed = life->packets,
@@ -182,10 +193,10 @@ static enum result add_life(struct work *work, const struct store_life *life, co
     if (door != NULL && door->last_heard_ns > row.last_heard)
         row.last_heard = door->last_heard_ns;
     if (life->status != NULL) {
-        fill_status(&row, life->status);
+        fill_status(&row, life, fate);
         (void)sensor_broken(life->status, 0, life->records, trouble);
     }
-    add_gaps(work, life, row.lost, trouble);
+    add_gaps(work, life, row.lost, life->died && !lost_came(life), trouble);
     enum result r = work_add(work, &row, err);
     if (r == RESULT_OK)
         r = door == NULL ? work_unknown(work, COLUMN_duplicates, err) : add_rejected(work, door, err);
@@ -198,16 +209,18 @@ static enum result add_life(struct work *work, const struct store_life *life, co
     return r;
 }
 
-/* What the door knows belongs to the sensor's newest life; of one that has committed nothing yet it is all there is. */
-static const struct receiver_sensor *door_of(const struct receiver_report *doors, const struct store_life *lives,
-                                             size_t count, size_t which)
+static enum result add_stored(struct work *work, const struct store_life *lives, size_t count, size_t which,
+                              const struct receiver_report *doors, struct error *err)
 {
-    for (size_t d = 0; d < doors->count && life_is_newest(lives, count, which); d++) {
-        if (strcmp(doors->sensors[d].name, lives[which].observer.sensor) == 0 &&
-            doors->sensors[d].epoch <= lives[which].observer.epoch)
-            return &doors->sensors[d];
-    }
-    return NULL;
+    const struct observer *name = &lives[which].observer;
+    const struct receiver_sensor *door = receiver_report_find(doors, name->sensor);
+    bool newest = life_is_newest(lives, count, which), replaced = newest && door != NULL && door->epoch > name->epoch;
+    /* What the door knows belongs to the sensor's newest life; of one that has committed nothing yet it is all there
+     * is. */
+    bool is_its = newest && door != NULL && !replaced;
+    enum lost_fate fate = lost_fate(lives, count, which, door != NULL && door->connected, replaced);
+    coverage_pending(&work->coverage, lives, count, which, fate, clock_wall_ns());
+    return add_life(work, &lives[which], is_its ? door : NULL, fate, err);
 }
 
 static bool is_stored(const struct store_life *lives, size_t count, const struct receiver_sensor *door)
@@ -228,12 +241,12 @@ static enum result run(struct work *work, struct error *err)
     if (r == RESULT_OK)
         r = receiver_report(work->options->receiver, &doors, err);
     for (size_t i = 0; i < count && r == RESULT_OK; i++)
-        r = add_life(work, &lives[i], door_of(&doors, lives, count, i), err);
+        r = add_stored(work, lives, count, i, &doors, err);
     for (size_t d = 0; d < doors.count && r == RESULT_OK; d++) {
         struct store_life nothing = {.observer = {.epoch = doors.sensors[d].epoch}};
         memcpy(nothing.observer.sensor, doors.sensors[d].name, sizeof(nothing.observer.sensor));
         if (!is_stored(lives, count, &doors.sensors[d]))
-            r = add_life(work, &nothing, &doors.sensors[d], err);
+            r = add_life(work, &nothing, &doors.sensors[d], doors.sensors[d].connected ? LOST_SPEAKS : LOST_AWAY, err);
     }
     if (r == RESULT_OK && doors.paused)
         coverage_paused(&work->coverage, doors.reason);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "aggregator/peers.h"
 #include "common/authenticator.h"
 #include "common/delegation.h"
 #include "common/keys.h"
@@ -21,13 +22,6 @@
 #define CHALLENGES_MAX            256u
 #define CHALLENGES_OF_GATEWAY_MAX 64u /* beyond that its oldest makes room */
 #define CHALLENGE_NS              (60ll * 1000000000)
-
-/* Who is at the other end of a connection. */
-struct asker {
-    enum key_role role;
-    char name[SENSOR_NAME_MAX];
-    char key[KEY_TEXT_SIZE];
-};
 
 /* Time of day for what is told and signed, monotonic time for what ends. */
 struct session_time {

@@ -6,11 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t terms_size(const struct known_verdict *known)
+{
+    return (known->verdict.terms + 1u) * sizeof(*known->terms);
+}
+
+void verdict_set_drop_last(struct verdict_set *set)
+{
+    struct known_verdict *last = &set->verdicts[--set->count];
+    if (last->terms != NULL) /* not moved away */
+        budget_give(set->budget, terms_size(last));
+    free(last->terms);
+}
+
 void verdict_set_clear(struct verdict_set *set)
 {
-    for (uint32_t i = 0; i < set->count; i++)
-        free(set->verdicts[i].terms);
-    set->count = 0;
+    while (set->count > 0)
+        verdict_set_drop_last(set);
     index_fini(&set->index);
 }
 
@@ -18,7 +30,8 @@ void verdict_set_fini(struct verdict_set *set)
 {
     verdict_set_clear(set);
     free(set->verdicts);
-    *set = (struct verdict_set){0};
+    budget_give(set->budget, set->capacity * sizeof(*set->verdicts));
+    *set = verdict_set_new(set->budget);
 }
 
 const struct known_verdict *verdict_set_get(const struct verdict_set *set, const char *boundary,
@@ -33,16 +46,21 @@ static bool grow(struct verdict_set *set)
     if (set->count < set->capacity)
         return true;
     uint32_t capacity = set->capacity == 0 ? 64 : set->capacity * 2;
-    struct known_verdict *grown = realloc(set->verdicts, capacity * sizeof(*grown));
-    if (grown == NULL)
+    size_t more = (capacity - set->capacity) * sizeof(*set->verdicts);
+    if (!budget_take(set->budget, more))
         return false;
+    struct known_verdict *grown = realloc(set->verdicts, capacity * sizeof(*grown));
+    if (grown == NULL) {
+        budget_give(set->budget, more);
+        return false;
+    }
     set->verdicts = grown;
     set->capacity = capacity;
     return true;
 }
 
 /* False: out of memory. */
-static bool take(struct known_verdict *known, const struct records *records, uint32_t row)
+static bool take(struct budget *budget, struct known_verdict *known, const struct records *records, uint32_t row)
 {
     const struct verdict_columns *v = verdict_columns(records);
     *known = (struct known_verdict){0};
@@ -54,7 +72,11 @@ static bool take(struct known_verdict *known, const struct records *records, uin
         known->partner = (struct flow_name){v->observers[v->partner_observer[row]], v->partner_flow[row]};
     uint32_t first, count = records_items(records, VERDICT_TERMS, row, &first);
     known->verdict.terms = (uint16_t)count;
+    if (!budget_take(budget, terms_size(known)))
+        return false;
     known->terms = calloc(count + 1u, sizeof(*known->terms));
+    if (known->terms == NULL)
+        budget_give(budget, terms_size(known));
     for (uint32_t i = 0; known->terms != NULL && i < count; i++)
         records_item_get(records, VERDICT_TERMS, first + i, &known->terms[i]);
     return known->terms != NULL;
@@ -70,14 +92,19 @@ enum result verdict_set_add(struct verdict_set *set, const struct records *recor
     bool known = index_get(&set->index, key, &at);
     if (known && set->verdicts[at].verdict.revision >= v->revision[row])
         return RESULT_OK;
-    if (!take(&made, records, row) || !grow(set) || index_put(&set->index, key, at) != RESULT_OK) {
+    if (!take(set->budget, &made, records, row))
+        return budget_exceeded(err);
+    if (!grow(set) || index_put(&set->index, key, at) != RESULT_OK) {
+        budget_give(set->budget, terms_size(&made));
         free(made.terms);
-        return error_set(err, RESULT_AGAIN, "out of memory");
+        return budget_exceeded(err);
     }
-    if (known)
+    if (known) {
+        budget_give(set->budget, terms_size(&set->verdicts[at]));
         free(set->verdicts[at].terms);
-    else
+    } else {
         set->count++;
+    }
     set->verdicts[at] = made;
     return RESULT_OK;
 }
@@ -85,7 +112,7 @@ enum result verdict_set_add(struct verdict_set *set, const struct records *recor
 enum result verdict_set_move(struct verdict_set *set, struct known_verdict *known, struct error *err)
 {
     if (!grow(set))
-        return error_set(err, RESULT_AGAIN, "out of memory");
+        return budget_exceeded(err);
     set->verdicts[set->count++] = *known;
     known->terms = NULL;
     return RESULT_OK;
@@ -122,10 +149,10 @@ enum result verdict_set_find(struct verdict_set *set, struct store_reader *reade
     if (r == RESULT_OK)
         others = calloc(set->count - from + 1u, sizeof(*others));
     if (r == RESULT_OK && others == NULL)
-        r = error_set(err, RESULT_AGAIN, "out of memory");
+        r = budget_exceeded(err);
     for (size_t i = 0; i < count && r == RESULT_OK; i++) {
         if (index_put(&asked, index_key_of_flow(&names[i]), 0) != RESULT_OK)
-            r = error_set(err, RESULT_AGAIN, "out of memory");
+            r = budget_exceeded(err);
     }
     for (uint32_t i = from; i < set->count && r == RESULT_OK; i++) {
         uint32_t ignored;

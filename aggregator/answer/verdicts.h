@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was concluded about some views: of each view at each boundary the latest revision. One thread. Zeros are an
- * empty set. */
+ * empty set; verdict_set_new makes one that is charged to a budget. */
 #ifndef PAVO_AGGREGATOR_ANSWER_VERDICTS_H
 #define PAVO_AGGREGATOR_ANSWER_VERDICTS_H
 
@@ -21,11 +21,17 @@ struct known_verdict {
 struct verdict_set {
     struct known_verdict *verdicts; /* owned */
     uint32_t count, capacity;
-    struct index index; /* by boundary and view: where in `verdicts` */
-    bool cut;           /* VERDICTS_READ_MAX was reached: there may be more */
+    struct budget *budget; /* charged; NULL: there is none */
+    struct index index;    /* by boundary and view: where in `verdicts` */
+    bool cut;              /* VERDICTS_READ_MAX was reached: there may be more */
 };
+static inline struct verdict_set verdict_set_new(struct budget *budget)
+{
+    return (struct verdict_set){.budget = budget, .index = {.budget = budget}};
+}
 void verdict_set_fini(struct verdict_set *set);
-/* Forgets what is in it. */
+/* Forgets the last; and all that is in it. */
+void verdict_set_drop_last(struct verdict_set *set);
 void verdict_set_clear(struct verdict_set *set);
 
 /* The verdict about a view at a boundary; NULL: none. */
@@ -41,8 +47,8 @@ MUST_CHECK enum result verdict_set_find(struct verdict_set *set, struct store_re
 MUST_CHECK enum result verdict_set_add(struct verdict_set *set, const struct records *records, uint32_t row,
                                        struct error *err);
 
-/* Moves one in from another set, where it must not be used any more; this set's index will not know it. RESULT_AGAIN:
- * out of memory. */
+/* Moves one in from another set (of the same budget), where it must not be used any more; this set's index will not
+ * know it. RESULT_AGAIN: out of memory. */
 MUST_CHECK enum result verdict_set_move(struct verdict_set *set, struct known_verdict *known, struct error *err);
 
 /* Appends it to records of verdicts that have room for a row and its two observers. RESULT_FULL: they have not. */

@@ -24,19 +24,25 @@ enum result work_blame(struct work *work, unsigned parameter, enum result r)
 
 static enum result send_pages(struct work *work, const struct records *records, uint32_t rows, struct error *err)
 {
+    uint32_t most = WORK_PAGE_ROWS, at = 0;
     enum result r = RESULT_OK;
-    for (uint32_t at = 0; at < rows && r == RESULT_OK; at += WORK_PAGE_ROWS) {
+    while (at < rows && r == RESULT_OK) {
         struct page_view view;
-        uint32_t count = rows - at < WORK_PAGE_ROWS ? rows - at : WORK_PAGE_ROWS;
+        uint32_t count = rows - at < most ? rows - at : most;
         r = page_view_init_as(&view, work->arguments.question->columns(), records, at, count, err);
         if (r != RESULT_OK)
             break;
         Pavo__Reply reply = PAVO__REPLY__INIT;
         reply.more = true;
         reply.page = &view.message;
-        r = work->reply(work->context, &reply);
+        if (count > 1 && pavo__reply__get_packed_size(&reply) > ANSWER_REPLY_BYTES) {
+            most = count / 2; /* and those behind them are not smaller */
+        } else {
+            r = work->reply(work->context, &reply);
+            work->coverage.rows += count;
+            at += count;
+        }
         page_view_fini(&view);
-        work->coverage.rows += count;
     }
     return r;
 }

@@ -11,6 +11,7 @@
 
 #include "aggregator/answer/answer.h"
 #include "aggregator/answer/arguments.h"
+#include "aggregator/answer/budget.h"
 #include "aggregator/answer/coverage.h"
 #include "aggregator/answer/sessions.h"
 #include "aggregator/store/store.h"
@@ -18,11 +19,12 @@
 /* Of the door, since its start. */
 struct answer_counts {
     atomic_uint_fast64_t answered, failed; /* queries that ended with a coverage, with an error */
+    atomic_uint_fast64_t given_up;         /* whose client went, stalled or cancelled */
     atomic_uint_fast64_t refused;          /* not taken at all */
     atomic_uint_fast64_t garbled;          /* messages of another number of frames */
 };
 
-#define WORK_PAGE_ROWS 2048u /* of one reply */
+#define WORK_PAGE_ROWS 2048u /* of one reply, at most; fewer where they would be more than ANSWER_REPLY_BYTES */
 
 struct work {
     const struct answer_options *options;
@@ -32,7 +34,8 @@ struct work {
     struct store_reader *second; /* looks up beside the stream */
     const struct asker *asker;   /* at the other end of the connection */
     const Pavo__Query *query;
-    int64_t started_ns; /* monotonic */
+    int64_t started_ns;   /* monotonic */
+    struct budget memory; /* what it may still hold */
     /* Sends one reply (id and version are filled in). RESULT_AGAIN: the client is gone or too slow, stop. */
     enum result (*reply)(void *context, Pavo__Reply *reply);
     void *context;

@@ -90,8 +90,11 @@ struct engine_source {
     unsigned threads; /* that may ask at once; 1: the rows come in order */
     /* The next rows. RESULT_END: no more. Anything else with `err` set ends the statement with that sentence. */
     enum result (*next)(struct engine_source *source, void *thread, struct engine_rows *ret_rows, struct error *err);
-    /* What a thread needs for itself, handed to next(); both may be NULL. */
-    void *(*thread_new)(struct engine_source *source);
+    /* What a scan of the rows needs (a statement may name a source twice), and each thread of it, which next() gets.
+     * NULL: nothing. A thread of a source without a scan gets NULL for it. */
+    void *(*scan_new)(struct engine_source *source);
+    void (*scan_free)(void *scan);
+    void *(*thread_new)(struct engine_source *source, void *scan);
     void (*thread_free)(void *thread);
 };
 /* Appends the table function's call: "pavo_rows(...)". The source is borrowed until the statement's end. */

@@ -8,14 +8,16 @@
 
 #define FUNCTION "pavo_rows"
 
-/* Which columns a statement wants, in its order. */
-struct projection {
+/* A scan of a source: what it needs, and which columns are wanted of it, in the statement's order. */
+struct scan {
+    struct engine_source *source;
+    void *own;
     idx_t count;
     uint16_t fields[];
 };
 
-/* A thread at work. */
-struct scan {
+/* A thread of it. */
+struct worker {
     struct engine_source *source;
     void *own;
 };
@@ -34,64 +36,79 @@ static void rows_bind(duckdb_bind_info info)
     duckdb_bind_set_bind_data(info, (void *)(uintptr_t)source, NULL);
 }
 
-static void rows_init(duckdb_init_info info)
-{
-    const struct engine_source *source = duckdb_init_get_bind_data(info);
-    idx_t count = duckdb_init_get_column_count(info);
-    struct projection *p = malloc(sizeof(*p) + (count + 1) * sizeof(p->fields[0]));
-    if (p == NULL) {
-        duckdb_init_set_error(info, "out of memory");
-        return;
-    }
-    p->count = count;
-    for (idx_t i = 0; i < count; i++)
-        p->fields[i] = (uint16_t)duckdb_init_get_column_index(info, i);
-    duckdb_init_set_max_threads(info, source->threads);
-    duckdb_init_set_init_data(info, p, free);
-}
-
 static void scan_free(void *pointer)
 {
     struct scan *scan = pointer;
-    if (scan->source->thread_free != NULL)
-        scan->source->thread_free(scan->own);
+    if (scan->own != NULL)
+        scan->source->scan_free(scan->own);
     free(scan);
 }
 
-static void rows_init_thread(duckdb_init_info info)
+static void rows_init(duckdb_init_info info)
 {
     struct engine_source *source = duckdb_init_get_bind_data(info);
-    struct scan *scan = calloc(1, sizeof(*scan));
-    if (scan == NULL) {
-        duckdb_init_set_error(info, "out of memory");
-        return;
-    }
-    scan->source = source;
-    scan->own = source->thread_new == NULL ? NULL : source->thread_new(source);
-    if (source->thread_new != NULL && scan->own == NULL) {
+    idx_t count = duckdb_init_get_column_count(info);
+    struct scan *scan = calloc(1, sizeof(*scan) + (count + 1) * sizeof(scan->fields[0]));
+    if (scan != NULL && source->scan_new != NULL)
+        scan->own = source->scan_new(source);
+    if (scan == NULL || (source->scan_new != NULL && scan->own == NULL)) {
         free(scan);
         duckdb_init_set_error(info, "out of memory");
         return;
     }
+    scan->source = source;
+    scan->count = count;
+    for (idx_t i = 0; i < count; i++)
+        scan->fields[i] = (uint16_t)duckdb_init_get_column_index(info, i);
+    duckdb_init_set_max_threads(info, source->threads);
     duckdb_init_set_init_data(info, scan, scan_free);
+}
+
+static void worker_free(void *pointer)
+{
+    struct worker *worker = pointer;
+    if (worker->own != NULL)
+        worker->source->thread_free(worker->own);
+    free(worker);
+}
+
+/* DuckDB has no way from here to the scan: next() is where a worker gets its own. */
+static void rows_init_thread(duckdb_init_info info)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL) {
+        duckdb_init_set_error(info, "out of memory");
+        return;
+    }
+    worker->source = duckdb_init_get_bind_data(info);
+    duckdb_init_set_init_data(info, worker, worker_free);
+}
+
+static enum result next(struct worker *worker, const struct scan *scan, struct engine_rows *ret_rows, struct error *err)
+{
+    struct engine_source *source = worker->source;
+    if (source->thread_new != NULL && worker->own == NULL &&
+        (worker->own = source->thread_new(source, scan->own)) == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    return source->next(source, worker->own, ret_rows, err);
 }
 
 static void rows_next(duckdb_function_info info, duckdb_data_chunk output)
 {
-    const struct scan *scan = duckdb_function_get_local_init_data(info);
-    const struct projection *p = duckdb_function_get_init_data(info);
+    struct worker *worker = duckdb_function_get_local_init_data(info);
+    const struct scan *scan = duckdb_function_get_init_data(info);
     struct engine_rows rows = {0};
     struct error err;
-    enum result r = scan->source->next(scan->source, scan->own, &rows, &err);
+    enum result r = next(worker, scan, &rows, &err);
     if (r != RESULT_OK && r != RESULT_END)
         duckdb_function_set_error(info, err.text);
     if (r != RESULT_OK) {
         duckdb_data_chunk_set_size(output, 0);
         return;
     }
-    for (idx_t i = 0; i < p->count; i++) {
-        if (p->fields[i] < scan->source->kind->stored_count) /* what only counts rows wants a column of none */
-            chunk_write(duckdb_data_chunk_get_vector(output, i), &rows, p->fields[i]);
+    for (idx_t i = 0; i < scan->count; i++) {
+        if (scan->fields[i] < worker->source->kind->stored_count) /* what only counts rows wants a column of none */
+            chunk_write(duckdb_data_chunk_get_vector(output, i), &rows, scan->fields[i]);
     }
     duckdb_data_chunk_set_size(output, rows.count);
 }

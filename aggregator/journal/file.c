@@ -173,12 +173,12 @@ enum result file_identify(struct file_reader *reader, struct error *err)
     return RESULT_OK;
 }
 
+/* A head that stands where it says. Its body may have been cut off: file_body finds out. */
 static bool take(struct file_reader *reader, const uint8_t *head, uint64_t offset, struct frame *ret_frame)
 {
     struct frame frame;
-    uint64_t size = reader->file.size;
     if (!frame_decode(head, reader->file.number, reader->file.salt, &frame) || frame.entry.place.offset != offset ||
-        frame_size(frame.length) > size - offset)
+        (reader->file.framed && frame.after != reader->file.after))
         return false;
     *ret_frame = frame;
     return true;

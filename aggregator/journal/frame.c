@@ -96,7 +96,7 @@ static bool get_entry(struct cursor *c, struct journal_entry *entry)
 static bool sound(const struct frame *frame)
 {
     if (frame->set_first <= frame->after || frame->set_last < frame->set_first ||
-        frame->set_last - frame->set_first >= JOURNAL_SET_MAX)
+        frame->set_last > FRAME_POSITION_MAX || frame->set_last - frame->set_first >= JOURNAL_SET_MAX)
         return false;
     if (frame->kind == FRAME_END)
         return frame->length == (frame->set_last - frame->set_first + 1) * FRAME_HEAD;

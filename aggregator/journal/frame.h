@@ -29,6 +29,8 @@
 #define FRAME_NOTE     40u
 #define FRAME_VERSION  1u
 #define FRAME_ROWS_MAX 10u /* kinds of records that a head has room for */
+/* Of positions: there is always one behind it, and no stream comes so far. */
+#define FRAME_POSITION_MAX (UINT64_MAX / 4)
 _Static_assert(RECORD_KIND_COUNT <= FRAME_ROWS_MAX, "a new version of the format");
 
 enum frame_kind { FRAME_BATCH = 1, FRAME_END = 2 };

@@ -281,7 +281,7 @@ static enum result failed(struct journal *journal, enum result r)
 
 enum result journal_append(struct journal *journal, struct journal_entry *entries, size_t count, struct error *err)
 {
-    uint64_t size;
+    uint64_t size = 0;
     enum result r = check_entries(journal, entries, count, &size, err);
     if (r != RESULT_OK)
         return r;
@@ -324,23 +324,32 @@ static bool may_go(const struct journal *journal, uint64_t through, uint64_t kee
            (files[1].received_ns != INT64_MAX && files[1].received_ns < keep_after_ns);
 }
 
+/* Under the lock as a whole: a reader that does not find the file then finds out that it was dropped. */
+static bool drop_oldest(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->lock);
+    struct journal_file oldest = journal->files[0];
+    bool gone = unlink_file(journal, oldest.number);
+    if (gone) {
+        memmove(journal->files, journal->files + 1, --journal->count * sizeof(*journal->files));
+        journal->dropped = oldest.end > journal->dropped ? oldest.end : journal->dropped;
+    }
+    pthread_mutex_unlock(&journal->lock);
+    return gone;
+}
+
 enum result journal_drop(struct journal *journal, uint64_t through, uint64_t keep_bytes, int64_t keep_after_ns,
                          uint64_t *ret_files, struct error *err)
 {
     enum result r = RESULT_OK;
     uint64_t files = 0;
-    while (r == RESULT_OK && may_go(journal, through, keep_bytes, keep_after_ns)) {
-        struct journal_file oldest = journal->files[0];
-        if (!unlink_file(journal, oldest.number)) {
+    while (may_go(journal, through, keep_bytes, keep_after_ns)) {
+        if (!drop_oldest(journal)) {
             char name[JOURNAL_FILE_MAX];
-            file_name(oldest.number, name);
+            file_name(journal->files[0].number, name);
             r = error_set(err, RESULT_AGAIN, "cannot unlink the journal file %s: %s", name, strerror(errno));
             break;
         }
-        pthread_mutex_lock(&journal->lock);
-        memmove(journal->files, journal->files + 1, --journal->count * sizeof(*journal->files));
-        journal->dropped = oldest.end > journal->dropped ? oldest.end : journal->dropped;
-        pthread_mutex_unlock(&journal->lock);
         files++;
     }
     if (files > 0) {

@@ -95,18 +95,22 @@ struct judged {
     uint64_t last_set;    /* first position of the last set; 0: none */
     uint64_t used;        /* behind the last frame */
     uint64_t unsure_from; /* offset of the first frame beyond the note; `used`: none */
-    bool skipped;         /* bytes between frames were no frames */
+    uint64_t last_end;    /* and its last position; the file's `after`: none */
+    bool odd;             /* bytes between frames were no frames, or sets do not follow one another */
 };
 
 static void look_through(struct file_reader *reader, uint64_t committed, struct judged *ret_judged)
 {
-    struct judged j = {.proven = reader->file.after, .used = FRAME_PAGE, .unsure_from = UINT64_MAX};
+    struct judged j = {
+        .proven = reader->file.after, .last_end = reader->file.after, .used = FRAME_PAGE, .unsure_from = UINT64_MAX};
     struct frame frame;
     while (file_scan(reader, j.used, &frame)) {
         uint64_t offset = frame.entry.place.offset;
-        j.skipped |= offset != j.used;
+        bool same = frame.set_first == j.last_set && frame.set_last == j.last_end;
+        j.odd |= offset != j.used || (!same && frame.set_first != j.last_end + 1);
         if (frame.set_first > j.last_set) {
             j.last_set = frame.set_first;
+            j.last_end = frame.set_last;
             j.proven = frame.set_first - 1;
             j.end.length = 0;
         }
@@ -186,11 +190,11 @@ static enum result judge_end(struct journal *journal, struct file_reader *reader
             "it may have been acknowledged; mend the disk, or move the file away: what is missing is named "
             "then",
             name);
-    if (!write_again(reader, j.unsure_from, j.used))
+    if (!write_again(reader, j.unsure_from, j.used < file->size ? j.used : file->size))
         return error_set(err, RESULT_FATAL, "the end of the journal file %s cannot be made durable: %s; mend the disk",
                          name, strerror(errno));
     journal->torn += torn && !noted;
-    if (torn || noted || j.skipped || whole == RESULT_REJECT)
+    if (torn || noted || j.odd || whole == RESULT_REJECT)
         return RESULT_OK;
     journal->fd = reader->fd;
     journal->offset = j.used;

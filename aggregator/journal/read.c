@@ -187,7 +187,7 @@ enum result journal_next(struct journal_cursor *cursor, bool with_bytes, struct 
 enum result journal_recover(struct journal *journal, uint64_t after, journal_on_entry *on_entry,
                             journal_on_damage *on_damage, void *context, struct error *err)
 {
-    struct journal_cursor *cursor;
+    struct journal_cursor *cursor = NULL;
     struct journal_entry entry;
     struct journal_damage damage;
     struct error why = {""};

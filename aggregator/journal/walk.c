@@ -132,11 +132,13 @@ enum result walk_step(struct walk *walk, bool with_bytes, struct journal_entry *
         if (!file_scan(&walk->reader, walk->offset, &frame) || frame.set_first > file->end)
             return damage_missing(walk, file->end, true, ret_damage);
         walk->offset = frame.entry.place.offset;
-        bool live =
-            frame.kind == FRAME_BATCH && frame.entry.position >= walk->next && frame.entry.position <= file->end;
-        if (live && frame.entry.position > walk->next)
-            return damage_missing(walk, frame.entry.position - 1, false, ret_damage);
-        if (live)
+        /* A set's end comes behind all of the set. */
+        uint64_t position = frame.kind == FRAME_BATCH ? frame.entry.position : frame.set_last + 1;
+        if (position > file->end + 1)
+            position = file->end + 1;
+        if (position > walk->next)
+            return damage_missing(walk, position - 1, false, ret_damage);
+        if (position == walk->next && frame.kind == FRAME_BATCH)
             return step_batch(walk, &frame, with_bytes, ret_entry, ret_damage);
         walk->offset += frame_size(frame.length);
     }

@@ -641,3 +641,12 @@ enum result receiver_report(struct receiver *r, struct receiver_report *ret_repo
     *ret_report = report;
     return RESULT_OK;
 }
+
+const struct receiver_sensor *receiver_report_find(const struct receiver_report *report, const char *name)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        if (strcmp(report->sensors[i].name, name) == 0)
+            return &report->sensors[i];
+    }
+    return NULL;
+}

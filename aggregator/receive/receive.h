@@ -108,5 +108,7 @@ struct receiver_report {
 /* Any thread. */
 MUST_CHECK enum result receiver_report(struct receiver *receiver, struct receiver_report *ret_report,
                                        struct error *err);
+/* NULL: the door has not heard of it since its start. */
+const struct receiver_sensor *receiver_report_find(const struct receiver_report *report, const char *name);
 
 #endif

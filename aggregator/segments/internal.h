@@ -7,6 +7,7 @@
 
 #include "aggregator/engine/engine.h"
 #include "aggregator/segments/segments.h"
+#include "aggregator/store/observers.h"
 #include "store.pb-c.h"
 
 /* Kinds of rows in the catalogue; the store's own are below. */
@@ -19,6 +20,7 @@ struct held_segment {
     struct segment segment; /* first: a struct segment * is one of these */
     atomic_uint references;
     atomic_bool dropped;
+    bool stays; /* it cannot be merged: damaged, or with columns of a newer version. The writing thread's */
 };
 
 struct segments {
@@ -88,8 +90,9 @@ MUST_CHECK enum result index_check(const struct segments *segments, const struct
 struct writing {
     struct segments *segments;
     Store__Segment *seal; /* id, kind, level, note, siblings ... are set; the writer fills in the rest */
+    /* At most writing_room() rows. */
     enum result (*next)(struct writing *writing, struct engine_rows *ret_rows, struct error *err);
-    bool without_evidence;
+    const bool *missing; /* by field: not written. NULL: all are */
     /* The writer's own. */
     struct engine_source source;
     struct index_entry *entries; /* owned */
@@ -98,11 +101,28 @@ struct writing {
 };
 /* All of its files, under their names. `observers` are numbered as the rows' refs have them. RESULT_END: there were no
  * rows, and no file is there. */
-MUST_CHECK enum result segment_write(struct writing *writing, const struct observer *observers, uint32_t count,
-                                     struct error *err);
+MUST_CHECK enum result segment_write(struct writing *writing, const struct observers *observers, struct error *err);
+/* Rows that the next chunk may have: row groups are as large as they ought to be only if a chunk ends where one does.
+ */
+uint32_t writing_room(const struct writing *writing);
+/* A checksum of the names of a kind's columns without those `missing` (NULL: none). */
+uint64_t fields_check(const struct record_kind *kind, const bool *missing);
 bool field_is_evidence(const struct record_kind *kind, unsigned field);
 /* Frees what a seal made for writing points to, but for its note. */
 void seal_fini(Store__Segment *seal);
+
+/* ---- compact.c: what is to be merged */
+
+#define MERGE_MOST 12u /* files at once */
+struct merge_plan {
+    struct held_segment *inputs[MERGE_MOST];
+    size_t count; /* 0: nothing is to be done */
+    unsigned level;
+    bool without_evidence;
+};
+/* Of those in the list. `now_ns` says which days are over. */
+MUST_CHECK enum result merge_choose(struct held_segment *const *list, size_t count, int64_t now_ns,
+                                    int64_t evidence_before_ns, struct merge_plan *ret_plan, struct error *err);
 
 /* ---- order.c: how a file's rows stand */
 

@@ -17,6 +17,8 @@ struct rebuild {
     size_t count;
     uint64_t *damaged; /* owned: ids whose .seal cannot be read */
     size_t damaged_count;
+    Store__Segment **kept; /* owned: those that count */
+    size_t kept_count;
     uint64_t greatest; /* id of any file */
 };
 
@@ -135,15 +137,24 @@ static void drop_replaced(struct rebuild *b)
     }
 }
 
+static int by_position(const void *a, const void *b)
+{
+    const Store__Segment *x = *(Store__Segment *const *)a, *y = *(Store__Segment *const *)b;
+    return x->first_position != y->first_position ? (x->first_position < y->first_position ? -1 : 1) : by_id(a, b);
+}
+
+/* Notes by position: what was merged has a newer id than what was sealed after it. */
 static enum result keep_rest(struct catalogue *catalogue, void *context, struct error *err)
 {
-    const struct rebuild *b = context;
+    struct rebuild *b = context;
     uint64_t next = b->greatest + 1;
     const struct bytes bytes = {(uint8_t *)&next, sizeof(next)};
     enum result r = catalogue_put(catalogue, ROW_NEXT_ID, "", 0, &bytes, err);
-    for (size_t i = 0; i < b->count && r == RESULT_OK; i++) {
-        const Store__Segment *seal = b->seals[i];
-        if (seal != NULL && seal->note.len > 0 && b->segments->options.rebuild != NULL)
+    if (b->kept_count > 0)
+        qsort(b->kept, b->kept_count, sizeof(*b->kept), by_position);
+    for (size_t i = 0; i < b->kept_count && r == RESULT_OK; i++) {
+        const Store__Segment *seal = b->kept[i];
+        if (seal->note.len > 0 && b->segments->options.rebuild != NULL)
             r = b->segments->options.rebuild(catalogue, seal->note.data, seal->note.len, err);
     }
     return r;
@@ -174,7 +185,7 @@ static enum result describe_kind(struct segments *s, const char *path, Store__Se
     const struct record_kind *kind = record_kind_by_name(name);
     if (r != RESULT_OK || kind == NULL)
         return r == RESULT_OK ? error_set(err, RESULT_REJECT, "it does not say what it holds") : r;
-    snprintf(what, sizeof(what), "count(*)::UBIGINT, min(epoch_ns(\"%s\")), max(epoch_ns(\"%s\")) FROM read_parquet",
+    snprintf(what, sizeof(what), "count(*)::UBIGINT, min(\"%s\"), max(\"%s\") FROM read_parquet",
              kind->fields[kind->first_time].name, kind->fields[kind->last_time].name);
     r = ask_file(s, &rows, err, what, path, "");
     if (r == RESULT_OK) {
@@ -215,14 +226,15 @@ static enum result describe_damaged(struct segments *s, uint64_t id, Store__Segm
 static enum result keep_all(struct rebuild *b, struct error *err)
 {
     const Store__Segment **added = calloc(b->count + b->damaged_count + 1, sizeof(Store__Segment *));
+    b->kept = calloc(b->count + 1, sizeof(Store__Segment *));
     Store__Segment *damaged = calloc(b->damaged_count + 1, sizeof(*damaged));
     size_t count = 0;
     uint64_t through = 0;
-    enum result r = added == NULL || damaged == NULL ? no_memory(err) : RESULT_OK;
+    enum result r = added == NULL || damaged == NULL || b->kept == NULL ? no_memory(err) : RESULT_OK;
     for (size_t i = 0; r == RESULT_OK && i < b->count; i++) {
         if (b->seals[i] == NULL)
             continue;
-        added[count++] = b->seals[i];
+        added[count++] = b->kept[b->kept_count++] = b->seals[i];
         through = b->seals[i]->last_position > through ? b->seals[i]->last_position : through;
     }
     for (size_t i = 0; r == RESULT_OK && i < b->damaged_count; i++) {
@@ -258,5 +270,6 @@ enum result segments_rebuild(struct segments *segments, struct error *err)
     }
     free(b.seals);
     free(b.damaged);
+    free(b.kept);
     return r == RESULT_OK ? r : RESULT_FATAL;
 }

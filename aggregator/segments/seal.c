@@ -86,7 +86,9 @@ enum result seal_to_segment(const Store__Segment *seal, struct segment *ret_segm
                                     .first_position = seal->first_position,
                                     .last_position = seal->last_position,
                                     .groups = seal->groups,
-                                    .without_evidence = seal->without_evidence};
+                                    .without_evidence = seal->without_evidence,
+                                    .day = seal->day,
+                                    .fields = seal->fields};
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
         if (record_kinds[kind]->number == seal->kind)
             ret_segment->kind = kind;

@@ -70,7 +70,7 @@ static enum result next(struct writing *writing, struct engine_rows *ret_rows, s
     uint32_t count = 0;
     if (s->at == s->count)
         return RESULT_END;
-    for (; count < ENGINE_CHUNK_ROWS && s->at + count < s->count; count++) {
+    for (; count < writing_room(writing) && s->at + count < s->count; count++) {
         const struct sorted_row *row = &s->rows[s->at + count];
         s->refs[count] = (struct engine_ref){s->part->records[row->records], s->numbers[row->records], row->row};
     }
@@ -104,7 +104,7 @@ static enum result seal_part(struct segments *segments, const struct seal_part *
                         : error_set(err, RESULT_AGAIN, "out of memory");
     s->writing.source.rows = s->count;
     if (r == RESULT_OK)
-        r = segment_write(&s->writing, s->observers.list, s->observers.count, err);
+        r = segment_write(&s->writing, &s->observers, err);
     /* The seal borrows the observers' names; it is written, and only the catalogue's part of it is wanted from here. */
     seal_fini(seal);
     sealing_free(s);

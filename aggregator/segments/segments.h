@@ -35,7 +35,10 @@ struct segment {
     uint64_t first_position, last_position;
     uint32_t groups;
     bool without_evidence;
+    int32_t day;     /* merged ones: the UTC day of their records' first times, since 1970, or SEGMENT_DAYS */
+    uint64_t fields; /* a checksum of its columns' names */
 };
+#define SEGMENT_DAYS INT32_MAX /* of days that have few records, or are odd: 1970, 2099 */
 
 struct segments_options {
     const char *directory;

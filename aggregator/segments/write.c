@@ -26,6 +26,24 @@ bool field_is_evidence(const struct record_kind *kind, unsigned field)
     return false;
 }
 
+static bool lacks_evidence(const struct record_kind *kind, const bool *missing)
+{
+    bool has = kind != record_kinds[RECORD_FLOW] || missing == NULL;
+    for (unsigned f = 0; !has && f < kind->stored_count; f++)
+        has = field_is_evidence(kind, f) && !missing[f];
+    return !has;
+}
+
+uint64_t fields_check(const struct record_kind *kind, const bool *missing)
+{
+    uint64_t check = kind->number;
+    for (unsigned f = 0; f < kind->stored_count; f++) {
+        if (missing == NULL || !missing[f])
+            check = XXH3_64bits_withSeed(kind->fields[f].name, strlen(kind->fields[f].name), check);
+    }
+    return check;
+}
+
 void seal_fini(Store__Segment *seal)
 {
     for (size_t i = 0; i < seal->n_columns; i++)
@@ -111,6 +129,12 @@ static void note_times(struct writing *w, const struct engine_rows *rows)
     }
 }
 
+uint32_t writing_room(const struct writing *w)
+{
+    uint64_t left = SEGMENT_GROUP_ROWS - w->written % SEGMENT_GROUP_ROWS;
+    return left < ENGINE_CHUNK_ROWS ? (uint32_t)left : ENGINE_CHUNK_ROWS;
+}
+
 static enum result next_rows(struct engine_source *source, void *thread, struct engine_rows *ret_rows,
                              struct error *err)
 {
@@ -145,7 +169,7 @@ static enum result copy_rows(struct writing *w, struct error *err)
     segments_path(s, w->seal->id, "parquet.tmp", path);
     engine_from(&from, &w->source);
     for (unsigned f = 0; f < kind->stored_count; f++) {
-        if (w->without_evidence && field_is_evidence(kind, f))
+        if (w->missing != NULL && w->missing[f])
             continue;
         sql_add(&select, "%s\"%s\"", separator, kind->fields[f].name);
         separator = ", ";
@@ -280,13 +304,13 @@ static enum result describe(struct writing *w, struct error *err)
     return r == RESULT_REJECT ? RESULT_AGAIN : r;
 }
 
-static enum result list_observers(Store__Segment *seal, const struct observer *observers, uint32_t count,
-                                  struct error *err)
+static enum result list_observers(Store__Segment *seal, const struct observers *all, struct error *err)
 {
-    seal->observers = calloc(count + 1u, sizeof(*seal->observers));
+    const struct observer *observers = all->list;
+    seal->observers = calloc(all->count + 1u, sizeof(*seal->observers));
     if (seal->observers == NULL)
         return no_memory(err);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < all->count; i++) {
         Store__SegmentObserver *observer = malloc(sizeof(*observer));
         if (observer == NULL)
             return no_memory(err);
@@ -300,7 +324,7 @@ static enum result list_observers(Store__Segment *seal, const struct observer *o
     return RESULT_OK;
 }
 
-static enum result write_files(struct writing *w, const struct observer *observers, uint32_t count, struct error *err)
+static enum result write_files(struct writing *w, const struct observers *observers, struct error *err)
 {
     enum result r = copy_rows(w, err);
     if (r == RESULT_OK && w->written == 0)
@@ -309,7 +333,7 @@ static enum result write_files(struct writing *w, const struct observer *observe
     if (r == RESULT_OK)
         r = describe(w, err);
     if (r == RESULT_OK)
-        r = list_observers(w->seal, observers, count, err);
+        r = list_observers(w->seal, observers, err);
     if (r == RESULT_OK && w->source.kind == record_kinds[RECORD_FLOW])
         r = index_write(w->segments, w->seal->id, w->entries, w->entry_count, &w->seal->index_bytes, err);
     if (r == RESULT_OK)
@@ -317,21 +341,24 @@ static enum result write_files(struct writing *w, const struct observer *observe
     return r == RESULT_OK ? seal_write(w->segments, w->seal, err) : r;
 }
 
-enum result segment_write(struct writing *w, const struct observer *observers, uint32_t count, struct error *err)
+enum result segment_write(struct writing *w, const struct observers *observers, struct error *err)
 {
     w->seal->first_ns = INT64_MAX;
     w->seal->last_ns = INT64_MIN;
-    w->seal->without_evidence = w->without_evidence;
     w->source.threads = 1;
     w->source.next = next_rows;
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
         if (record_kinds[kind]->number == w->seal->kind)
             w->source.kind = record_kinds[kind];
     }
-    enum result r = write_files(w, observers, count, err);
+    w->seal->fields = fields_check(w->source.kind, w->missing);
+    w->seal->without_evidence = lacks_evidence(w->source.kind, w->missing);
+    enum result r = write_files(w, observers, err);
     if (r != RESULT_OK)
         part_remove(w->segments, w->seal->id);
     free(w->entries);
     w->entries = NULL;
+    w->entry_count = w->entry_capacity = 0;
+    w->written = 0;
     return r;
 }

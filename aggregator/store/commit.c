@@ -62,6 +62,18 @@ static struct journal_entry entry_of(const struct batch *b)
     return entry;
 }
 
+/* Room in the life that speaks, which may have been forgotten since the batch was taken. */
+static enum result reserve_life(const struct set *set, const struct batch *batch, struct error *err)
+{
+    struct store *store = set->store;
+    enum result r = remember_life(store, &batch->observer, err);
+    if (r != RESULT_OK)
+        return r == RESULT_REJECT ? RESULT_AGAIN : r;
+    r = lives_reserve(&store->lives, batch, set->count, err);
+    pthread_mutex_unlock(&store->lock);
+    return r;
+}
+
 /* Everything that takes memory, so that nothing can fail once the set is in the journal. */
 static enum result prepare(struct set *set, struct error *err)
 {
@@ -74,19 +86,15 @@ static enum result prepare(struct set *set, struct error *err)
         struct batch *b = set->batches[i];
         if (b->position == 0)
             continue;
-        if (batch_has_name(b))
-            r = remember_life(set->store, &b->observer, err); /* it may have been forgotten since it was taken */
-        if (r == RESULT_OK && b->packed.data == NULL)
+        if (b->packed.data == NULL)
             r = batch_pack(b, err);
         if (r == RESULT_OK && (set->hot[i] = hot_batch_new(b)) == NULL)
             r = no_memory(err);
         if (r == RESULT_OK)
             set->entries[set->entry_count++] = entry_of(b);
     }
-    pthread_mutex_lock(&set->store->lock);
     for (size_t i = 0; i < set->count && r == RESULT_OK; i++)
-        r = lives_reserve(&set->store->lives, set->batches[i], set->count, err);
-    pthread_mutex_unlock(&set->store->lock);
+        r = reserve_life(set, set->batches[i], err);
     return r;
 }
 

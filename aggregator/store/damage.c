@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the store has that cannot be read. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ void store_forget_damage(struct store *store, const char *file)
 void store_note_journal(struct store *store, const struct journal_damage *damage)
 {
     char text[JOURNAL_DAMAGE_TEXT_MAX];
+    int64_t first = (int64_t)damage->first_position, last = (int64_t)damage->last_position;
     struct store_damage told = {0};
     snprintf(told.file, sizeof(told.file), "journal/%s", damage->file);
     snprintf(told.text, sizeof(told.text), "%s", journal_damage_text(damage, text));
@@ -72,11 +74,22 @@ void store_note_journal(struct store *store, const struct journal_damage *damage
         }
     }
     pthread_mutex_lock(&store->lock);
-    enum result r = ranges_add(&store->missing, (int64_t)damage->first_position, (int64_t)damage->last_position, 1);
+    bool known = ranges_has(&store->missing, first) && ranges_has(&store->missing, last);
+    enum result r = ranges_add(&store->missing, first, last, 1);
     (void)r; /* out of memory: it is found again by the next who comes there */
     ranges_thin(&store->missing, STORE_DAMAGES_MAX);
     pthread_mutex_unlock(&store->lock);
-    store_note_damage(store, &told);
+    if (!known)
+        store_note_damage(store, &told);
+}
+
+void store_note_entry(void *context, const struct journal_entry *entry, const char *why)
+{
+    struct journal_damage damage = {
+        .first_position = entry->position, .last_position = entry->position, .named = true, .head = *entry};
+    snprintf(damage.file, sizeof(damage.file), "%016" PRIx64 ".log", entry->place.file);
+    snprintf(damage.why, sizeof(damage.why), "%.90s", why);
+    store_note_journal(context, &damage);
 }
 
 enum result store_damaged(struct store *store, struct store_damage **ret_damages, size_t *ret_count, struct error *err)
@@ -97,7 +110,7 @@ enum result store_damaged(struct store *store, struct store_damage **ret_damages
 uint64_t store_missing_before(struct store *store, uint64_t position)
 {
     uint64_t first = journal_first(store->journal), missing = 0;
-    if (first > 1)
+    if (first > 1 && position > 0)
         missing = first <= position ? first - 1 : position - 1;
     pthread_mutex_lock(&store->lock);
     for (size_t i = 0; i < store->missing.count && position > 0; i++) {

@@ -9,6 +9,8 @@
 struct hot {
     struct journal *journal;
     size_t memory;
+    hot_damaged *damaged;
+    void *context;           /* of `damaged` */
     pthread_mutex_t lock;    /* guards all below */
     struct hot_batch **list; /* owned, a reference each; ascending */
     size_t first, count, capacity;
@@ -21,13 +23,15 @@ static enum result no_memory(struct error *err)
     return error_set(err, RESULT_AGAIN, "out of memory");
 }
 
-struct hot *hot_new(struct journal *journal, size_t memory)
+struct hot *hot_new(struct journal *journal, size_t memory, hot_damaged *damaged, void *context)
 {
     struct hot *hot = calloc(1, sizeof(*hot));
     if (hot == NULL)
         return NULL;
     hot->journal = journal;
     hot->memory = memory;
+    hot->damaged = damaged;
+    hot->context = context;
     pthread_mutex_init(&hot->lock, NULL);
     return hot;
 }
@@ -240,23 +244,23 @@ void hot_view_fini(struct hot_view *view)
     *view = (struct hot_view){0};
 }
 
-enum result hot_batch_open(struct hot *hot, struct hot_batch *b, struct batch **ret_batch, struct error *err)
+/* Read from the journal, and made ready for many threads. */
+static enum result decode(const struct hot *hot, const struct hot_batch *b, struct batch **ret_batch, struct error *err)
 {
-    pthread_mutex_lock(&hot->lock);
-    struct batch *batch = b->batch == NULL ? NULL : batch_share(b->batch);
-    pthread_mutex_unlock(&hot->lock);
-    if (batch != NULL) {
-        *ret_batch = batch;
-        return RESULT_OK;
-    }
+    struct batch *batch = NULL;
     struct journal_entry entry;
     struct journal_buffer buffer = {0};
     enum result r = journal_read(hot->journal, &b->entry.place, &buffer, &entry, err);
-    if (r == RESULT_OK)
+    const char *why = HOT_UNREADABLE;
+    if (r == RESULT_END)
+        r = error_set(err, RESULT_AGAIN, "what was asked for was sealed meanwhile, and the journal let go: ask again");
+    if (r == RESULT_OK) {
+        why = err->text;
         r = batch_of_entry(&entry, &batch, err);
+    }
     journal_buffer_fini(&buffer);
-    if (r != RESULT_OK)
-        return r;
+    if (r == RESULT_REJECT)
+        hot->damaged(hot->context, &b->entry, why);
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT && r == RESULT_OK; kind++) {
         if (batch->records[kind] != NULL && !records_freeze(batch->records[kind]))
             r = no_memory(err);
@@ -268,19 +272,41 @@ enum result hot_batch_open(struct hot *hot, struct hot_batch *b, struct batch **
     return r;
 }
 
+enum result hot_batch_open(struct hot *hot, struct hot_batch *b, struct batch **ret_batch, struct error *err)
+{
+    pthread_mutex_lock(&hot->lock);
+    struct batch *batch = b->batch == NULL ? NULL : batch_share(b->batch);
+    pthread_mutex_unlock(&hot->lock);
+    if (batch == NULL)
+        return decode(hot, b, ret_batch, err);
+    *ret_batch = batch;
+    return RESULT_OK;
+}
+
 /* ---- as a table */
+
+/* A scan's place: the batch that the next thread takes. */
+static void *scan_new(struct engine_source *source)
+{
+    (void)source;
+    return calloc(1, sizeof(atomic_size_t));
+}
 
 /* A thread's place. */
 struct walk {
+    atomic_size_t *next; /* of the scan */
     struct batch *batch; /* a reference; NULL: none yet */
     size_t index;
     uint32_t row;
 };
 
-static void *walk_new(struct engine_source *source)
+static void *walk_new(struct engine_source *source, void *scan)
 {
     (void)source;
-    return calloc(1, sizeof(struct walk));
+    struct walk *walk = calloc(1, sizeof(*walk));
+    if (walk != NULL)
+        walk->next = scan;
+    return walk;
 }
 
 static void walk_free(void *pointer)
@@ -295,14 +321,13 @@ static enum result walk_on(struct hot_table *table, struct walk *walk, struct er
 {
     batch_destroy(&walk->batch);
     for (;;) {
-        walk->index = atomic_fetch_add(&table->next, 1);
+        walk->index = atomic_fetch_add(walk->next, 1);
         walk->row = 0;
         if (walk->index >= table->view->count)
             return RESULT_END;
         enum result r = hot_batch_open(table->hot, table->view->list[walk->index], &walk->batch, err);
-        if (r != RESULT_REJECT)
+        if (r != RESULT_REJECT) /* what is damaged was told; the rest answers */
             return r;
-        atomic_store(&table->damaged, true); /* told by the journal; the rest answers */
     }
 }
 
@@ -356,10 +381,10 @@ enum result hot_table_init(struct hot_table *table, struct hot *hot, const struc
                                 .source = {.kind = record_kinds[kind],
                                            .threads = 2,
                                            .next = next_rows,
+                                           .scan_new = scan_new,
+                                           .scan_free = free,
                                            .thread_new = walk_new,
                                            .thread_free = walk_free}};
-    atomic_init(&table->next, 0);
-    atomic_init(&table->damaged, false);
     for (size_t i = 0; i < view->count; i++)
         table->source.rows += view->list[i]->entry.rows[kind];
     if (table->numbers != NULL && number_observers(table))

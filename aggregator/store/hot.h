@@ -25,9 +25,13 @@ struct hot_batch {
     struct batch *batch; /* guarded by the hot lock: a reference; NULL: only in the journal */
 };
 
+/* Told of a batch that cannot be read from the journal; from any thread. */
+typedef void hot_damaged(void *context, const struct journal_entry *entry, const char *why);
+#define HOT_UNREADABLE "its bytes are not those that were written"
+
 struct hot;
 /* `memory` is what decoded batches may hold. NULL: out of memory. */
-struct hot *hot_new(struct journal *journal, size_t memory);
+struct hot *hot_new(struct journal *journal, size_t memory, hot_damaged *damaged, void *context);
 void hot_free(struct hot **hot);
 
 /* Makes what hot_put takes, so that it cannot fail. NULL: out of memory. */
@@ -48,7 +52,7 @@ struct hot_sums {
 void hot_sums(struct hot *hot, struct hot_sums *ret_sums);
 
 /* The batch's records, decoded again if need be; batch_destroy gives the reference back. RESULT_REJECT: damaged in the
- * journal. */
+ * journal, and told. RESULT_AGAIN: out of memory; or it was sealed since it was looked at, and the journal let go. */
 MUST_CHECK enum result hot_batch_open(struct hot *hot, struct hot_batch *hot_batch, struct batch **ret_batch,
                                       struct error *err);
 
@@ -73,8 +77,6 @@ struct hot_table {
     int kind;
     struct observers observers; /* by the numbers that the table's rows have */
     uint32_t **numbers;         /* by batch; owned */
-    atomic_size_t next;
-    atomic_bool damaged; /* some of it could not be read from the journal */
 };
 MUST_CHECK enum result hot_table_init(struct hot_table *table, struct hot *hot, const struct hot_view *view,
                                       enum record_kind_number kind, struct error *err);

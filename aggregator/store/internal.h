@@ -61,14 +61,17 @@ void store_tell(struct store *store, const char *format, ...) __attribute__((for
 void store_note_damage(struct store *store, const struct store_damage *damage);
 /* A segment that was damaged can be read again: it was put back. */
 void store_forget_damage(struct store *store, const char *file);
-/* What the journal says of positions it cannot read. */
+/* What the journal says of positions it cannot read; once, by whomever it was met. */
 void store_note_journal(struct store *store, const struct journal_damage *damage);
+/* One entry whose bytes, or what they say, cannot be read. `context` is the store. */
+void store_note_entry(void *context, const struct journal_entry *entry, const char *why);
 
 /* ---- remember.c: what is known beside the records, in the catalogue */
 
 /* All of it, into store->lives, without lives that are not among the newest of their speaker. */
 MUST_CHECK enum result remember_all(struct store *store, struct error *err);
-/* A life that may be in the catalogue alone is brought into memory. Not with the lock held. */
+/* Takes the lock, and with RESULT_OK has it still: a life that was in the catalogue alone is then among store->lives,
+ * and no sealing forgets it before the lock is given back. */
 MUST_CHECK enum result remember_life(struct store *store, const struct observer *observer, struct error *err);
 /* Within a sealing's transaction: `context` is the struct lives it adds. */
 MUST_CHECK enum result remember_sealed(struct catalogue *catalogue, void *context, struct error *err);

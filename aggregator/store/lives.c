@@ -182,9 +182,20 @@ static bool reserve_boundaries(struct lives *lives, const struct batch *batch)
     return true;
 }
 
+/* Lives that the aggregator declares lost. In what a stretch of the stream adds, they need not have spoken. */
+static bool reserve_lost(struct lives *lives, const struct batch *batch)
+{
+    const struct records *losses = batch_has_name(batch) ? NULL : batch->records[RECORD_LOSS];
+    for (uint32_t i = 0; losses != NULL && i < losses->observer_count; i++) {
+        if (lives_get(lives, &losses->observers[i]) == NULL)
+            return false;
+    }
+    return true;
+}
+
 enum result lives_reserve(struct lives *lives, const struct batch *batch, size_t count, struct error *err)
 {
-    bool reserved = reserve_boundaries(lives, batch);
+    bool reserved = reserve_boundaries(lives, batch) && reserve_lost(lives, batch);
     if (reserved && batch_has_name(batch)) {
         struct life *life = lives_get(lives, &batch->observer);
         struct speaker *speaker = lives_speaker(lives, batch->observer.sensor);
@@ -193,19 +204,24 @@ enum result lives_reserve(struct lives *lives, const struct batch *batch, size_t
         reserved = life != NULL && life->digests != NULL && ranges_reserve(&life->sequences, count) == RESULT_OK &&
                    ranges_reserve(&speaker->received, count) == RESULT_OK &&
                    ranges_reserve(&speaker->flows, count) == RESULT_OK;
+        if (reserved)
+            life->last_position = UINT64_MAX;
     }
     return reserved ? RESULT_OK : error_set(err, RESULT_AGAIN, "no memory to note what is committed");
 }
 
-static void note_losses(struct lives *lives, const struct records *records)
+/* Only the aggregator says that somebody died. */
+static void note_losses(struct lives *lives, const struct records *records, bool own)
 {
     const struct loss_columns *l = loss_columns(records);
     for (uint32_t i = 0; i < records->rows; i++) {
         struct life *life = lives_find(lives, &records->observers[l->observer[i]]);
-        if (life == NULL || !loss_kind_is_of_records(l->loss[i]))
+        if (life != NULL && loss_kind_is_of_records(l->loss[i]))
+            lives_add_count(&life->sums.records_lost, l->count[i]);
+        if (life == NULL || !own || l->loss[i] != LOSS_RECORDS_DIED)
             continue;
-        uint64_t room = UINT64_MAX - life->sums.records_lost;
-        life->sums.records_lost += l->count[i] < room ? l->count[i] : room;
+        life->sums.died = true;
+        lives_add_count(&life->sums.records_died, l->count[i]);
     }
 }
 
@@ -304,7 +320,7 @@ void lives_note(struct lives *lives, const struct batch *batch, uint64_t digest)
     if (batch_has_name(batch))
         note_name(lives, batch, digest);
     if (batch_rows(batch, RECORD_LOSS) > 0)
-        note_losses(lives, batch->records[RECORD_LOSS]);
+        note_losses(lives, batch->records[RECORD_LOSS], !batch_has_name(batch));
     if (batch_rows(batch, RECORD_VERDICT) > 0)
         note_verdicts(lives, batch->records[RECORD_VERDICT]);
     for (uint32_t row = 0; row < batch_rows(batch, RECORD_STATUS); row++)

@@ -27,7 +27,7 @@
 struct life {
     struct store_life sums;
     struct ranges sequences;
-    uint64_t last_position;
+    uint64_t last_position; /* UINT64_MAX: room is reserved for a batch that is on its way */
     struct {
         uint64_t sequence, digest;
     } * digests; /* of the last LIVES_DIGESTS batches by sequence; owned; NULL: of none */
@@ -66,8 +66,8 @@ const struct boundary_counts *lives_boundary(const struct lives *lives, const ch
 struct life *lives_get(struct lives *lives, const struct observer *observer);
 struct speaker *lives_speaker_get(struct lives *lives, const char *sensor);
 
-/* Memory for what lives_note will write for `count` batches like this one, so that it cannot fail. RESULT_AGAIN: out of
- * memory. */
+/* Memory for what lives_note will write for `count` batches like this one, so that it cannot fail; the life is not
+ * forgotten before. RESULT_AGAIN: out of memory. */
 MUST_CHECK enum result lives_reserve(struct lives *lives, const struct batch *batch, size_t count, struct error *err);
 /* A committed batch, with its position; `digest` is of its bytes. */
 void lives_note(struct lives *lives, const struct batch *batch, uint64_t digest);
@@ -75,6 +75,12 @@ void lives_note(struct lives *lives, const struct batch *batch, uint64_t digest)
 /* A committed batch of which the journal still knows the name, and not the contents: its records are lost, and it is
  * not taken again. RESULT_AGAIN: out of memory. */
 MUST_CHECK enum result lives_note_damaged(struct lives *lives, const struct journal_entry *entry, struct error *err);
+
+/* Counts that foreign hands make large stop at the greatest number. */
+static inline void lives_add_count(uint64_t *sum, uint64_t more)
+{
+    *sum = more < UINT64_MAX - *sum ? *sum + more : UINT64_MAX;
+}
 
 /* For note.c: a status was set, of which the lists stay only if the life is its speaker's newest; verdicts by word are
  * added. RESULT_AGAIN: out of memory. */

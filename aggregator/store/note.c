@@ -64,6 +64,8 @@ static enum result life_message(const struct life *life, struct packing *p, stru
     p->life.status_position = s->status_position;
     p->life.status_received_ns = s->status_received_ns;
     p->life.has_lists = s->has_lists;
+    p->life.died = s->died;
+    p->life.records_died = s->records_died;
     p->lives = &p->life;
     p->note.lives = &p->lives;
     p->note.n_lives = 1;
@@ -271,8 +273,9 @@ static enum result add_life(struct lives *lives, const Store__Life *message, str
     s->records += message->records;
     s->packets += message->packets;
     s->batches += message->batches;
-    uint64_t room = UINT64_MAX - s->records_lost;
-    s->records_lost += message->records_lost < room ? message->records_lost : room;
+    lives_add_count(&s->records_lost, message->records_lost);
+    lives_add_count(&s->records_died, message->records_died);
+    s->died = s->died || message->died;
     if (message->last_received_ns > s->last_received_ns)
         s->last_received_ns = message->last_received_ns;
     enum result r = add_pairs(&life->sequences, (const int64_t *)message->sequences, message->n_sequences, 1, err);
@@ -294,6 +297,13 @@ static enum result add_speaker(struct lives *lives, const Store__Sensor *message
     return r;
 }
 
+static enum result add_boundary(struct lives *lives, const Store__Boundary *message, struct error *err)
+{
+    if (strlen(message->boundary) >= BOUNDARY_NAME_MAX)
+        return error_set(err, RESULT_REJECT, "a note of the store has a boundary's name that is too long");
+    return lives_add_counts(lives, message->boundary, message->verdicts, message->n_verdicts, err);
+}
+
 static enum result add_message(struct lives *lives, const Store__Note *note, struct error *err)
 {
     enum result r = RESULT_OK;
@@ -302,8 +312,7 @@ static enum result add_message(struct lives *lives, const Store__Note *note, str
     for (size_t i = 0; i < note->n_sensors && r == RESULT_OK; i++)
         r = add_speaker(lives, note->sensors[i], err);
     for (size_t i = 0; i < note->n_boundaries && r == RESULT_OK; i++)
-        r = lives_add_counts(lives, note->boundaries[i]->boundary, note->boundaries[i]->verdicts,
-                             note->boundaries[i]->n_verdicts, err);
+        r = add_boundary(lives, note->boundaries[i], err);
     for (size_t i = 0; i < note->n_lasts && r == RESULT_OK; i++) {
         for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
             if (record_kinds[kind]->number == note->lasts[i]->kind && note->lasts[i]->position > lives->last[kind])

@@ -83,26 +83,20 @@ enum result remember_all(struct store *store, struct error *err)
 
 /* ---- a life that was forgotten */
 
+static bool is_known(const struct store *store, const struct observer *observer)
+{
+    const struct speaker *speaker = lives_speaker(&store->lives, observer->sensor);
+    return speaker == NULL || speaker->lives <= LIVES_KEPT /* none of this speaker's was ever forgotten */ ||
+           lives_find(&store->lives, observer) != NULL;
+}
+
 /* The life as a note says it, among those in memory. */
 static enum result bring_back(struct store *store, const struct observer *observer, const struct bytes *note,
                               struct error *err)
 {
-    enum result r = RESULT_OK;
-    pthread_mutex_lock(&store->lock);
-    if (lives_find(&store->lives, observer) == NULL) { /* otherwise another thread was first */
-        uint64_t before = 0;
-        struct speaker *speaker = lives_speaker(&store->lives, observer->sensor);
-        if (speaker != NULL)
-            before = speaker->lives;
-        r = add_note(&store->lives, note, err);
-        struct life *life = lives_find(&store->lives, observer);
-        speaker = lives_speaker(&store->lives, observer->sensor);
-        if (speaker != NULL && before > 0)
-            speaker->lives = before; /* it is counted already */
-        if (life != NULL)
-            life->last_position = journal_last(store->journal); /* not forgotten again before it may have spoken */
-    }
-    pthread_mutex_unlock(&store->lock);
+    uint64_t lives = lives_speaker(&store->lives, observer->sensor)->lives;
+    enum result r = add_note(&store->lives, note, err);
+    lives_speaker(&store->lives, observer->sensor)->lives = lives; /* it is counted already */
     return r;
 }
 
@@ -110,15 +104,19 @@ enum result remember_life(struct store *store, const struct observer *observer, 
 {
     struct bytes note = {0};
     pthread_mutex_lock(&store->lock);
-    const struct speaker *speaker = lives_speaker(&store->lives, observer->sensor);
-    bool known = speaker == NULL || speaker->lives <= LIVES_KEPT || lives_find(&store->lives, observer) != NULL;
-    pthread_mutex_unlock(&store->lock);
-    if (known)
-        return RESULT_OK; /* or there is nothing to be known of it: none of this speaker's lives was ever forgotten */
+    if (is_known(store, observer))
+        return RESULT_OK;
+    pthread_mutex_unlock(&store->lock); /* not held over the disk: what the catalogue says of a life that is not in
+                                         * memory changes only after it has come back */
     enum result r =
         catalogue_get(segments_catalogue(store->segments), NOTE_LIFE, observer->sensor, observer->epoch, &note, err);
-    if (r == RESULT_OK && note.length > 0)
+    if (r == RESULT_OK)
+        pthread_mutex_lock(&store->lock);
+    if (r == RESULT_OK && note.length > 0 && !is_known(store, observer)) { /* otherwise another thread was first */
         r = bring_back(store, observer, &note, err);
+        if (r != RESULT_OK)
+            pthread_mutex_unlock(&store->lock);
+    }
     bytes_free(&note);
     return r;
 }

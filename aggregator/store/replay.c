@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading in the order committed, out of the journal: what was published, again; and what the correlator had not
  * concluded when the process ended. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,19 +111,16 @@ static enum result open_entry(struct store_reader *reader, const struct journal_
 {
     struct journal_buffer buffer = {0};
     struct journal_entry whole;
-    struct journal_damage damage = {.first_position = entry->position, .last_position = entry->position};
     enum result r = journal_read(reader->store->journal, &entry->place, &buffer, &whole, err);
-    if (r == RESULT_OK)
+    const char *why = HOT_UNREADABLE;
+    if (r == RESULT_OK) {
+        why = err->text;
         r = batch_of_entry(&whole, ret_batch, err);
+    }
     journal_buffer_fini(&buffer);
-    if (r != RESULT_REJECT)
-        return r == RESULT_END ? RESULT_REJECT : r;
-    damage.named = true;
-    damage.head = *entry;
-    snprintf(damage.file, sizeof(damage.file), "%016" PRIx64 ".log", entry->place.file);
-    snprintf(damage.why, sizeof(damage.why), "%.90s", err->text);
-    store_note_journal(reader->store, &damage);
-    return RESULT_REJECT;
+    if (r == RESULT_REJECT)
+        store_note_entry(reader->store, entry, why);
+    return r == RESULT_END ? RESULT_REJECT : r;
 }
 
 /* ---- what a verdict says is done */

@@ -12,9 +12,9 @@
 #include "common/clock.h"
 
 #define SEALER_NICE 10
-#define TICK_NS   NS_PER_S
-#define RETRY_NS  (10 * NS_PER_S) /* after a failure: a full disk mostly */
-#define EXPIRE_NS (60 * NS_PER_S)
+#define TICK_NS     NS_PER_S
+#define RETRY_NS    (10 * NS_PER_S) /* after a failure: a full disk mostly */
+#define EXPIRE_NS   (60 * NS_PER_S)
 
 /* Batches on their way into segments. */
 struct sealing {
@@ -52,7 +52,6 @@ static enum result open_batches(struct sealing *s, struct error *err)
         struct hot_batch *hot = s->view.list[i];
         r = hot_batch_open(s->store->hot, hot, &s->batches[i], err);
         if (r == RESULT_REJECT) { /* its name stays known as committed: the sensor has let it go */
-            store_tell(s->store, "%s", err->text);
             r = lives_note_damaged(&s->added, &hot->entry, err);
             continue;
         }

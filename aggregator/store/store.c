@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +44,27 @@ static enum result take_directory(struct store *store, struct error *err)
 
 /* ---- what the journal has that is not sealed */
 
+/* A life that is not among its speaker's newest may be in the catalogue alone, with names of its own. */
+static enum result recover_life(struct store *store, const struct batch *batch, struct error *err)
+{
+    enum result r = remember_life(store, &batch->observer, err);
+    if (r != RESULT_OK)
+        return r;
+    r = lives_reserve(&store->lives, batch, 1, err);
+    pthread_mutex_unlock(&store->lock);
+    return r;
+}
+
+static enum result recover_name(struct store *store, const struct journal_entry *entry, struct error *err)
+{
+    enum result r = remember_life(store, &entry->speaker, err);
+    if (r != RESULT_OK)
+        return r;
+    r = lives_note_damaged(&store->lives, entry, err);
+    pthread_mutex_unlock(&store->lock);
+    return r;
+}
+
 static enum result recover_entry(void *context, const struct journal_entry *entry, struct error *err)
 {
     struct store *store = context;
@@ -52,17 +72,13 @@ static enum result recover_entry(void *context, const struct journal_entry *entr
     struct hot_batch *hot = NULL;
     enum result r = batch_of_entry(entry, &batch, err);
     if (r == RESULT_REJECT) {
-        struct journal_damage damage = {
-            .first_position = entry->position, .last_position = entry->position, .named = true, .head = *entry};
-        snprintf(damage.file, sizeof(damage.file), "%016" PRIx64 ".log", entry->place.file);
-        snprintf(damage.why, sizeof(damage.why), "%.90s", err->text);
-        store_note_journal(store, &damage);
-        return lives_note_damaged(&store->lives, entry, err);
+        store_note_entry(store, entry, err->text);
+        return recover_name(store, entry, err);
     }
     if (r == RESULT_OK && (!hot_reserve(store->hot, 1) || (hot = hot_batch_new(batch)) == NULL))
         r = error_set(err, RESULT_AGAIN, "out of memory");
     if (r == RESULT_OK)
-        r = lives_reserve(&store->lives, batch, 1, err);
+        r = recover_life(store, batch, err);
     if (r == RESULT_OK) {
         lives_note(&store->lives, batch, entry->digest);
         hot_put(store->hot, &hot, entry, clock_monotonic_ns());
@@ -76,7 +92,7 @@ static enum result recover_damage(void *context, const struct journal_damage *da
 {
     struct store *store = context;
     store_note_journal(store, damage);
-    return damage->named ? lives_note_damaged(&store->lives, &damage->head, err) : RESULT_OK;
+    return damage->named ? recover_name(store, &damage->head, err) : RESULT_OK;
 }
 
 static enum result recover(struct store *store, struct error *err)
@@ -111,7 +127,7 @@ static enum result open_parts(struct store *store, struct error *err)
         r = segments_open(&segments, &store->segments, err);
     if (r != RESULT_OK)
         return r;
-    store->hot = hot_new(store->journal, store->options.hot_memory);
+    store->hot = hot_new(store->journal, store->options.hot_memory, store_note_entry, store);
     if (store->hot == NULL)
         return error_set(err, RESULT_FATAL, "out of memory");
     return open_engine(store, err);
@@ -213,7 +229,6 @@ enum store_name store_name(struct store *store, const struct observer *observer,
     *ret_digest = 0;
     if (remember_life(store, observer, NULL) != RESULT_OK)
         return STORE_NAME_LATER;
-    pthread_mutex_lock(&store->lock);
     enum store_name name = name_in_memory(store, observer, sequence, ret_digest);
     pthread_mutex_unlock(&store->lock);
     return name;

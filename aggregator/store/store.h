@@ -191,6 +191,8 @@ struct store_life {
     struct observer observer;
     uint64_t records; /* in the books: record_kind_counts */
     uint64_t packets, batches, records_lost;
+    uint64_t records_died; /* declared lost by the aggregator (aggregator/lost.h); not in records_lost */
+    bool died;             /* that was declared, be it of no record at all */
     uint64_t status_position;
     int64_t status_received_ns; /* 0: none yet */
     int64_t last_received_ns;

@@ -16,7 +16,7 @@ enum result asker_open(void *zmq_context, const char *endpoint, const struct key
                        struct error *err)
 {
     struct asker asker = {0};
-    enum result result = door_open(zmq_context, ZMQ_DEALER, endpoint, keys, ASK_QUEUE, &asker.door, err);
+    enum result result = door_open(zmq_context, endpoint, BUS_ANSWER_PORT, keys, ASK_QUEUE, &asker.door, err);
     if (result == RESULT_OK)
         *ret_asker = asker;
     return result;
@@ -45,6 +45,16 @@ enum result asker_send(struct asker *asker, Pavo__Query *query, uint64_t *ret_id
         return error_set(err, result, "%s: cannot send: %s", asker->door.endpoint, zmq_strerror(errno));
     *ret_id = asker->last_id = query->id;
     return RESULT_OK;
+}
+
+void asker_cancel(struct asker *asker, uint64_t id)
+{
+    uint8_t packed[32];
+    Pavo__Query query = PAVO__QUERY__INIT;
+    query.version = 1;
+    query.cancel = id;
+    enum result ignored = bus_send(asker->door.socket, packed, pavo__query__pack(&query, packed), false);
+    (void)ignored;
 }
 
 enum result asker_receive(struct asker *asker, uint64_t id, Pavo__Reply **ret_reply, struct error *err)

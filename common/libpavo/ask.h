@@ -23,6 +23,10 @@ void asker_close(struct asker *asker);
  * many already. */
 MUST_CHECK enum result asker_send(struct asker *asker, Pavo__Query *query, uint64_t *ret_id, struct error *err);
 
+/* Says that no more is wanted of query `id`. Nothing is lost if it cannot be sent: the query ends with the connection.
+ */
+void asker_cancel(struct asker *asker, uint64_t id);
+
 /* The next reply to query `id`; replies to earlier queries are dropped. Never waits. RESULT_AGAIN: none yet.
  * RESULT_REJECT: a reply that cannot be read. The caller frees with pavo__reply__free_unpacked(reply, NULL). */
 MUST_CHECK enum result asker_receive(struct asker *asker, uint64_t id, Pavo__Reply **ret_reply, struct error *err);

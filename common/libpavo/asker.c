@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An asker: questions out, and the replies to the one under way in. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <zmq.h>
 
@@ -16,13 +19,16 @@
 #define ARGUMENTS_MAX 256
 #define PARAMETER_MAX 64
 #define SESSION_MAX   128
+#define CANCELLED     "the question was cancelled"
 
 struct pavo_asker {
     void *zmq;
     struct keys keys;
     struct asker asker;
     int64_t patience_ns;
-    pavo_answer *answer; /* the one under way; NULL: none. The caller's */
+    pavo_answer *answer;   /* the one under way; NULL: none. The caller's */
+    atomic_bool cancelled; /* since the last question was asked; any thread, and signal handlers */
+    int wake;              /* an eventfd: somebody cancelled */
     char session[SESSION_MAX + 1];
     char parameter[PARAMETER_MAX]; /* what the last error is about; "": none */
     size_t offset;
@@ -40,6 +46,9 @@ static enum result set_up(pavo_asker *a, const pavo_options *options, struct err
     if (result != RESULT_OK)
         return result;
     a->patience_ns = options->timeout_ms * NS_PER_MS;
+    a->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (a->wake < 0)
+        return error_set(err, RESULT_FATAL, "no descriptor to wait with: %s", strerror(errno));
     a->zmq = zmq_ctx_new();
     if (a->zmq == NULL)
         return error_set(err, RESULT_FATAL, "cannot start ZeroMQ: %s", zmq_strerror(errno));
@@ -56,7 +65,13 @@ pavo_asker *pavo_asker_new(const pavo_options *options, char error[PAVO_ERROR_MA
 {
     struct error err = {""};
     pavo_asker *asker = calloc(1, sizeof(*asker));
-    enum result result = asker == NULL ? error_set(&err, RESULT_FATAL, "out of memory") : set_up(asker, options, &err);
+    enum result result = RESULT_OK;
+    if (asker == NULL) {
+        result = error_set(&err, RESULT_FATAL, "out of memory");
+    } else {
+        asker->wake = -1;
+        result = set_up(asker, options, &err);
+    }
     if (result != RESULT_OK) {
         pavo_asker_destroy(&asker);
         tell(&err, error);
@@ -64,13 +79,23 @@ pavo_asker *pavo_asker_new(const pavo_options *options, char error[PAVO_ERROR_MA
     return asker;
 }
 
+/* The aggregator need not go on with a query that went out when the door had lost `lost` connections. */
+static void end_query(pavo_asker *a, uint64_t id, unsigned lost)
+{
+    door_watch(&a->asker.door);
+    if (a->asker.door.state == DOOR_OPEN && a->asker.door.lost == lost)
+        asker_cancel(&a->asker, id);
+}
+
 /* The answer under way is not waited for any longer; what is still sent of it is dropped by its number. */
 static void give_up(pavo_asker *a, const char *why)
 {
     if (a->answer == NULL)
         return;
-    if (!a->answer->ended)
+    if (!a->answer->ended) {
+        end_query(a, a->answer->id, a->answer->lost);
         (void)answer_fail(a->answer, why);
+    }
     a->answer->asker = NULL;
     a->answer = NULL;
 }
@@ -84,6 +109,8 @@ void pavo_asker_destroy(pavo_asker **asker)
     asker_close(&a->asker);
     if (a->zmq != NULL)
         zmq_ctx_term(a->zmq);
+    if (a->wake >= 0)
+        close(a->wake);
     keys_clear(&a->keys);
     free(a);
     *asker = NULL;
@@ -95,7 +122,7 @@ void pavo_answer_destroy(pavo_answer **answer)
     if (a == NULL)
         return;
     if (a->asker != NULL)
-        a->asker->answer = NULL;
+        give_up(a->asker, "it was destroyed");
     if (a->reply != NULL)
         pavo__reply__free_unpacked(a->reply, NULL);
     pavo_columns_destroy(&a->page);
@@ -115,10 +142,11 @@ static bool wait_until(pavo_asker *a, int64_t end_ns)
 {
     int64_t ms = (end_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
     zmq_pollitem_t items[] = {{.socket = a->asker.door.socket, .events = ZMQ_POLLIN},
-                              {.socket = a->asker.door.monitor, .events = ZMQ_POLLIN}};
+                              {.socket = a->asker.door.monitor, .events = ZMQ_POLLIN},
+                              {.fd = a->wake, .events = ZMQ_POLLIN}};
     if (ms <= 0)
         return false;
-    (void)zmq_poll(items, 2, (long)(ms > WAIT_STEP_MS ? WAIT_STEP_MS : ms));
+    (void)zmq_poll(items, 3, (long)(ms > WAIT_STEP_MS ? WAIT_STEP_MS : ms));
     return true;
 }
 
@@ -135,6 +163,8 @@ static enum result wait_open(pavo_asker *a, struct error *err)
     int64_t end = clock_monotonic_ns() + a->patience_ns;
     do {
         door_watch(&a->asker.door);
+        if (atomic_load(&a->cancelled))
+            return error_set(err, RESULT_END, CANCELLED);
         if (a->asker.door.state == DOOR_OPEN)
             return RESULT_OK;
     } while (a->asker.door.state != DOOR_REFUSED && wait_until(a, end));
@@ -148,6 +178,8 @@ static enum result wait_reply(pavo_asker *a, uint64_t id, unsigned lost, int64_t
                               Pavo__Reply **ret_reply, struct error *err)
 {
     for (;;) {
+        if (atomic_load(&a->cancelled))
+            return error_set(err, RESULT_END, CANCELLED);
         enum result result = asker_receive(&a->asker, id, ret_reply, err);
         if (result != RESULT_AGAIN)
             return result;
@@ -168,13 +200,25 @@ static void keep_parameter(pavo_asker *a, const Pavo__Reply *reply)
     a->offset = reply->offset;
 }
 
+/* It failed here, whatever the aggregator thinks of it. */
+static int fail(pavo_answer *answer, const char *why)
+{
+    end_query(answer->asker, answer->id, answer->lost);
+    return answer_fail(answer, why);
+}
+
 int pavo_answer_next(pavo_answer *answer, int timeout_ms, const pavo_columns **page)
 {
     if (answer == NULL || page == NULL)
         return PAVO_FAILED;
+    if (!answer->ended && atomic_load(&answer->asker->cancelled))
+        return fail(answer, CANCELLED);
     int64_t now = clock_monotonic_ns(), end = timeout_ms < 0 ? 0 : now + (int64_t)timeout_ms * NS_PER_MS;
     for (;;) {
+        bool ended = answer->ended;
         int step = answer_step(answer, page);
+        if (step == PAVO_FAILED && !ended)
+            end_query(answer->asker, answer->id, answer->lost);
         if (step != PAVO_TIMEOUT)
             return step;
         Pavo__Reply *reply;
@@ -183,7 +227,7 @@ int pavo_answer_next(pavo_answer *answer, int timeout_ms, const pavo_columns **p
         if (result == RESULT_AGAIN)
             return PAVO_TIMEOUT;
         if (result != RESULT_OK)
-            return answer_fail(answer, err.text);
+            return fail(answer, err.text);
         if (reply->error[0] != '\0')
             keep_parameter(answer->asker, reply);
         answer_take(answer, reply);
@@ -235,19 +279,22 @@ static enum result ask(pavo_asker *a, const char *question, const char *const ar
     unsigned lost = a->asker.door.lost;
     if (result == RESULT_OK)
         result = send_query(a, question, arguments, &id, err);
-    if (result == RESULT_OK)
-        result = wait_reply(a, id, lost, clock_monotonic_ns(), 0, &reply, err);
-    if (result == RESULT_AGAIN)
-        return no_way(a, err);
     if (result != RESULT_OK)
         return result;
+    result = wait_reply(a, id, lost, clock_monotonic_ns(), 0, &reply, err);
+    if (result != RESULT_OK) {
+        end_query(a, id, lost);
+        return result == RESULT_AGAIN ? no_way(a, err) : result;
+    }
     if (reply->error[0] != '\0') {
         result = keep_error(a, reply, err);
         pavo__reply__free_unpacked(reply, NULL);
         return result;
     }
     result = answer_begin(reply, ret_answer, err);
-    if (result == RESULT_OK) {
+    if (result != RESULT_OK) {
+        end_query(a, id, lost);
+    } else {
         (*ret_answer)->asker = a;
         (*ret_answer)->id = id;
         (*ret_answer)->lost = lost;
@@ -264,11 +311,24 @@ pavo_answer *pavo_ask(pavo_asker *asker, const char *question, const char *const
     if (asker == NULL)
         return NULL; /* `error` has why there is none */
     give_up(asker, "another question was asked");
+    atomic_store(&asker->cancelled, false);
+    (void)eventfd_read(asker->wake, &(eventfd_t){0});
     asker->parameter[0] = '\0';
     asker->offset = 0;
     if (ask(asker, question, arguments, &answer, &err) != RESULT_OK)
         tell(&err, error);
     return answer;
+}
+
+void pavo_asker_cancel(pavo_asker *asker)
+{
+    int error = errno; /* it may be called in a signal handler */
+    if (asker == NULL)
+        return;
+    atomic_store(&asker->cancelled, true);
+    ssize_t ignored = write(asker->wake, &(uint64_t){1}, sizeof(uint64_t));
+    (void)ignored;
+    errno = error;
 }
 
 const char *pavo_asker_parameter(const pavo_asker *asker)

@@ -60,13 +60,13 @@ static enum result monitor_open(void *zmq_context, struct door *door, struct err
     return RESULT_OK;
 }
 
-enum result door_open(void *zmq_context, int type, const char *endpoint, const struct keys *keys, int queue_messages,
-                      struct door *ret_door, struct error *err)
+enum result door_open(void *zmq_context, const char *endpoint, uint16_t default_port, const struct keys *keys,
+                      int queue_messages, struct door *ret_door, struct error *err)
 {
     struct door door = {0};
     snprintf(door.endpoint, sizeof(door.endpoint), "%s", endpoint);
-    enum result result = bus_connect(zmq_context, type, endpoint, type == ZMQ_SUB ? BUS_PUBLISH_PORT : BUS_ANSWER_PORT,
-                                     keys, queue_messages, &door.socket, err);
+    enum result result =
+        bus_connect(zmq_context, ZMQ_DEALER, endpoint, default_port, keys, queue_messages, &door.socket, err);
     if (result == RESULT_OK)
         result = monitor_open(zmq_context, &door, err);
     if (result != RESULT_OK) {
@@ -96,6 +96,7 @@ static void note(struct door *door, uint16_t event)
         break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         door->state = DOOR_OPEN;
+        door->opened++;
         door->reason = 0;
         door->shaking_ns = 0;
         break;

@@ -25,6 +25,7 @@ struct door {
     enum door_state state;
     int reason;         /* errno of the last failed attempt; 0 none */
     int64_t shaking_ns; /* a handshake is under way since; 0 none */
+    unsigned opened;    /* connections that came to stand */
     unsigned lost;      /* connections that stood, and were lost: what was asked over them is never answered */
     char endpoint[256]; /* as people know it */
 };
@@ -37,9 +38,9 @@ struct door {
 MUST_CHECK enum result door_endpoint(const char *aggregator, const char *given, unsigned step,
                                      char ret_endpoint[static DOOR_TEXT_MAX], struct error *err);
 
-/* Connects (in the background) and watches. `type` ZMQ_DEALER or ZMQ_SUB. */
-MUST_CHECK enum result door_open(void *zmq_context, int type, const char *endpoint, const struct keys *keys,
-                                 int queue_messages, struct door *ret_door, struct error *err);
+/* Connects (in the background) and watches. */
+MUST_CHECK enum result door_open(void *zmq_context, const char *endpoint, uint16_t default_port,
+                                 const struct keys *keys, int queue_messages, struct door *ret_door, struct error *err);
 void door_close(struct door *door);
 
 /* Takes in what the monitor has to say. Call after a poll and before reading `state`. */

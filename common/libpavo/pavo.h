@@ -51,8 +51,8 @@
  * a connection that has none is not); an unknown one is never handed out as 0 or "".
  *
  * Threads: the library has none of its own (libzmq has one for the network). A subscriber, an asker with its answers,
- * and what they hand out belong to one thread at a time; several are independent. For a program with an event loop:
- * pavo_subscriber_fd().
+ * and what they hand out belong to one thread at a time; several are independent. Only pavo_asker_cancel() may be
+ * called from anywhere. For a program with an event loop: pavo_subscriber_fd().
  *
  * Stability: types are opaque; functions and numbers are only ever added. Symbols are versioned (libpavo.map). */
 #ifndef PAVO_H
@@ -315,6 +315,12 @@ const char *pavo_asker_error(pavo_asker *asker);
  * asker NULL the answer is NULL and `error` stays as pavo_asker_new left it. */
 pavo_answer *pavo_ask(pavo_asker *asker, const char *question, const char *const arguments[],
                       char error[PAVO_ERROR_MAX]);
+/* Ends the question under way, here and on the aggregator: pavo_ask, when it waits, answers NULL, and pavo_answer_next
+ * PAVO_FAILED, at once. Of all functions the one that any thread and any signal handler may call. Without a question
+ * under way it does nothing: the next one is asked. (A question also ends when its answer or asker is destroyed before
+ * it is complete, when another is asked, and when the program ends, however it does.) */
+void pavo_asker_cancel(pavo_asker *asker);
+
 const char *pavo_asker_parameter(const pavo_asker *asker); /* the argument the last error is about; NULL: none */
 size_t pavo_asker_offset(const pavo_asker *asker);         /* where in its text, in bytes */
 

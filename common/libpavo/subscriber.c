@@ -20,6 +20,7 @@
 
 #include <zmq.h>
 
+#include "common/bus.h"
 #include "common/clock.h"
 
 #define WAIT_STEP_MS 500 /* replays' time-outs are looked at as often */
@@ -33,7 +34,7 @@ static enum result connect_doors(pavo_subscriber *s, const pavo_options *options
     if (result == RESULT_OK)
         result = options_answer_door(options, answer, err);
     if (result == RESULT_OK)
-        result = door_open(s->zmq, ZMQ_SUB, publish, &s->keys, (int)options->queue, &s->live, err);
+        result = door_open(s->zmq, publish, BUS_PUBLISH_PORT, &s->keys, (int)options->queue, &s->live, err);
     if (result == RESULT_OK)
         result = asker_open(s->zmq, answer, &s->keys, &s->asker, err);
     return result;
@@ -65,22 +66,36 @@ static bool is_wanted(const struct chain *chain)
     return chain->topic.shape != NULL;
 }
 
-static enum result subscribe(pavo_subscriber *s, struct error *err)
+/* Says the topics; what is said before the connection stands waits for it. */
+static enum result subscribe(pavo_subscriber *s)
 {
+    uint8_t packed[256];
+    char *topics[TOPIC_COUNT];
+    Pavo__Subscribe message = PAVO__SUBSCRIBE__INIT;
+    message.version = 1;
+    message.topics = topics;
     for (unsigned i = 0; i < TOPIC_COUNT; i++) {
-        const char *name = record_kinds[i]->name;
-        if (is_wanted(&s->chains[i]) && zmq_setsockopt(s->live.socket, ZMQ_SUBSCRIBE, name, strlen(name)) != 0)
-            return error_set(err, RESULT_FATAL, "cannot subscribe to %s: %s", name, zmq_strerror(errno));
+        if (is_wanted(&s->chains[i]))
+            topics[message.n_topics++] = (char *)record_kinds[i]->name;
     }
-    return RESULT_OK;
+    if (pavo__subscribe__get_packed_size(&message) > sizeof(packed))
+        return RESULT_FATAL;
+    return bus_send(s->live.socket, packed, pavo__subscribe__pack(&message, packed), false);
+}
+
+/* Over each new connection anew. */
+static void subscribe_anew(pavo_subscriber *s)
+{
+    if (s->live.state == DOOR_OPEN && s->live.opened > s->subscribed && subscribe(s) == RESULT_OK)
+        s->subscribed = s->live.opened;
 }
 
 /* One descriptor that is readable when one of the sockets' is. */
 static enum result make_fd(pavo_subscriber *s, struct error *err)
 {
-    void *const sockets[] = {s->live.socket, s->asker.door.socket};
+    void *const sockets[] = {s->live.socket, s->live.monitor, s->asker.door.socket};
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         int fd = -1;
         size_t size = sizeof(fd);
         struct epoll_event event = {.events = EPOLLIN};
@@ -102,9 +117,12 @@ static enum result set_up(pavo_subscriber *s, const pavo_options *options, struc
     if (s->zmq == NULL)
         return error_set(err, RESULT_FATAL, "cannot start ZeroMQ: %s", zmq_strerror(errno));
     result = connect_doors(s, options, err);
-    if (result == RESULT_OK)
-        result = subscribe(s, err);
-    return result == RESULT_OK ? make_fd(s, err) : result;
+    if (result != RESULT_OK)
+        return result;
+    if (subscribe(s) != RESULT_OK)
+        return error_set(err, RESULT_FATAL, "%s: cannot subscribe: %s", s->live.endpoint, zmq_strerror(errno));
+    s->subscribed = 1; /* it goes out over the first */
+    return make_fd(s, err);
 }
 
 pavo_subscriber *pavo_subscriber_new(const pavo_options *options, char error[PAVO_ERROR_MAX])
@@ -135,6 +153,8 @@ void pavo_subscriber_destroy(pavo_subscriber **subscriber)
     reading_close(&s->reading);
     reading_close(&s->held);
     asker_close(&s->asker);
+    if (s->live.socket != NULL) /* what was not said so far is of no interest to anybody */
+        zmq_setsockopt(s->live.socket, ZMQ_LINGER, &(int){0}, sizeof(int));
     door_close(&s->live);
     if (s->epoll >= 0)
         close(s->epoll);
@@ -397,7 +417,7 @@ static void place_live(pavo_subscriber *s, struct chain *chain)
     replay_begin(s, chain, chain->seen, s->held.previous);
 }
 
-/* The next message of the SUB socket. False: there is none. */
+/* The next live message. False: there is none. */
 static bool live_step(pavo_subscriber *s)
 {
     zmq_msg_t topic, body;
@@ -506,6 +526,7 @@ static bool is_refused(pavo_subscriber *s)
 {
     door_watch(&s->live);
     door_watch(&s->asker.door);
+    subscribe_anew(s);
     bool refused = s->live.state == DOOR_REFUSED || s->asker.door.state == DOOR_REFUSED;
     if (!refused)
         s->refusal_told = false;

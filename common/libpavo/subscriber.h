@@ -43,6 +43,7 @@ struct pavo_subscriber {
     void *zmq;
     struct keys keys;
     struct door live;
+    unsigned subscribed; /* connections of it over which the topics were said */
     struct asker asker;
     int epoll;
     struct chain chains[TOPIC_COUNT];

@@ -30,6 +30,7 @@ static inline struct loss_columns *loss_columns(const struct records *records)
 
 const char *loss_kind_text(unsigned kind); /* "packets in the kernel's capture buffer" */
 const char *loss_kind_unit(unsigned kind); /* "packets", "records"; "" */
+/* Of records in the books of who says it. */
 static inline bool loss_kind_is_of_records(unsigned kind)
 {
     return kind == LOSS_RECORDS_SPOOL || kind == LOSS_RECORDS_REJECTED;

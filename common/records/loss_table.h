@@ -13,12 +13,15 @@
     X(16, reason, TEXT, TEXT, SAME, SET, "why, in a sentence")                                                         \
     X(17, sequence, U64, NUMBER, MOST, SET, "the batch given up, of records; the latest of several")
 
+/* records_died is said by the aggregator, of a life that cannot say it itself, and its count is the least there is:
+ * nobody knows what the life saw after its last word. */
 #define LOSS_KINDS(X)                                                                                                  \
     X(UNKNOWN, unknown, "something", "")                                                                               \
     X(PACKETS_KERNEL, packets_kernel, "packets in the kernel's capture buffer", "packets")                             \
     X(PACKETS_INTERFACE, packets_interface, "packets in the interface or its driver", "packets")                       \
     X(RECORDS_SPOOL, records_spool, "records that its buffer had no room for", "records")                              \
-    X(RECORDS_REJECTED, records_rejected, "records that the aggregator refused", "records")
+    X(RECORDS_REJECTED, records_rejected, "records that the aggregator refused", "records")                            \
+    X(RECORDS_DIED, records_died, "what a life that died held and saw", "records")
 enum loss_kind {
 #define X(name, word, text, unit) LOSS_##name,
     LOSS_KINDS(X)

@@ -71,7 +71,16 @@ enum result held_add(struct held *held, struct held_batch **batch)
         return RESULT_REJECT;
     if (held->limited_bytes + limited > held->bytes_max)
         return RESULT_FULL;
-    TAILQ_INSERT_TAIL(&held->list, *batch, link);
+    struct held_batch *before; /* nearly always the last */
+    TAILQ_FOREACH_REVERSE(before, &held->list, held_list, link)
+    {
+        if (before->sequence < (*batch)->sequence)
+            break;
+    }
+    if (before == NULL)
+        TAILQ_INSERT_HEAD(&held->list, *batch, link);
+    else
+        TAILQ_INSERT_AFTER(&held->list, before, *batch, link);
     held->limited_bytes += limited;
     held->bytes += cost(*batch);
     held->records += (*batch)->records;
@@ -162,6 +171,11 @@ void held_connection_lost(struct held *held)
     struct held_batch *batch;
     TAILQ_FOREACH(batch, &held->list, link)
     batch->in_flight = false;
+}
+
+struct held_batch *held_after(const struct held *held, const struct held_batch *batch)
+{
+    return batch == NULL ? TAILQ_FIRST(&held->list) : TAILQ_NEXT(batch, link);
 }
 
 uint64_t held_records(const struct held *held)

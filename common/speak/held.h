@@ -23,6 +23,7 @@ struct held_batch {
     int64_t from_time, to_time;  /* of the records */
     struct pending_loss *losses; /* owned: those told of inside, should the batch be given up */
     size_t loss_count;
+    uint64_t loss_sequence;  /* of an earlier life: the name for the batch that tells of this one's loss; else 0 */
     bool ever_sent;          /* it may be committed already */
     bool in_flight;          /* sent over this connection */
     int64_t due_ns, wait_ns; /* in flight: when to send again, and the wait that ends then */
@@ -35,7 +36,7 @@ struct held;
 struct held *held_new(uint64_t bytes_max, int64_t resend_ns, int64_t resend_max_ns);
 void held_destroy(struct held **held);
 
-/* Takes the batch; sequences must grow. RESULT_FULL: it does not fit now, and stays the caller's.
+/* Takes the batch, to its place by its sequence. RESULT_FULL: it does not fit now, and stays the caller's.
  * RESULT_REJECT: it never will. */
 MUST_CHECK enum result held_add(struct held *held, struct held_batch **batch);
 
@@ -54,6 +55,9 @@ void held_sent(const struct held *held, struct held_batch *batch, int64_t now);
 
 /* The connection is gone: whatever was in flight is to be sent again. */
 void held_connection_lost(struct held *held);
+
+/* The batch behind `batch` (NULL: the first). NULL: there is none. */
+struct held_batch *held_after(const struct held *held, const struct held_batch *batch);
 
 uint64_t held_records(const struct held *held);
 uint64_t held_count(const struct held *held);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/message.h"
+#include "common/speak/former.h"
 #include "pavo.pb-c.h"
 
 struct exchange {
@@ -18,6 +19,8 @@ struct session {
     struct session_options options;
     uint64_t next_sequence;
     struct held *held;
+    struct former **formers; /* owned; the oldest first */
+    size_t former_count;
     struct losses losses; /* wait for the next batch */
     int64_t losses_since; /* when the oldest of them came */
     struct session_counts counts;
@@ -56,8 +59,42 @@ void session_destroy(struct session **session)
     if (*session == NULL)
         return;
     held_destroy(&(*session)->held);
+    for (size_t i = 0; i < (*session)->former_count; i++)
+        former_destroy(&(*session)->formers[i]);
+    free((*session)->formers);
     free(*session);
     *session = NULL;
+}
+
+/* ---- earlier lives */
+
+enum result session_inherit(struct session *s, struct former **former)
+{
+    struct former **grown = realloc(s->formers, (s->former_count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return RESULT_FATAL;
+    s->formers = grown;
+    s->formers[s->former_count++] = *former;
+    *former = NULL;
+    return RESULT_OK;
+}
+
+struct former *session_former(const struct session *s, size_t index)
+{
+    return index < s->former_count ? s->formers[index] : NULL;
+}
+
+struct former *session_disown(struct session *s)
+{
+    for (size_t i = 0; i < s->former_count; i++) {
+        struct former *former = s->formers[i];
+        if (held_count(former->held) > 0)
+            continue;
+        s->former_count--;
+        memmove(&s->formers[i], &s->formers[i + 1], (s->former_count - i) * sizeof(*s->formers));
+        return former;
+    }
+    return NULL;
 }
 
 /* ---- the connection */
@@ -69,6 +106,8 @@ void session_down(struct session *s, int64_t now)
     s->unanswered = 0;
     s->quiet_since = now;
     held_connection_lost(s->held);
+    for (size_t i = 0; i < s->former_count; i++)
+        held_connection_lost(s->formers[i]->held);
 }
 
 void session_rebuilt(struct session *s, int64_t now)
@@ -89,6 +128,23 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* The batch to be sent now: the oldest life's first, all within one credit. */
+static struct held_batch *next_batch(struct session *s, int64_t now, int64_t *ret_due)
+{
+    uint64_t credit = s->credit;
+    int64_t due;
+    *ret_due = INT64_MAX;
+    for (size_t i = 0; i <= s->former_count && credit > 0; i++) {
+        struct held *held = i < s->former_count ? s->formers[i]->held : s->held;
+        struct held_batch *batch = held_next(held, (uint32_t)credit, now, &due);
+        if (batch != NULL)
+            return batch;
+        *ret_due = earlier(*ret_due, due);
+        credit -= credit < held_count(held) ? credit : held_count(held);
+    }
+    return NULL;
+}
+
 enum session_action session_next(struct session *s, int64_t now, struct held_batch **ret_batch, int64_t *ret_until)
 {
     if (!s->up) {
@@ -98,7 +154,7 @@ enum session_action session_next(struct session *s, int64_t now, struct held_bat
     if (now >= s->next_hello)
         return s->unanswered >= SESSION_HELLOS ? SESSION_REBUILD : SESSION_HELLO;
     int64_t due = INT64_MAX;
-    struct held_batch *batch = s->welcomed ? held_next(s->held, s->credit, now, &due) : NULL;
+    struct held_batch *batch = s->welcomed ? next_batch(s, now, &due) : NULL;
     if (batch != NULL) {
         *ret_batch = batch;
         return SESSION_BATCH;
@@ -194,10 +250,43 @@ static void give_up(struct session *s, struct held_batch *batch, enum loss_kind 
     held_batch_destroy(&batch);
 }
 
+/* Of an earlier life, of which nothing is counted here. */
+static void take_for_former(const struct session *s, struct former *former, const Pavo__Acknowledgement *a)
+{
+    const struct former_speaker speaker = {s->options.sensor, s->options.seal_public};
+    for (size_t i = 0; i < a->n_sequences; i++) {
+        struct held_batch *batch = held_remove(former->held, a->sequences[i]);
+        held_batch_destroy(&batch);
+    }
+    for (size_t i = 0; i < a->n_rejected; i++) {
+        struct held_batch *batch = held_remove(former->held, a->rejected[i]->sequence);
+        if (batch != NULL &&
+            former_give_up(former, &speaker, &batch, LOSS_RECORDS_REJECTED, a->rejected[i]->reason) != RESULT_OK)
+            return; /* it is sent, and refused, again */
+    }
+}
+
+static struct former *find_former(const struct session *s, uint64_t epoch)
+{
+    for (size_t i = 0; i < s->former_count; i++) {
+        if (s->formers[i]->epoch == epoch)
+            return s->formers[i];
+    }
+    return NULL;
+}
+
 static void take_acknowledgement(struct session *s, const Pavo__Acknowledgement *a, int64_t now)
 {
-    if (a->epoch != s->options.epoch || strcmp(a->sensor, s->options.sensor) != 0)
-        return; /* meant for an earlier life, or for another one behind the same relay */
+    if (strcmp(a->sensor, s->options.sensor) != 0)
+        return; /* meant for another one behind the same relay */
+    struct former *former = find_former(s, a->epoch);
+    if (former != NULL) {
+        take_for_former(s, former, a);
+        s->credit = a->credit;
+        return;
+    }
+    if (a->epoch != s->options.epoch)
+        return; /* an earlier life, of which all is acknowledged */
     for (size_t i = 0; i < a->n_sequences; i++)
         acknowledge(s, a->sequences[i]);
     for (size_t i = 0; i < a->n_rejected; i++) {

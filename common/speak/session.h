@@ -15,6 +15,8 @@
 #include "common/speak/held.h"
 #include "common/speak/losses.h"
 
+struct former;
+
 #define SESSION_HELLOS        3
 #define SESSION_EXCHANGES     8               /* Hello/Welcome pairs the clock offset is chosen from */
 #define SESSION_CLOCK_STEP_NS (NS_PER_S / 10) /* our own clock was set by more than this: older exchanges are void */
@@ -32,7 +34,8 @@ struct session_pace {
 struct session_options {
     const char *sensor, *software; /* borrowed; who speaks */
     uint64_t epoch;
-    uint64_t held_max; /* bytes */
+    const uint8_t *seal_public; /* borrowed: for what earlier lives lost. NULL: there are none */
+    uint64_t held_max;          /* bytes */
     struct session_pace pace;
 };
 
@@ -67,6 +70,14 @@ struct session;
 /* NULL: out of memory. */
 struct session *session_new(const struct session_options *options, int64_t now);
 void session_destroy(struct session **session);
+
+/* Takes an earlier life; the older comes first. Its batches go out before all others and belong to its own books: no
+ * count here has them. RESULT_FATAL: out of memory, and it stays the caller's. */
+MUST_CHECK enum result session_inherit(struct session *session, struct former **former);
+/* They stay the session's; in the order they came. NULL beyond the last. */
+struct former *session_former(const struct session *session, size_t index);
+/* Takes out one that has nothing held any more, for the caller to destroy. NULL: there is none. */
+struct former *session_disown(struct session *session);
 
 /* The connection's handshake is done; the connection is gone; the socket is new. */
 void session_up(struct session *session, int64_t now);

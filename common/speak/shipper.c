@@ -37,6 +37,7 @@ struct shared {
     uint64_t waiting;       /* records in the queue or in the thread's hand */
     uint64_t lost;          /* records given up before the session saw them */
     bool patient, draining, stop;
+    bool keep; /* with stop: first all that was submitted is made batches */
 
     /* Published by the thread. */
     struct session_counts counts;
@@ -49,15 +50,18 @@ struct shipper {
     struct keys keys;
     struct observer speaker;
     char *endpoint, *software;
-    int wake; /* eventfd */
+    uint64_t held_max;
+    int wake;  /* eventfd */
+    int state; /* directory; -1: none */
     pthread_t thread;
+    bool running, kept;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* room in the queue, or idle */
     struct shared shared;
 
     /* The thread's alone. */
     void *context, *socket, *monitor;
-    struct session *session;
+    struct session *session;    /* the caller's of shipper_keep and shipper_stop, once the thread has ended */
     struct held_batch *in_hand; /* made, and there is no room for it */
     uint64_t settled;           /* records that left the thread's hand since it last published */
     int64_t no_socket_until;
@@ -267,7 +271,7 @@ static void make_batch(struct shipper *s, struct records *records)
 /* What one turn took from the submitters. */
 struct taken {
     struct records *records; /* owned; NULL: none */
-    bool patient, draining, stop;
+    bool patient, draining, stop, keep;
     bool more; /* there is more to take */
 };
 
@@ -275,7 +279,10 @@ static struct taken take_submitted(struct shipper *s)
 {
     pthread_mutex_lock(&s->lock);
     struct shared *q = &s->shared;
-    struct taken t = {.patient = q->patient, .draining = q->draining, .stop = q->stop};
+    struct taken t = {.patient = q->patient && !q->keep,
+                      .draining = q->draining || q->keep,
+                      .stop = q->stop && !q->keep,
+                      .keep = q->keep};
     if (s->in_hand == NULL) {
         for (size_t i = 0; i < q->losses.count; i++)
             session_lose(s->session, &q->losses.items[i], clock_monotonic_ns());
@@ -306,8 +313,16 @@ static struct taken make_next(struct shipper *s)
         (s->in_hand == NULL && (losses_due <= clock_monotonic_ns() || (t.draining && losses_due != INT64_MAX))))
         make_batch(s, t.records);
     t.more = hold_in_hand(s, t.patient) && (t.more || waited);
+    t.stop = t.stop || (t.keep && !t.more && t.records == NULL); /* a turn with nothing to take: all is held */
     records_free(&t.records);
     return t;
+}
+
+/* Lives of which all is acknowledged leave nothing behind. */
+static void forget_former(struct shipper *s)
+{
+    for (struct former *former; (former = session_disown(s->session)) != NULL; former_destroy(&former))
+        kept_delete(s->state, former->epoch);
 }
 
 static void publish(struct shipper *s)
@@ -323,7 +338,7 @@ static void publish(struct shipper *s)
     q->held_bytes = held_bytes(held);
     q->connected = session_connected(s->session);
     bool idle = q->held_count == 0 && q->length == 0 && q->status == NULL && q->losses.count == 0 &&
-                s->in_hand == NULL && session_losses(s->session)->count == 0;
+                s->in_hand == NULL && session_losses(s->session)->count == 0 && session_former(s->session, 0) == NULL;
     if (idle && !q->idle)
         pthread_cond_broadcast(&s->changed);
     q->idle = idle;
@@ -488,12 +503,13 @@ static void *run(void *argument)
         }
         struct taken t = make_next(s);
         int64_t until = s->socket == NULL ? s->no_socket_until : send_due(s);
+        forget_former(s);
         publish(s);
         stop = t.stop;
         if (session_losses_due(s->session) < until && s->in_hand == NULL)
             until = session_losses_due(s->session);
         if (!stop)
-            wait_for_something(s, t.more ? 0 : until);
+            wait_for_something(s, t.more || t.keep ? 0 : until);
     }
     close_socket(s);
     return NULL;
@@ -514,12 +530,43 @@ static void destroy(struct shipper *s)
         zmq_ctx_term(s->context);
     if (s->wake >= 0)
         close(s->wake);
+    if (s->state >= 0)
+        close(s->state);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     keys_clear(&s->keys);
     free(s->endpoint);
     free(s->software);
     free(s);
+}
+
+/* What earlier lives left, as much of it as there is room for. */
+static enum result inherit(struct shipper *s, struct session_pace pace, const struct shipper_options *options)
+{
+    struct former *formers[KEPT_LIVES_MAX];
+    const struct kept_say *say = &options->say;
+    struct error err;
+    if (options->state == NULL)
+        return RESULT_OK;
+    if (kept_open(options->state, &s->state, &err) != RESULT_OK) {
+        say->say(say->context, err.text);
+        return RESULT_OK;
+    }
+    size_t count = kept_read(s->state, &s->keys, pace, say, formers);
+    const struct former_speaker speaker = {s->speaker.sensor, s->keys.seal_public};
+    enum result r = RESULT_OK;
+    if (formers_trim(formers, count, &speaker, s->held_max) > 0)
+        say->say(say->context, "what earlier lives kept is more than may be held: the oldest of it becomes a loss");
+    for (size_t i = 0; i < count; i++) {
+        if (formers[i]->changed &&
+            kept_write(s->state, &s->keys, formers[i]->epoch, formers[i]->held, NULL) == RESULT_OK)
+            formers[i]->changed = false;
+        if (r == RESULT_OK)
+            r = session_inherit(s->session, &formers[i]);
+        former_destroy(&formers[i]);
+    }
+    s->shared.idle = session_former(s->session, 0) == NULL;
+    return r;
 }
 
 enum result shipper_start(const struct shipper_options *options, struct shipper **ret_shipper, struct error *err)
@@ -544,23 +591,28 @@ enum result shipper_start(const struct shipper_options *options, struct shipper 
     s->speaker.epoch = options->epoch;
     snprintf(s->speaker.sensor, sizeof(s->speaker.sensor), "%s", options->keys->name);
     s->shared.patient = options->patient;
+    s->held_max = options->held_max;
+    s->state = -1;
     s->shared.idle = true;
     s->endpoint = strdup(options->endpoint);
     s->software = strdup(options->software);
     s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->context = zmq_ctx_new();
-    s->session = session_new(
-        &(struct session_options){.sensor = s->speaker.sensor,
-                                  .software = s->software,
-                                  .epoch = options->epoch,
-                                  .held_max = options->held_max,
-                                  .pace = options->pace.hello_ns == 0 ? SESSION_PACE_DEFAULT : options->pace},
-        clock_monotonic_ns());
+    struct session_pace pace = options->pace.hello_ns == 0 ? SESSION_PACE_DEFAULT : options->pace;
+    s->session = session_new(&(struct session_options){.sensor = s->speaker.sensor,
+                                                       .seal_public = s->keys.seal_public,
+                                                       .software = s->software,
+                                                       .epoch = options->epoch,
+                                                       .held_max = options->held_max,
+                                                       .pace = pace},
+                             clock_monotonic_ns());
     enum result r = RESULT_OK;
     if (s->endpoint == NULL || s->software == NULL || s->wake < 0 || s->context == NULL || s->session == NULL)
         r = error_set(err, RESULT_FATAL, "starting the shipper: %s", strerror(errno));
     else if (!open_socket(s, err)) /* says now that the endpoint is none */
         r = RESULT_REJECT;
+    else if (inherit(s, pace, options) != RESULT_OK)
+        r = error_set(err, RESULT_FATAL, "out of memory");
     int cause = r == RESULT_OK ? pthread_create(&s->thread, NULL, run, s) : 0;
     if (cause != 0)
         r = error_set(err, RESULT_FATAL, "starting the shipper: %s", strerror(cause));
@@ -568,8 +620,70 @@ enum result shipper_start(const struct shipper_options *options, struct shipper 
         destroy(s);
         return r;
     }
+    s->running = true;
     *ret_shipper = s;
     return RESULT_OK;
+}
+
+static void end_thread(struct shipper *s, bool keep)
+{
+    if (!s->running)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->shared.stop = true;
+    s->shared.keep = keep;
+    pthread_mutex_unlock(&s->lock);
+    wake(s);
+    pthread_join(s->thread, NULL);
+    s->running = false;
+}
+
+/* Names, set aside for the loss of each batch should the next life have to give it up. */
+static void name_losses(struct shipper *s)
+{
+    uint64_t sequence = session_next_sequence(s->session);
+    for (struct held_batch *batch = NULL; (batch = held_after(session_held(s->session), batch)) != NULL;)
+        batch->loss_sequence = sequence++;
+}
+
+/* Makes room for ours among what earlier lives left and is still held, and writes what changed by that. */
+static enum result keep_former(struct shipper *s, struct error *err)
+{
+    struct former *formers[KEPT_LIVES_MAX];
+    size_t count = 0;
+    for (; count < KEPT_LIVES_MAX && session_former(s->session, count) != NULL; count++)
+        formers[count] = session_former(s->session, count);
+    if (count == KEPT_LIVES_MAX)
+        return error_set(err, RESULT_FATAL, "unacknowledged batches cannot be kept: those of %u lives wait already",
+                         KEPT_LIVES_MAX);
+    uint64_t ours = held_bytes(session_held(s->session));
+    const struct former_speaker speaker = {s->speaker.sensor, s->keys.seal_public};
+    formers_trim(formers, count, &speaker, s->held_max > ours ? s->held_max - ours : 0);
+    enum result r = RESULT_OK;
+    for (size_t i = 0; r == RESULT_OK && i < count; i++) {
+        if (formers[i]->changed)
+            r = kept_write(s->state, &s->keys, formers[i]->epoch, formers[i]->held, err);
+    }
+    return r;
+}
+
+enum result shipper_keep(struct shipper *s, uint64_t *ret_records, struct error *err)
+{
+    if (s->state < 0)
+        return error_set(err, RESULT_REJECT, "there is no state directory");
+    end_thread(s, true);
+    name_losses(s);
+    enum result r = keep_former(s, err);
+    if (r == RESULT_OK)
+        r = kept_write(s->state, &s->keys, s->speaker.epoch, session_held(s->session), err);
+    if (r == RESULT_OK) {
+        s->kept = true;
+        uint64_t records = held_records(session_held(s->session));
+        for (size_t i = 0; session_former(s->session, i) != NULL; i++)
+            records += held_records(session_former(s->session, i)->held);
+        *ret_records = records;
+    }
+    return r;
 }
 
 uint64_t shipper_stop(struct shipper **shipper)
@@ -577,14 +691,11 @@ uint64_t shipper_stop(struct shipper **shipper)
     struct shipper *s = *shipper;
     if (s == NULL)
         return 0;
-    pthread_mutex_lock(&s->lock);
-    s->shared.stop = true;
-    pthread_mutex_unlock(&s->lock);
-    wake(s);
-    pthread_join(s->thread, NULL);
+    end_thread(s, false);
     struct shipper_counts counts;
     shipper_counts_get(s, &counts);
+    uint64_t lost = s->kept ? 0 : counts.records_held;
     destroy(s);
     *shipper = NULL;
-    return counts.records_held;
+    return lost;
 }

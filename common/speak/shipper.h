@@ -12,8 +12,13 @@
  * after 3 the socket is rebuilt. Sequence numbers begin at 1 in each epoch; a gap in them is no loss, for a status
  * that was never sent makes way for a newer one.
  *
+ * With a state directory (common/speak/kept.h) what an earlier life left there is sent first, under its old names, and
+ * shipper_keep leaves what is unacknowledged at the end for the next. Earlier lives may hold held_max more, and no
+ * count has them: their books are their own.
+ *
  * The books are of the records submitted, whatever their kind: made = acknowledged + lost + held at every moment.
- * Memory: held_max, SHIPPER_QUEUE_BATCHES batches on either side of the thread and in ZeroMQ's queue. */
+ * Memory: held_max (twice while there are earlier lives), SHIPPER_QUEUE_BATCHES batches on either side of the thread
+ * and in ZeroMQ's queue. */
 #ifndef PAVO_COMMON_SPEAK_SHIPPER_H
 #define PAVO_COMMON_SPEAK_SHIPPER_H
 
@@ -23,6 +28,7 @@
 #include "common/keys.h"
 #include "common/records/loss.h"
 #include "common/result.h"
+#include "common/speak/kept.h"
 #include "common/speak/session.h"
 
 struct shipper;
@@ -35,6 +41,10 @@ struct shipper_options {
     uint64_t held_max;        /* bytes; SHIPPER_HELD_DEFAULT */
     bool patient;             /* files: wait for room instead of giving up batches */
     struct session_pace pace; /* hello_ns 0: SESSION_PACE_DEFAULT */
+    /* Directory for what is unacknowledged at the end, of this process alone; NULL: none. One that cannot be used is
+     * said, and the shipper goes on without. `say`, needed with it, is called by shipper_start only. */
+    const char *state;
+    struct kept_say say;
 };
 #define SHIPPER_HELD_DEFAULT  (256ull << 20)
 #define SHIPPER_HELD_MIN      (1ull << 20)
@@ -86,8 +96,14 @@ void shipper_hurry(struct shipper *shipper);
 /* Waits up to `wait_ns` for everything submitted to be acknowledged. True: nothing is held. */
 bool shipper_drain(struct shipper *shipper, int64_t wait_ns);
 
-/* Stops the thread, when nobody submits any more (shipper_hurry frees a submitter that waits); what is still held is
- * lost with the process and returned as a count of records. */
+/* With a state directory, when nobody submits any more: stops the thread and writes what is still held for the next
+ * life, losses and the last status included. *ret_records: how many records wait
+ * now, those of earlier lives included. RESULT_REJECT: there is no
+ * such directory; RESULT_FATAL: it cannot be written. Then nothing is kept. */
+MUST_CHECK enum result shipper_keep(struct shipper *shipper, uint64_t *ret_records, struct error *err);
+
+/* Stops the thread, when nobody submits any more (shipper_hurry frees a submitter that waits); what is still held and
+ * was not kept is lost with the process and returned as a count of records. */
 uint64_t shipper_stop(struct shipper **shipper);
 
 #endif

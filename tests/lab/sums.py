@@ -3,13 +3,13 @@
 """Asserts from what `pavo sensors`, `interfaces`, `boundaries` and `intake` say as JSON (standard input, one behind the
 other) what docs/design.md calls invariants 1 and 2.
 
-  sums.py [--ended]        prints the sums as one JSON object, or exits 1 with what does not hold
+  sums.py [--ended [--died N]]    prints the sums as one JSON object, or exits 1 with what does not hold
 
   1  packets offered = metered + dropped by reason, on every interface; and metered = in records + still in the table
-  2  records made = acknowledged + lost + held
+  2  records made = acknowledged + lost + held; of a life that is over: committed + lost + held
 
-With --ended the sensors have ended in order: then nothing is held, and what they made and did not declare lost is
-what the store holds, packet for packet.
+With --ended the sensors have ended in order, but N lives that died: then nothing is held, and what they made and is
+not declared lost is what the store holds, packet for packet.
 """
 
 import json
@@ -31,7 +31,7 @@ def read(lines):
     return sensors, interfaces, boundaries, intake
 
 
-def check(sensors, interfaces, ended):
+def check(sensors, interfaces, ended, died):
     wrong = []
 
     def same(name, what, left, right):
@@ -57,22 +57,30 @@ def check(sensors, interfaces, ended):
             same(name, f"packets dropped on {part['interface']} by reason", part["dropped"], dropped)
         if newest:
             same(name, "packets metered, in sum", row["metered"], metered)
-        same(name, "records made = acknowledged + lost + held", row["made"],
-             row["acknowledged"] + row["lost"] + row["held"])
+        over = row["state"] in ("ended", "died")
+        same(name, "records made = " + ("committed" if over else "acknowledged") + " + lost + held", row["made"],
+             row["committed" if over else "acknowledged"] + row["lost"] + row["held"])
         if row["committed"] < row["acknowledged"]:
             wrong.append(f"{name}: {row['acknowledged']} records acknowledged, but only {row['committed']} committed")
-        if ended:
+        if ended and row["state"] == "died":
+            died -= 1
+            same(name, "records held by a life that died", row["held"], 0)
+        elif ended:
             same(name, "it said that it ends", row["state"], "ended")
             same(name, "packets left in its table", row["in_table"], 0)
             same(name, "records made = committed + lost", row["made"], row["committed"] + row["lost"])
             if row["lost"] == 0 and newest:
                 same(name, "packets metered = packets in committed records", metered, row["packets_committed"])
+    if ended:
+        same("all", "lives that died, and were not to", died, 0)
     return wrong
 
 
 def main():
     sensors, interfaces, boundaries, intake = read(sys.stdin)
-    wrong = check(sensors, interfaces, "--ended" in sys.argv[1:])
+    options = sys.argv[1:]
+    died = int(options[options.index("--died") + 1]) if "--died" in options else 0
+    wrong = check(sensors, interfaces, "--ended" in options, died)
     if not sensors:
         wrong.append("no sensor is known")
     for line in wrong:

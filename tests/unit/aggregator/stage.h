@@ -208,7 +208,9 @@ static inline void send_flows(void *socket, const char *name, uint64_t epoch, ui
                               enum fault fault)
 {
     struct observer observer = test_observer(fault == FAULT_OBSERVER ? "other" : name, epoch);
-    struct flow_batch *flows = test_flows(&observer, sequence * 1000, rows, clock_wall_ns());
+    static int64_t began_ns; /* the same batch again has the same contents */
+    began_ns = began_ns == 0 ? clock_wall_ns() : began_ns;
+    struct flow_batch *flows = test_flows(&observer, sequence * 1000, rows, began_ns);
     send_records(socket, name, epoch, sequence, flow_records(flows), fault);
     flow_batch_destroy(&flows);
 }

@@ -142,8 +142,15 @@ static void message_json(const void *bytes, size_t length, const struct record_k
 static void test_publish_and_replay(void **state)
 {
     (void)state;
-    void *subscriber = connect_to(ZMQ_SUB, aggregator_endpoints(aggregator).publish, &reader_keys);
-    zmq_setsockopt(subscriber, ZMQ_SUBSCRIBE, "", 0);
+    char *topics[RECORD_KIND_COUNT];
+    uint8_t packed[128];
+    Pavo__Subscribe subscribe = PAVO__SUBSCRIBE__INIT;
+    subscribe.version = 1;
+    subscribe.topics = topics;
+    for (; subscribe.n_topics < RECORD_KIND_COUNT; subscribe.n_topics++)
+        topics[subscribe.n_topics] = (char *)record_kinds[subscribe.n_topics]->name;
+    void *subscriber = connect_to(ZMQ_DEALER, aggregator_endpoints(aggregator).publish, &reader_keys);
+    send_bytes(subscriber, packed, pavo__subscribe__pack(&subscribe, packed));
     void *inner = sensor_socket(&inner_keys), *outer = sensor_socket(&outer_keys);
     /* Subscribing takes its time: send pairs until one is heard. */
     zmq_pollitem_t item = {.socket = subscriber, .events = ZMQ_POLLIN};

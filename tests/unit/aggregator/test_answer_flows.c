@@ -59,8 +59,31 @@ static void test_keep(void **state)
     flow_set_fini(&set);
 }
 
+/* What it takes is charged, and given back; beyond it a sentence, and the set stays as it is. */
+static void test_budget(void **state)
+{
+    (void)state;
+    enum { LEFT = 1000000 };
+    struct budget budget = {.left = LEFT};
+    struct flow_set set = flow_set_new(&budget);
+    const uint32_t which[] = {5};
+    struct flow_name name = {test_observer("inner", 5), 0};
+    struct flow flow = test_flow(0, TEST_NOW);
+    while (flow_set_add(&set, &name, &flow, &err) == RESULT_OK)
+        name.flow++;
+    assert_non_null(strstr(err.text, "more memory than one may have"));
+    assert_in_range(set.count, 500, LEFT / sizeof(struct whole_flow));
+    assert_int_equal(set.count, name.flow);
+    assert_non_null(get(&set, "inner", name.flow - 1));
+    assert_ok(flow_set_keep(&set, which, 1, &err), err);
+    assert_true(budget.left > LEFT - 10000);
+    flow_set_fini(&set);
+    assert_int_equal(budget.left, LEFT);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reports_become_one), cmocka_unit_test(test_keep)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reports_become_one), cmocka_unit_test(test_keep),
+                                       cmocka_unit_test(test_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,8 +59,31 @@ static void test_keys(void **state)
     assert_true(same(index_key_of_flow(&a), index_key_of_flow(&again)));
 }
 
+/* What it takes is charged, and given back; without a budget for more it stays as it is. */
+static void test_budget(void **state)
+{
+    (void)state;
+    enum { LEFT = 100000 };
+    struct budget budget = {.left = LEFT};
+    struct index index = {.budget = &budget};
+    uint32_t count = 0, value;
+    struct flow_name n = name("inner", 5, 0);
+    while (index_put(&index, index_key_of_flow(&n), count) == RESULT_OK)
+        n.flow = ++count;
+    assert_in_range(count, 500, LEFT / sizeof(struct index_entry));
+    assert_int_equal(index.count, count);
+    n.flow = count - 1;
+    assert_true(index_get(&index, index_key_of_flow(&n), &value));
+    assert_int_equal(budget.left, LEFT - index.capacity * sizeof(struct index_entry));
+    index_fini(&index);
+    assert_int_equal(budget.left, LEFT);
+    assert_int_equal(index_put(&index, index_key_of_flow(&n), 1), RESULT_OK);
+    index_fini(&index);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_many), cmocka_unit_test(test_keys)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_many), cmocka_unit_test(test_keys),
+                                       cmocka_unit_test(test_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

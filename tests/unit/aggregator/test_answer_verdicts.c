@@ -123,6 +123,35 @@ static void test_append(void **state)
     verdict_set_fini(&moved);
 }
 
+/* What is known is charged, wherever it is moved, and given back. */
+static void test_budget(void **state)
+{
+    (void)state;
+    enum { LEFT = 300000 };
+    struct budget budget = {.left = LEFT}, small = {.left = 100};
+    struct verdict_set set = verdict_set_new(&budget), moved = verdict_set_new(&budget);
+    struct verdict_set poor = verdict_set_new(&small);
+    struct flow_name view = inside(1);
+    commit(1, 9, 0);
+    commit(1, 8, 1); /* takes the first one's place */
+    commit(2, 7, 0);
+    assert_ok(verdict_set_find(&set, reader, &view, 1, &err), err);
+    view = inside(2);
+    assert_ok(verdict_set_find(&set, reader, &view, 1, &err), err);
+    assert_int_equal(set.count, 2);
+    assert_true(budget.left < LEFT);
+    assert_ok(verdict_set_move(&moved, &set.verdicts[0], &err), err);
+    verdict_set_clear(&set);
+    verdict_set_fini(&set);
+    verdict_set_drop_last(&moved);
+    verdict_set_fini(&moved);
+    assert_int_equal(budget.left, LEFT);
+    assert_int_equal(verdict_set_find(&poor, reader, &view, 1, &err), RESULT_AGAIN);
+    assert_non_null(strstr(err.text, "more memory than one may have"));
+    verdict_set_fini(&poor);
+    assert_int_equal(small.left, 100);
+}
+
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -131,6 +160,7 @@ int main(void)
         STORE_TEST(test_as_view_and_as_partner),
         STORE_TEST(test_the_latest_revision_counts),
         STORE_TEST(test_append),
+        STORE_TEST(test_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,6 +119,7 @@ static void test_what_has_a_name_is_told_back(void **state)
     assert_int_equal(receipt->sequence, 2);
     free(receipt);
     assert_null(queue_pop(receipts));
+    uint64_t digest;
     struct observer inner = test_observer("inner", 7), outer = test_observer("outer", 7);
     assert_int_equal(store_name(store, &inner, 1, &digest), STORE_NAME_COMMITTED);
     assert_int_equal(store_name(store, &inner, 2, &digest), STORE_NAME_COMMITTED);

@@ -66,8 +66,8 @@ static void test_wrong_files(void **state)
     (void)state;
     struct config config;
     static const char *const bad[] = {
-        "[aggregator]\ndate = x\n",     "[boundary border]\ninsid = x\n",  "[border]\na = b\n",
-        "[boundary a b]\ninside = x\n", "[aggregator]\nseal-rows = 0\n", "[aggregator]\ncredit = many\n"};
+        "[aggregator]\ndate = x\n",     "[boundary border]\ninsid = x\n", "[border]\na = b\n",
+        "[boundary a b]\ninside = x\n", "[aggregator]\nseal-rows = 0\n",  "[aggregator]\ncredit = many\n"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         if (read_with(bad[i], NULL, NULL, &config) != RESULT_REJECT)
             fail_msg("taken: %s", bad[i]);

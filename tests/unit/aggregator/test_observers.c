@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Observers by number: what is added is found under its number, what is cut is not. */
+/* Observers by number: what is added is found under its number. */
 #include "tests/unit/aggregator/support.h"
 
 #include "aggregator/store/observers.h"
@@ -23,7 +23,7 @@ static void test_numbers_stay(void **state)
     for (int twice = 0; twice < 2; twice++) {
         for (uint32_t i = 0; i < COUNT; i++) {
             struct observer observer = numbered(i);
-            assert_int_equal(observers_add(&observers, &observer, OBSERVERS_NOBODY), RESULT_OK);
+            assert_int_equal(observers_add(&observers, &observer), RESULT_OK);
         }
     }
     assert_int_equal(observers.count, COUNT);
@@ -36,47 +36,28 @@ static void test_numbers_stay(void **state)
     observers_fini(&observers);
 }
 
-/* A commit that failed gives its numbers back. */
-static void test_cut(void **state)
+/* One of which other fields are unknown is another, and so is one of another life. */
+static void test_what_tells_observers_apart(void **state)
 {
     (void)state;
     struct observers observers = {0};
-    for (uint32_t i = 0; i < 100; i++) {
-        struct observer observer = numbered(i);
-        assert_int_equal(observers_add(&observers, &observer, OBSERVERS_NOBODY), RESULT_OK);
+    struct observer all[4] = {test_observer("inner", 1), test_observer("inner", 2), test_observer("inner", 1),
+                              test_observer("inner", 1)};
+    all[2].unknown[0] = 1;
+    all[3].unknown[1] = 1;
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(observers_find(&observers, &all[i]), UINT32_MAX);
+        assert_int_equal(observers_add(&observers, &all[i]), RESULT_OK);
+        assert_int_equal(observers_find(&observers, &all[i]), i);
     }
-    observers_cut(&observers, 30);
-    for (uint32_t i = 0; i < 100; i++) {
-        struct observer observer = numbered(i);
-        assert_int_equal(observers_find(&observers, &observer), i < 30 ? i : UINT32_MAX);
-    }
-    struct observer again = numbered(99);
-    assert_int_equal(observers_add(&observers, &again, OBSERVERS_NOBODY), RESULT_OK);
-    assert_int_equal(observers_find(&observers, &again), 30);
+    assert_int_equal(observers.count, 4);
     observers_fini(&observers);
-}
-
-/* Each is charged once, to who brought it first; a cut gives that back as well. */
-static void test_charges(void **state)
-{
-    (void)state;
-    struct observers observers = {0};
-    for (uint32_t i = 0; i < 200; i++) {
-        struct observer observer = numbered(i % 100);
-        assert_int_equal(observers_add(&observers, &observer, i < 100 ? i % 2 : 5), RESULT_OK);
-    }
-    assert_int_equal(observers_charged(&observers, 0), 50);
-    assert_int_equal(observers_charged(&observers, 1), 50);
-    assert_int_equal(observers_charged(&observers, 5), 0);
-    observers_cut(&observers, 41);
-    assert_int_equal(observers_charged(&observers, 0), 21);
-    assert_int_equal(observers_charged(&observers, 1), 20);
-    observers_fini(&observers);
+    assert_int_equal(observers_find(&observers, &all[0]), UINT32_MAX);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers_stay), cmocka_unit_test(test_cut),
-                                       cmocka_unit_test(test_charges)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers_stay),
+                                       cmocka_unit_test(test_what_tells_observers_apart)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,47 +6,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static unsigned rebuilt;
-static uint64_t rebuilt_last;
-static char told[512];
-
-static void take_notice(void *context, const char *text)
-{
-    (void)context;
-    snprintf(told, sizeof(told), "%s", text);
-}
-
-static enum result take_note(struct catalogue *catalogue, const void *note, size_t length, struct error *why)
-{
-    uint64_t last;
-    assert_true(length % sizeof(last) == 0);
-    for (size_t at = 0; at < length; at += sizeof(last)) {
-        memcpy(&last, (const char *)note + at, sizeof(last));
-        assert_true(last > rebuilt_last); /* oldest first */
-        rebuilt_last = last;
-        rebuilt++;
-    }
-    const struct bytes bytes = {(uint8_t *)&last, sizeof(last)};
-    return catalogue_put(catalogue, 1, "last", 0, &bytes, why);
-}
-
-static struct segments *open_segments(void)
-{
-    struct segments *segments;
-    const struct segments_options options = {
-        .directory = test_directory, .memory_limit = 256u << 20, .notice = take_notice, .rebuild = take_note};
-    told[0] = '\0';
-    if (segments_open(&options, &segments, &err) != RESULT_OK)
-        fail_msg("%s", err.text);
-    return segments;
-}
-
-static struct segments *reopen(struct segments *segments)
-{
-    segments_close(&segments);
-    return open_segments();
-}
-
 /* Several records of every kind, sealed as one; and what they come to. */
 #define EACH 3u
 static void seal_all_kinds(struct segments *segments, uint64_t first, uint64_t last, uint32_t rows, unsigned items,

@@ -54,7 +54,8 @@ static void check_filter(struct store_reader *reader, const struct records *rows
     uint32_t count = filter_select(filter, rows, wanted), got = find(reader, &query, text, found);
     for (uint32_t w = 0; w < count; w++) {
         if (!found[row_number(rows, wanted[w])])
-            fail_msg("%s %s: row %u is missing", rows->kind->name, text, wanted[w]);
+            fail_msg("%s %s: row %u is missing%s", rows->kind->name, text, wanted[w],
+                     by_position ? " by position" : "");
     }
     if (got != count)
         fail_msg("%s %s: the store finds %u rows, filter_select %u", rows->kind->name, text, got, count);

@@ -158,10 +158,10 @@ static void test_damaged_inside_the_seal(void **state)
     bytes_free(&raw);
     /* A stream cut off. */
     raw = seal_raw(packed, length - 3);
-    refused(raw.data, raw.length, sizeof(plain), "size");
+    refused(raw.data, raw.length, sizeof(plain), "the compressed data is damaged");
     bytes_free(&raw);
     raw = seal_raw("", 0);
-    refused(raw.data, raw.length, sizeof(plain), "size");
+    refused(raw.data, raw.length, sizeof(plain), "the compressed data is damaged");
     bytes_free(&raw);
 }
 

@@ -6,11 +6,13 @@ import pathlib
 import queue
 import tempfile
 import threading
+import time
 
 import zmq
 
 from pavo import pavo_pb2 as pb
 
+KINDS = ("flow", "verdict", "binding", "loss", "status", "alert")
 PATIENCE = 20  # seconds; bound of every wait
 EPOCH = 891289600077777
 
@@ -31,17 +33,18 @@ def message(position, previous, *numbers):
 
 class StandIn:
     """`answer(query)` is called for each query, in a thread of its own, and yields the replies (version and id are
-    filled in here); queries are kept in `queries`."""
+    filled in here); queries are kept in `queries`, and the numbers of those that were cancelled in `cancelled`."""
 
     def __init__(self, answer=None):
         self.folder = tempfile.TemporaryDirectory(prefix="pavo-test-python-")
         self.context = zmq.Context()
         self.public, self._secret = zmq.curve_keypair()
-        self.publish = self._socket(zmq.XPUB)
+        self.publish = self._socket(zmq.ROUTER)
+        self._subscribers = {}  # their topics by routing id
         self._router = self._socket(zmq.ROUTER)
         self.aggregator = self._bind()
         self.publish_at, self.answer_at = (socket.last_endpoint.decode() for socket in (self.publish, self._router))
-        self.queries = queue.Queue()
+        self.queries, self.cancelled = queue.Queue(), queue.Queue()
         self._answer = answer
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -89,6 +92,9 @@ class StandIn:
                 continue
             client, *_, frame = self._router.recv_multipart()
             query = pb.Query.FromString(frame)
+            if query.cancel:
+                self.cancelled.put(query.cancel)
+                continue
             self.queries.put(query)
             for reply in self._answer(query) if self._answer else ():
                 reply.version = reply.version or 1
@@ -104,10 +110,35 @@ class StandIn:
         return query.question, {each.name: each.value for each in query.arguments}
 
     def await_subscription(self, count=1):
-        for _ in range(count):
+        """Until so many topics have been subscribed to."""
+        while count > 0:
             if not self.publish.poll(PATIENCE * 1000):
                 raise AssertionError("nobody subscribes")
-            self.publish.recv()
+            subscriber, frame = self.publish.recv_multipart()
+            message = pb.Subscribe.FromString(frame)
+            if message.version != 1:
+                raise AssertionError("no Subscribe of version 1")
+            self._subscribers[subscriber] = set(message.topics)
+            count -= len(message.topics)
+
+    def open_publish_door_anew(self):
+        """Connections break, and new ones come in where it was."""
+        self.publish.close()
+        self.publish = self._socket(zmq.ROUTER)
+        self._subscribers = {}
+        for _ in range(200):  # a port is given back some time after a close
+            try:
+                self.publish.bind(self.publish_at)
+                return
+            except zmq.ZMQError:
+                time.sleep(0.05)
+        raise AssertionError("the port is not given back")
 
     def send(self, message, topic=b"flow"):
-        self.publish.send_multipart([topic, message if isinstance(message, bytes) else message.SerializeToString()])
+        """To whoever subscribed to it; what is no topic at all, to everybody. None: the topic alone."""
+        frames = [topic] if message is None else [
+            topic, message if isinstance(message, bytes) else message.SerializeToString()]
+        name = topic.decode(errors="replace")
+        for subscriber, topics in self._subscribers.items():
+            if name in topics or name not in KINDS:
+                self.publish.send_multipart([subscriber, *frames])

@@ -3,6 +3,7 @@
 
 import datetime
 import json
+import signal
 import time
 import unittest
 
@@ -53,6 +54,50 @@ class Ask(unittest.TestCase):
         aggregator = self.enterContext(pavo.Aggregator(
             key_file=at.key_file(), publish=at.publish_at, answer=at.answer_at, **options))
         return at, aggregator
+
+    def test_what_ends_here_ends_on_the_aggregator(self):
+        at, aggregator = self.asking(replies(HEAD, PAGE))  # and nothing more
+        after = []
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        def asked_and_ended(end):
+            answer = aggregator.ask("nat", end="203.0.113.5:40312")
+            number = at.query().id
+            end(answer)
+            self.assertEqual(at.cancelled.get(timeout=PATIENCE), number)
+            return answer
+
+        def interrupted(answer):
+            signal.signal(signal.SIGALRM, interrupt)
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with self.assertRaises(KeyboardInterrupt):
+                list(answer)
+
+        def next_question(_):
+            after.append(aggregator.ask("nat", end="203.0.113.5:40312"))
+            at.query()
+
+        def with_it(answer):
+            with answer:
+                next(answer)
+
+        asked_and_ended(lambda answer: answer.close()).close()
+        asked_and_ended(with_it)
+        asked_and_ended(interrupted)
+        asked_and_ended(next_question)
+        after[0].close()
+        self.assertEqual(at.cancelled.get(timeout=PATIENCE), 5)
+        self.assertTrue(at.cancelled.empty())
+
+    def test_a_complete_answer_is_not_cancelled(self):
+        at, aggregator = self.asking(replies(HEAD, PAGE, covering(2)))
+        with aggregator.ask("nat", end="203.0.113.5:40312") as answer:
+            self.assertEqual(len(list(answer)), 2)
+        self.assertEqual(answer.coverage.rows, 2)
+        list(aggregator.ask("nat", end="203.0.113.5:40312"))
+        self.assertTrue(at.cancelled.empty())
 
     def test_rows_and_what_they_rest_on(self):
         _, aggregator = self.asking(replies(HEAD, PAGE, PAGE, covering(4)))

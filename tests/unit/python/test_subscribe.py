@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Subscriptions to a stand-in for an aggregator: chains, parts, duplicates, gaps, replays."""
 
+import time
 import unittest
 
 import pavo
@@ -153,6 +154,19 @@ class Follow(unittest.TestCase):
         self.assertEqual((gap.kind, gap.after, gap.position, gap.reason), ("gap", 13, 14, "too many queries wait?"))
         self.assertEqual(live.flow, 4)
 
+    def test_topics_are_said_again_over_a_new_connection(self):
+        followed = self.subscribe("flow", "loss")
+        self.at.send(message(10, 7, 1))
+        self.assertEqual(self.numbers(followed, 1), [1])
+        self.at.open_publish_door_anew()
+        until = time.monotonic() + PATIENCE
+        while not self.at.publish.poll(0) and time.monotonic() < until:
+            self.assertIsNone(followed.next(0.1))
+        self.at.await_subscription(2)
+        self.store = [message(11, 10, 2)]
+        self.at.send(message(12, 11, 3))
+        self.assertEqual(self.numbers(followed, 2), [2, 3])
+
     def test_a_message_that_cannot_be_read_is_asked_for(self):
         followed = self.subscribe("flow")
         self.at.send(message(10, 7, 1))
@@ -160,7 +174,7 @@ class Follow(unittest.TestCase):
         broken.flows.src_port.extend([1, 2, 3])
         self.at.send(broken)
         self.at.send(b"\xff nonsense")
-        self.at.publish.send_multipart([b"flow"])
+        self.at.send(None)
         self.store = [message(12, 10, 2)]
         self.at.send(message(13, 12, 3))
         self.assertEqual(self.numbers(followed, 3), [1, 2, 3])

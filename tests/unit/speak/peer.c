@@ -20,6 +20,7 @@
 #include "pavo.pb-c.h"
 
 #define SEQUENCES_MAX 100000
+#define LIVES_MAX     4 /* of the sensor, with consecutive epochs */
 
 struct peer {
     char directory[64];
@@ -34,8 +35,8 @@ struct peer {
     pthread_mutex_t lock; /* of what follows */
     struct peer_behaviour behaviour;
     struct peer_seen seen;
-    uint8_t committed[SEQUENCES_MAX]; /* by sequence: 1 committed, 2 rejected */
-    uint64_t fresh;                   /* new batches, ever */
+    uint8_t committed[LIVES_MAX][SEQUENCES_MAX]; /* by epoch and sequence: 1 committed, 2 rejected */
+    uint64_t fresh;                              /* new batches, ever */
     struct records *latest[RECORD_KIND_COUNT];
 };
 
@@ -198,7 +199,7 @@ static void take_batch(struct peer *p, zmq_msg_t *id, const Pavo__SealedBatch *s
         return;
     }
     uint64_t sequence = sealed->sequence;
-    uint8_t *state = &p->committed[sequence];
+    uint8_t *state = &p->committed[sealed->epoch % LIVES_MAX][sequence];
     if (*state != 0) {
         p->seen.duplicates++;
     } else if (p->behaviour.reject_every != 0 && ++p->fresh % p->behaviour.reject_every == 0) {

@@ -100,6 +100,25 @@ static void test_in_order_within_credit(void **state)
     assert_int_equal(send_one(UINT32_MAX, 0), 4);
 }
 
+/* What tells of a batch given up has a later name than what stands behind that batch. */
+static void test_any_order_comes_in(void **state)
+{
+    (void)state;
+    add(5, 0);
+    add(9, 0);
+    add(1, 0);
+    add(7, 0);
+    const uint64_t order[] = {1, 5, 7, 9};
+    const struct held_batch *b = NULL;
+    for (size_t i = 0; i < 4; i++) {
+        b = held_after(held, b);
+        assert_int_equal(b->sequence, order[i]);
+    }
+    assert_null(held_after(held, b));
+    destroy(held_remove(held, 9));
+    destroy(held_remove(held, 1));
+}
+
 static void test_resend_doubles(void **state)
 {
     (void)state;
@@ -161,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_in_order_within_credit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_any_order_comes_in, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resend_doubles, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_superseded, setup, teardown),

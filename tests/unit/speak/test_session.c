@@ -12,6 +12,7 @@
 
 #include "common/records/flow.h"
 #include "common/speak/encode.h"
+#include "common/speak/former.h"
 #include "common/speak/session.h"
 #include "pavo.pb-c.h"
 
@@ -34,10 +35,13 @@ static int setup_with(uint64_t held_max)
     now = 0;
     submitted = 0;
     crypto_box_keypair(seal_public, seal_secret);
-    session = session_new(
-        &(struct session_options){
-            .sensor = "inner", .software = "test", .epoch = EPOCH, .held_max = held_max, .pace = SESSION_PACE_DEFAULT},
-        now);
+    session = session_new(&(struct session_options){.sensor = "inner",
+                                                    .software = "test",
+                                                    .epoch = EPOCH,
+                                                    .seal_public = seal_public,
+                                                    .held_max = held_max,
+                                                    .pace = SESSION_PACE_DEFAULT},
+                          now);
     return session == NULL;
 }
 
@@ -95,7 +99,7 @@ static void acknowledge(uint64_t epoch, uint64_t sequence, uint32_t credit)
     acknowledge_for("inner", epoch, sequence, credit);
 }
 
-static void reject_for(const char *sensor, uint64_t sequence)
+static void reject_of(const char *sensor, uint64_t epoch, uint64_t sequence)
 {
     Pavo__Rejection r = PAVO__REJECTION__INIT;
     Pavo__Rejection *rejections[] = {&r};
@@ -103,7 +107,7 @@ static void reject_for(const char *sensor, uint64_t sequence)
     r.reason = "unsealing failed";
     Pavo__Acknowledgement a = PAVO__ACKNOWLEDGEMENT__INIT;
     a.sensor = (char *)sensor;
-    a.epoch = EPOCH;
+    a.epoch = epoch;
     a.rejected = rejections;
     a.n_rejected = 1;
     a.credit = 8;
@@ -112,6 +116,11 @@ static void reject_for(const char *sensor, uint64_t sequence)
     to.body_case = PAVO__TO_SENSOR__BODY_ACKNOWLEDGEMENT;
     to.acknowledgement = &a;
     receive(&to);
+}
+
+static void reject_for(const char *sensor, uint64_t sequence)
+{
+    reject_of(sensor, EPOCH, sequence);
 }
 
 static void reject(uint64_t sequence)
@@ -336,6 +345,82 @@ static void test_reconnection_sends_all_again(void **state)
     assert_int_equal(session_counts(session)->batches_resent, 2);
 }
 
+/* An earlier life with `count` batches of 5 records. */
+static struct former *inherit(uint64_t epoch, uint64_t count)
+{
+    struct former *former = former_new(epoch, SESSION_PACE_DEFAULT), *made = former;
+    for (uint64_t i = 1; i <= count; i++) {
+        struct held_batch *batch = calloc(1, sizeof(*batch));
+        *batch = (struct held_batch){
+            .sequence = 10 * i, .loss_sequence = 100 + i, .records = 5, .frame = {calloc(1, 100), 100}};
+        assert_int_equal(held_add(former->held, &batch), RESULT_OK);
+    }
+    assert_int_equal(session_inherit(session, &former), RESULT_OK);
+    assert_null(former);
+    return made;
+}
+
+static void test_earlier_lives_go_first(void **state)
+{
+    (void)state;
+    inherit(EPOCH - 2, 2);
+    inherit(EPOCH - 1, 1);
+    make(1, 100);
+    make(1, 100);
+    come_up(4);
+    assert_int_equal(sent(), 10);
+    assert_int_equal(sent(), 20);
+    assert_int_equal(sent(), 10);
+    assert_int_equal(sent(), 1);
+    assert_int_equal(sent(), 0); /* one credit for all */
+    session_down(session, now);
+    come_up(4);
+    assert_int_equal(sent(), 10); /* and sent again as ours are */
+    assert_int_equal(sent(), 20);
+    assert_int_equal(sent(), 10);
+    assert_int_equal(sent(), 1);
+    acknowledge(EPOCH - 2, 10, 4);
+    assert_int_equal(sent(), 2);
+    assert_null(session_disown(session));
+    acknowledge(EPOCH - 3, 20, 4); /* of a life that left nothing */
+    acknowledge_for("outer", EPOCH - 2, 20, 4);
+    assert_null(session_disown(session));
+    acknowledge(EPOCH - 2, 20, 4);
+    struct former *former = session_disown(session);
+    assert_non_null(former);
+    assert_int_equal(former->epoch, EPOCH - 2);
+    former_destroy(&former);
+    assert_null(session_disown(session));
+    assert_int_equal(session_former(session, 0)->epoch, EPOCH - 1);
+    assert_null(session_former(session, 1));
+    assert_int_equal(session_counts(session)->records_acknowledged, 0); /* their books are their own */
+    acknowledge(EPOCH, 1, 4);
+    assert_int_equal(session_counts(session)->records_acknowledged, 1);
+    assert_books_balance();
+}
+
+static void test_rejected_of_an_earlier_life(void **state)
+{
+    (void)state;
+    const struct former *former = inherit(EPOCH - 1, 3);
+    come_up(8);
+    reject_of("inner", EPOCH - 1, 30);
+    reject_of("inner", EPOCH - 1, 10);
+    assert_int_equal(session_losses(session)->count, 0); /* it is not this life's to tell */
+    assert_int_equal(session_counts(session)->records_lost, 0);
+    assert_int_equal(held_count(former->held), 3);
+    assert_int_equal(held_records(former->held), 5);
+    assert_int_equal(sent(), 20);
+    assert_int_equal(sent(), 101);
+    assert_int_equal(sent(), 103);
+    for (uint64_t sequence = 101; sequence <= 103; sequence += 2)
+        acknowledge(EPOCH - 1, sequence, 8);
+    acknowledge(EPOCH - 1, 20, 8);
+    struct former *done = session_disown(session);
+    assert_ptr_equal(done, former);
+    former_destroy(&done);
+}
+
 static void test_rejected_becomes_a_loss(void **state)
 {
     (void)state;
@@ -468,6 +553,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_silence_rebuilds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_any_word_is_a_sign_of_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reconnection_sends_all_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_earlier_lives_go_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rejected_of_an_earlier_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rejected_becomes_a_loss, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overflow_keeps_the_books, setup, teardown),
         cmocka_unit_test_setup_teardown(test_larger_than_the_buffer, setup, teardown),

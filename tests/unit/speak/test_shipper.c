@@ -33,12 +33,17 @@
 #define QUICK                                                                                                          \
     ((struct session_pace){.hello_ns = 300 * NS_PER_MS, .resend_ns = 300 * NS_PER_MS, .resend_max_ns = NS_PER_S})
 
+static char state_directory[] = "/tmp/pavo-shipper-XXXXXX";
+static bool keeping; /* in it */
+static uint64_t epoch;
 static struct peer *peer;
 static struct shipper *shipper;
 
 static int setup(void **state)
 {
     (void)state;
+    keeping = false;
+    epoch = EPOCH;
     peer = peer_new(64);
     peer_open(peer);
     return 0;
@@ -52,6 +57,12 @@ static int teardown(void **state)
     return 0;
 }
 
+static void say(void *context, const char *sentence)
+{
+    (void)context;
+    fail_msg("%s", sentence);
+}
+
 static void start_with(unsigned port, uint64_t held_max, bool patient, struct session_pace pace)
 {
     char endpoint[64];
@@ -60,10 +71,12 @@ static void start_with(unsigned port, uint64_t held_max, bool patient, struct se
     struct shipper_options options = {.endpoint = endpoint,
                                       .keys = peer_sensor_keys(peer),
                                       .software = "test 1.2",
-                                      .epoch = EPOCH,
+                                      .epoch = epoch,
                                       .held_max = held_max,
                                       .patient = patient,
-                                      .pace = pace};
+                                      .pace = pace,
+                                      .state = keeping ? state_directory : NULL,
+                                      .say = {say, NULL}};
     if (shipper_start(&options, &shipper, &err) != RESULT_OK)
         fail_msg("%s", err.text);
 }
@@ -76,7 +89,7 @@ static void start_at(unsigned port, uint64_t held_max, bool patient)
 static void submit(uint32_t rows)
 {
     static _Atomic uint64_t number;
-    struct observer observer = {.sensor = "inner", .epoch = EPOCH};
+    struct observer observer = {.sensor = "inner", .epoch = epoch};
     uint16_t index;
     struct flow_batch *batch = flow_batch_new(rows);
     assert_non_null(batch);
@@ -394,6 +407,87 @@ static void test_hurry_frees_a_patient_submitter(void **state)
     assert_in_range(left, 2000, 200000);
 }
 
+static bool kept_exists(uint64_t life)
+{
+    char file[128];
+    snprintf(file, sizeof(file), "%s/%llu.kept", state_directory, (unsigned long long)life);
+    return access(file, F_OK) == 0;
+}
+
+/* Ends while the aggregator is away, twice; the third life delivers what all three have to say. */
+static void test_what_is_kept_is_delivered_by_a_later_life(void **state)
+{
+    (void)state;
+    uint64_t records = 0;
+    strcpy(state_directory, "/tmp/pavo-shipper-XXXXXX");
+    assert_non_null(mkdtemp(state_directory));
+    keeping = true;
+    peer_close(peer);
+    for (uint64_t life = 0; life < 2; life++) {
+        epoch = EPOCH + life;
+        start_at(peer_port(peer), SHIPPER_HELD_DEFAULT, false);
+        for (int i = 0; i < 5; i++)
+            submit(100); /* some of it not even taken from the queue when the end comes */
+        shipper_loss(shipper, &(struct loss){.loss = LOSS_RECORDS_SPOOL, .count = 7});
+        say_status((struct status){.time = BEGUN, .last = 1});
+        assert_int_equal(shipper_keep(shipper, &records, NULL), RESULT_OK);
+        assert_int_equal(records, 500 * (life + 1));
+        assert_int_equal(shipper_stop(&shipper), 0);
+        assert_true(kept_exists(EPOCH + life));
+    }
+    peer_open(peer);
+    epoch = EPOCH + 2;
+    start_at(peer_port(peer), SHIPPER_HELD_DEFAULT, false);
+    assert_true(shipper_drain(shipper, PATIENCE));
+    assert_false(kept_exists(EPOCH));
+    assert_false(kept_exists(EPOCH + 1));
+    assert_false(peer_seen(peer).wrong);
+    assert_int_equal(peer_seen(peer).records, 1000);
+    assert_int_equal(peer_seen(peer).losses, 14);
+    assert_int_equal(peer_seen(peer).statuses, 2);
+    assert_int_equal(peer_seen(peer).made, 507);
+    assert_int_equal(balanced().records_made, 0);
+    assert_int_equal(balanced().records_acknowledged, 0);
+    assert_int_equal(shipper_keep(shipper, &records, NULL), RESULT_OK); /* nothing is left */
+    assert_int_equal(records, 0);
+    assert_int_equal(shipper_stop(&shipper), 0);
+    assert_int_equal(rmdir(state_directory), 0);
+}
+
+/* Killed while it delivers: committed, but the acknowledgement never came. The next one sends all of it again. */
+static void test_what_is_kept_outlives_a_kill(void **state)
+{
+    (void)state;
+    uint64_t records = 0;
+    strcpy(state_directory, "/tmp/pavo-shipper-XXXXXX");
+    assert_non_null(mkdtemp(state_directory));
+    keeping = true;
+    peer_close(peer);
+    start_at(peer_port(peer), SHIPPER_HELD_DEFAULT, false);
+    for (int i = 0; i < 5; i++)
+        submit(100);
+    assert_int_equal(shipper_keep(shipper, &records, NULL), RESULT_OK);
+    shipper_stop(&shipper);
+    peer_behave(peer, (struct peer_behaviour){.credit = 64, .drop_acks = 3});
+    peer_open(peer);
+    epoch = EPOCH + 1;
+    start_at(peer_port(peer), SHIPPER_HELD_DEFAULT, false);
+    int64_t until = clock_monotonic_ns() + PATIENCE;
+    while (peer_seen(peer).batches < 5 && clock_monotonic_ns() < until)
+        usleep(1000);
+    shipper_stop(&shipper); /* keeps nothing, as kill -9 does */
+    assert_true(kept_exists(EPOCH));
+    epoch = EPOCH + 2;
+    start_at(peer_port(peer), SHIPPER_HELD_DEFAULT, false);
+    assert_true(shipper_drain(shipper, PATIENCE));
+    assert_false(kept_exists(EPOCH));
+    assert_int_equal(peer_seen(peer).records, 500);
+    assert_true(peer_seen(peer).duplicates >= 3);
+    assert_false(peer_seen(peer).wrong);
+    shipper_stop(&shipper);
+    assert_int_equal(rmdir(state_directory), 0);
+}
+
 static void test_hung_peer_is_noticed(void **state)
 {
     (void)state;
@@ -581,6 +675,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_peer_away_and_buffer_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_patient_submitter_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hurry_frees_a_patient_submitter, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_kept_is_delivered_by_a_later_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_kept_outlives_a_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hung_peer_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_half_open_connection_is_rebuilt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start_refuses, setup, teardown),

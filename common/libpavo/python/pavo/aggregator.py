@@ -31,10 +31,11 @@ class Asker:
     """Queries and their replies over a connection of their own. One query at a time: replies to others are dropped."""
 
     def __init__(self, context, place, reader, timeout):
-        self.door = door.Door(context, zmq.DEALER, place, reader, ASK_QUEUE)
+        self.door = door.Door(context, place, reader, ASK_QUEUE)
         self.session = b""
         self._timeout = timeout
         self._last = 0
+        self._open = None  # the number of the query whose replies are being taken
 
     def close(self):
         self.door.close()
@@ -50,6 +51,14 @@ class Asker:
         except zmq.Again:
             return None
         return self._last
+
+    def cancel(self, number):
+        """No more is wanted of that query. Nothing is lost if it cannot be sent: it ends with the connection."""
+        if not self.door.socket.closed:
+            try:
+                self.door.socket.send(pavo_pb2.Query(version=1, cancel=number).SerializeToString(), zmq.DONTWAIT)
+            except zmq.ZMQError:
+                pass
 
     def receive(self, number):
         """The next reply to that query, without waiting; None: there is none."""
@@ -81,18 +90,26 @@ class Asker:
 
     def replies(self, question, arguments):
         """All replies to a question, as they come. Raises what errors.py has."""
-        number = self.send(question, arguments)
+        if self._open is not None:
+            self.cancel(self._open)
+        self._open = number = self.send(question, arguments)
         if number is None:
             raise Unreachable(f"{self.door.place}: {ASK_QUEUE} queries wait for a connection")
         more = True
-        while more:
-            if number != self._last:
-                raise Error("another question was asked before this answer was complete")
-            reply = self._wait(number)
-            if reply.error:
-                raise QuestionError(values.clean(reply.error), values.clean(reply.parameter), reply.offset)
-            more = reply.more
-            yield reply
+        try:
+            while more:
+                if number != self._last:
+                    raise Error("another question was asked before this answer was complete")
+                reply = self._wait(number)
+                more = reply.more and not reply.error
+                if reply.error:
+                    raise QuestionError(values.clean(reply.error), values.clean(reply.parameter), reply.offset)
+                yield reply
+        finally:
+            if self._open == number:
+                self._open = None
+                if more:  # closed, interrupted, or not to be read
+                    self.cancel(number)
 
 
 class Aggregator:
@@ -135,7 +152,7 @@ class Aggregator:
         self._asker.session = session.encode() if session else b""
 
     def ask(self, question, **arguments):
-        """The answer to a question, once it has begun. The next question ends it.
+        """The answer to a question, once it has begun. The next question ends it, as closing it does.
 
         Arguments are named as the question has them (`from_` for from); None is left out. Times may be a datetime,
         whole nanoseconds since 1970 or RFC 3339; spans a timedelta or text (5s); all else is text, or becomes it.
@@ -155,7 +172,7 @@ class Aggregator:
                   these by topic, such as Subscription.positions
         """
         asker = Asker(self._context, self._answer, self._keys, None)
-        live = door.Door(self._context, zmq.SUB, self._publish, self._keys, QUEUE)
+        live = door.Door(self._context, self._publish, self._keys, QUEUE)
         self._subscriptions = [each for each in self._subscriptions if not each.closed]
         self._subscriptions.append(Subscription(live, asker, topics, start))
         return self._subscriptions[-1]

@@ -63,7 +63,8 @@ class Answer:
     """Rows as they come: `for row in answer`. Once they have all come, `coverage` says what they rest on.
 
     `columns` (of class Column) and `command`, the command line that asks the same in absolute times, are there from the
-    beginning.
+    beginning. One that is not taken to its end is closed, by hand or by `with`; Ctrl-C closes it too: the aggregator then
+    works on it no longer.
     """
 
     def __init__(self, replies):
@@ -103,6 +104,17 @@ class Answer:
 
     def __next__(self):
         return next(self._pending)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Ends it, here and on the aggregator. One that is complete stays so."""
+        self._pending.close()
+        self._replies.close()
 
     @property
     def coverage(self):

@@ -35,14 +35,15 @@ def _with_port(text, port):
 class Door:
     """A socket and the state of its connection: "connecting", "open" or "refused"."""
 
-    def __init__(self, context, kind, place, keys, queue):
+    def __init__(self, context, place, keys, queue):
         self.place = place
         self.state = "connecting"
+        self.opened = 0  # connections that came to stand
         self.lost = 0  # connections that stood, and were lost: what was asked over them is never answered
         self._name = keys.name
         self._gone = False
         self._shaking = None
-        self.socket = context.socket(kind)
+        self.socket = context.socket(zmq.DEALER)
         options = {
             zmq.LINGER: 1000, zmq.SNDHWM: queue, zmq.RCVHWM: queue, zmq.IPV6: 1,
             zmq.HEARTBEAT_IVL: 5000, zmq.HEARTBEAT_TIMEOUT: 15000, zmq.HEARTBEAT_TTL: 15000,
@@ -75,6 +76,7 @@ class Door:
         self._shaking = None
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.state, self._gone = "open", False
+            self.opened += 1
         elif event == zmq.EVENT_DISCONNECTED:
             if self.state == "open":
                 self.state, self._gone = "connecting", True

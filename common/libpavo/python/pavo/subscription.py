@@ -116,10 +116,11 @@ class Subscription:
                 if topic not in KINDS:
                     raise ValueError(f"there is no topic {topic!r}; there are {', '.join(KINDS)}")
                 self._chains[topic] = _Chain(KINDS[topic], self._start(topic, start))
-                live.socket.subscribe(topic)
         except ValueError:
             self.close()
             raise
+        self._subscribe()  # waits for the first connection
+        self._subscribed = 1  # connections over which the topics were said
 
     @staticmethod
     def _start(topic, start):
@@ -132,6 +133,16 @@ class Subscription:
         if start == 0:
             return "oldest"
         raise ValueError(f"a subscription starts with 'now', 'oldest' or after a position, not {start!r}")
+
+    def _subscribe(self):
+        message = pavo_pb2.Subscribe(version=1, topics=list(self._chains))
+        self._live.socket.send(message.SerializeToString(), zmq.DONTWAIT)
+
+    def _subscribe_anew(self):
+        """Over each new connection."""
+        if self._live.state == "open" and self._live.opened > self._subscribed:
+            self._subscribe()
+            self._subscribed = self._live.opened
 
     def __iter__(self):
         return self
@@ -148,6 +159,7 @@ class Subscription:
     def close(self):
         if not self.closed:
             self.closed = True
+            self._live.socket.linger = 0  # what was not said so far is of no interest to anybody
             self._live.close()
             self._asker.close()
 
@@ -375,6 +387,7 @@ class Subscription:
     def _is_refused(self):
         for each in (self._live, self._asker.door):
             each.watch()
+        self._subscribe_anew()
         refused = "refused" in (self._live.state, self._asker.door.state)
         if not refused:
             self._refusal_told = False

@@ -57,13 +57,19 @@ void stand_in_set_replay_most(unsigned messages);
 
 /* ---- the publish door */
 
+/* Connections break, and new ones come in where it was. */
+void stand_in_open_publish_door_anew(void);
+
 enum { SENT = 1, STORED = 2 };
 /* The records as a message of their topic; `previous` as given. */
 void stand_in_publish(const struct records *records, uint64_t position, uint64_t previous, int how);
+/* Bytes NULL: the topic alone. */
 void stand_in_send(const char *topic, const void *bytes, size_t size);
 
 /* Options that lead here, with the reader's key. */
 pavo_options *stand_in_options(unsigned topics);
+/* Waits for a Subscribe with so many topics; from then on it is they that are sent. */
+void stand_in_hear_subscribe(unsigned topics);
 /* The subscriber, when the publish door has heard of all its topics; options are used up. */
 pavo_subscriber *stand_in_subscribe(pavo_options *options, unsigned topics);
 

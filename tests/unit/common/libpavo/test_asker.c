@@ -2,10 +2,13 @@
 /* Asking through the public header, against a real socket that speaks the protocol under CURVE: how a question goes
  * out, what its answer comes to, and all that can come instead of one. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <zmq.h>
@@ -320,6 +323,103 @@ static void test_one_at_a_time(void **state)
     pavo_asker_destroy(&asker);
 }
 
+/* ---------------------------------------------------------------- cancelled */
+
+/* A question that goes on for ever; "mute" has not even a head. What was cancelled is kept. */
+static atomic_uint_fast64_t asked_id, cancelled_id;
+
+static void answer_for_ever(const struct peer *peer, const Pavo__Query *query)
+{
+    if (query->cancel != 0) {
+        atomic_store(&cancelled_id, query->cancel);
+        return;
+    }
+    atomic_store(&asked_id, query->id);
+    if (strcmp(query->question, "mute") != 0)
+        stand_in_reply_head(peer, query, record_kinds[RECORD_FLOW], "");
+}
+
+static void expect_cancelled(void)
+{
+    int64_t end = clock_monotonic_ns() + PATIENCE_MS * NS_PER_MS;
+    while (atomic_load(&cancelled_id) == 0 && clock_monotonic_ns() < end)
+        usleep(1000);
+    assert_int_equal(atomic_exchange(&cancelled_id, 0), atomic_load(&asked_id));
+}
+
+static pavo_asker *to_cancel;
+static void cancel_it(int signal_number)
+{
+    (void)signal_number;
+    pavo_asker_cancel(to_cancel);
+}
+
+/* In the middle of pavo_ask, and of pavo_answer_next: a signal. */
+static void cancel_soon(pavo_asker *asker)
+{
+    const struct itimerval soon = {.it_value = {.tv_usec = 100000}};
+    to_cancel = asker;
+    signal(SIGALRM, cancel_it);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+}
+
+static void test_cancel(void **state)
+{
+    (void)state;
+    stand_in_set_handler(answer_for_ever);
+    pavo_asker *asker = make_asker();
+    const pavo_columns *page;
+    char error[PAVO_ERROR_MAX] = "";
+    pavo_asker_cancel(NULL);
+    pavo_asker_cancel(asker); /* there is none: the next is asked */
+    pavo_answer *answer = ask(asker, "find");
+    cancel_soon(asker);
+    int64_t begin = clock_monotonic_ns();
+    assert_int_equal(pavo_answer_next(answer, -1, &page), PAVO_FAILED);
+    assert_string_equal(pavo_answer_error(answer), "the question was cancelled");
+    assert_int_equal(pavo_answer_next(answer, -1, &page), PAVO_FAILED);
+    expect_cancelled();
+    cancel_soon(asker);
+    assert_null(pavo_ask(asker, "mute", NULL, error));
+    assert_string_equal(error, "the question was cancelled");
+    assert_true(clock_monotonic_ns() - begin < PATIENCE_MS / 2 * NS_PER_MS);
+    expect_cancelled();
+    pavo_answer_destroy(&answer);
+    stand_in_set_handler(answer_flows); /* and the asker is as good as before */
+    answer = ask(asker, "find");
+    (void)next(answer);
+    (void)next(answer);
+    expect_end(answer);
+    pavo_answer_destroy(&answer);
+    pavo_asker_destroy(&asker);
+}
+
+/* What is not wanted any more here is not worked on there. */
+static void test_what_ends_here_ends_there(void **state)
+{
+    (void)state;
+    stand_in_set_handler(answer_for_ever);
+    pavo_asker *asker = make_asker();
+    pavo_answer *first = ask(asker, "find"), *second;
+    pavo_answer_destroy(&first);
+    expect_cancelled();
+    first = ask(asker, "find");
+    uint64_t id = atomic_load(&asked_id);
+    second = ask(asker, "find");
+    int64_t end = clock_monotonic_ns() + PATIENCE_MS * NS_PER_MS;
+    while (atomic_load(&cancelled_id) != id && clock_monotonic_ns() < end)
+        usleep(1000);
+    assert_int_equal(atomic_exchange(&cancelled_id, 0), id);
+    pavo_asker_destroy(&asker);
+    expect_cancelled();
+    pavo_answer_destroy(&first);
+    pavo_answer_destroy(&second);
+    pavo_asker *impatient = asker_with(door.reader_key, 300);
+    expect_no_answer(impatient, "mute", NULL, "does not answer");
+    expect_cancelled();
+    pavo_asker_destroy(&impatient);
+}
+
 /* One that is complete stays so. */
 static void test_complete_stays(void **state)
 {
@@ -502,6 +602,8 @@ int main(void)
         cmocka_unit_test_setup(test_gateway, stand_in_forget),
         cmocka_unit_test_setup(test_delegation, stand_in_forget),
         cmocka_unit_test_setup(test_one_at_a_time, stand_in_forget),
+        cmocka_unit_test_setup(test_cancel, stand_in_forget),
+        cmocka_unit_test_setup(test_what_ends_here_ends_there, stand_in_forget),
         cmocka_unit_test_setup(test_complete_stays, stand_in_forget),
         cmocka_unit_test_setup(test_garbage, stand_in_forget),
         cmocka_unit_test_setup(test_silence, stand_in_forget),

@@ -307,8 +307,8 @@ static void test_garbled(void **state)
     publish_flows(1, 0, SENT);
     publish_flows(2, 1, STORED);
     stand_in_send("flow", "\xff\xff garbled", 10);
-    zmq_send(door.publish, "flow", 4, 0); /* a frame too few */
-    stand_in_send("flowers", "", 0);      /* a topic that only begins like ours */
+    stand_in_send("flow", NULL, 0);  /* a frame too few */
+    stand_in_send("flowers", "", 0); /* a topic that only begins like ours */
     publish_flows(3, 2, SENT);
     for (uint64_t position = 1; position <= 3; position++)
         expect_flows(subscriber, position);
@@ -628,6 +628,30 @@ static void test_fd(void **state)
     pavo_subscriber_destroy(&subscriber);
 }
 
+/* Over a new connection the topics are said again, and what was missed is replayed. */
+static void test_topics_are_said_again(void **state)
+{
+    (void)state;
+    const pavo_event *event;
+    pavo_subscriber *subscriber = follow(PAVO_TOPIC_VERDICT | PAVO_TOPIC_LOSS);
+    publish_verdict(1, 0, 10, true, SENT | STORED);
+    assert_int_equal(pavo_event_position(next(subscriber)), 1);
+    stand_in_open_publish_door_anew();
+    publish_verdict(2, 1, 11, true, STORED);
+    int timeout = 100, size = -1;
+    zmq_pollitem_t item = {.socket = door.publish, .events = ZMQ_POLLIN};
+    int64_t end = clock_monotonic_ns() + PATIENCE_MS * NS_PER_MS;
+    while (size <= 0 && clock_monotonic_ns() < end) {
+        assert_int_equal(pavo_subscriber_next(subscriber, timeout, &event), PAVO_TIMEOUT);
+        size = zmq_poll(&item, 1, 0);
+    }
+    stand_in_hear_subscribe(2);
+    publish_verdict(3, 2, 12, true, SENT | STORED);
+    assert_int_equal(pavo_event_position(next(subscriber)), 2);
+    assert_int_equal(pavo_event_position(next(subscriber)), 3);
+    pavo_subscriber_destroy(&subscriber);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -651,6 +675,7 @@ int main(void)
         cmocka_unit_test_setup(test_refused, stand_in_forget),
         cmocka_unit_test_setup(test_not_there, stand_in_forget),
         cmocka_unit_test_setup(test_bad_options, stand_in_forget),
+        cmocka_unit_test_setup(test_topics_are_said_again, stand_in_forget),
         cmocka_unit_test_setup(test_fd, stand_in_forget),
     };
     return cmocka_run_group_tests(tests, stand_in_open, stand_in_close);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The lives of sensors in order: by name, and of one name by epoch, the newest last. */
-#ifndef PAVO_AGGREGATOR_ANSWER_LIVES_H
-#define PAVO_AGGREGATOR_ANSWER_LIVES_H
+#ifndef PAVO_AGGREGATOR_LIVES_H
+#define PAVO_AGGREGATOR_LIVES_H
 
 #include "aggregator/store/store.h"
 

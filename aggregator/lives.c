@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lives of sensors in order. */
-#include "aggregator/answer/lives.h"
+#include "aggregator/lives.h"
 
 #include <stdlib.h>
 #include <string.h>
