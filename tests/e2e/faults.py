@@ -456,10 +456,10 @@ class Run:
         self.aggregator.start()
         self.patiently(self.books.check_all)
         wait_for("the subscriber", self.subscriber_done)
-        flows, gaps = self.books.check_subscriber(f"{self.folder}/subscriber.json")
+        flows, gaps, refused = self.books.check_subscriber(f"{self.folder}/subscriber.json")
         self.aggregator.end(signal.SIGTERM)
         self.subscriber.kill()
-        print(f"# {flows} flows and {losses} losses found once; {gaps} gaps told to the subscriber; "
+        print(f"# {flows} flows and {losses} losses found once; {gaps} gaps told to the subscriber, refused {refused} times; "
               f"{len(self.books.frames)} frames of the journal damaged, {self.damages} answers with damage named; "
               f"{self.aggregator.lives} lives of the aggregator, {self.aggregator.peak >> 20} MiB at most")
 

@@ -244,13 +244,14 @@ class Books:
 
     def check_subscriber(self, file):
         """Each committed flow was handed out once, or lies in a gap that was told."""
-        seen, told, gone = collections.Counter(), [], collections.Counter()
+        seen, told, gone, refused = collections.Counter(), [], collections.Counter(), 0
         with open(file, encoding="utf-8") as lines:
             for line in map(json.loads, lines):
                 if line[0] == "flow":
                     seen[tuple(line[2:6])] += 1
                 elif line[0] == "gap" and line[1] == "flow":
                     told.append(line[2:4])
+                refused += line[0] == "refused"
         twice = [name for name, count in seen.items() if count > 1]
         if twice:
             raise Broken(f"the subscriber was handed out {len(twice)} flows more than once, as {twice[:5]}")
@@ -263,4 +264,4 @@ class Books:
             if not rows["flow"] - gone[key] - self.lost[key] <= counts[key] <= rows["flow"]:
                 raise Broken(f"the subscriber saw {counts[key]} flows of {key}, {rows['flow']} are committed, "
                              f"{gone[key]} of them in gaps it was told")
-        return sum(counts.values()), len(told)
+        return sum(counts.values()), len(told), refused
