@@ -149,7 +149,7 @@ class Sensor:
         self.feed(number, chance.uniform(5, 15))
         status = self.process.wait()
         said = read(log_name)
-        if SANITIZER.search(said) or (self.how is None and status not in (0, 1)):
+        if SANITIZER.search(said) or (self.how is None and status not in (0, 4)):
             raise Broken(f"{self.name} ended with status {status}: {said[-5000:]}")
         missing = re.search(r"(\d+) records were not acknowledged", said)
         self.run.books.unsent[self.name, number] = int(missing[1]) if missing else 0
@@ -354,7 +354,7 @@ class Run:
                 at = self.chance.randrange(size) if size > 0 else 0
                 self.note(f"{os.path.basename(path)}: " + ("away" if away else f"byte {at} of {size}"))
                 if away:
-                    os.rename(path, f"{self.folder}/away")
+                    shutil.move(path, f"{self.folder}/away")  # another file system
                 else:
                     flip(path, at)
             except FileNotFoundError:
@@ -366,7 +366,7 @@ class Run:
         self.ask_some([os.path.basename(path).split(".")[0]])
         self.aggregator.end(self.chance.choice((signal.SIGKILL, signal.SIGTERM)))
         if away:
-            os.rename(f"{self.folder}/away", path)
+            shutil.move(f"{self.folder}/away", path)
         elif os.path.exists(path):
             flip(path, at)
         self.aggregator.start()
@@ -456,10 +456,10 @@ class Run:
         self.aggregator.start()
         self.patiently(self.books.check_all)
         wait_for("the subscriber", self.subscriber_done)
-        flows, gaps = self.books.check_subscriber(f"{self.folder}/subscriber.json")
+        flows, gaps, refused = self.books.check_subscriber(f"{self.folder}/subscriber.json")
         self.aggregator.end(signal.SIGTERM)
         self.subscriber.kill()
-        print(f"# {flows} flows and {losses} losses found once; {gaps} gaps told to the subscriber; "
+        print(f"# {flows} flows and {losses} losses found once; {gaps} gaps told to the subscriber, refused {refused} times; "
               f"{len(self.books.frames)} frames of the journal damaged, {self.damages} answers with damage named; "
               f"{self.aggregator.lives} lives of the aggregator, {self.aggregator.peak >> 20} MiB at most")
 

@@ -19,7 +19,13 @@ def subscriber(key, out):
     import pavo
 
     with pavo.Aggregator("127.0.0.1", key_file=key) as aggregator:
-        for event in aggregator.subscribe("flow", "loss", start="oldest"):
+        subscription = aggregator.subscribe("flow", "loss", start="oldest")
+        while True:
+            try:
+                event = subscription.next()
+            except pavo.Refused as refusal:  # for a moment, while the aggregator ends or starts: it goes on trying
+                out.write(json.dumps(["refused", str(refusal)]) + "\n")
+                continue
             if event.kind == "gap":
                 line = ["gap", event.topic, event.after, event.position, event.reason]
             elif event.kind == "flow":
