@@ -65,7 +65,7 @@ static void see(struct stream_reader *r, struct store_reader *reader, const stru
             usleep(200); /* a slow one */
     }
     if (result != RESULT_END && r->failure[0] == '\0')
-        snprintf(r->failure, sizeof(r->failure), "%s", why.text);
+        snprintf(r->failure, sizeof(r->failure), "%.255s", why.text);
     for (uint64_t flow = 0; flow < committed * STREAM_ROWS && r->failure[0] == '\0'; flow++) {
         if (!seen[flow])
             snprintf(r->failure, sizeof(r->failure), "flow %llu of %llu is missing, query %u", (unsigned long long)flow,
