@@ -45,6 +45,13 @@ void store_note_damage(struct store *store, const struct store_damage *damage)
         store_tell(store, "%s", damage->text);
 }
 
+void store_recall_damage(struct store *store, const struct store_damage *damage)
+{
+    pthread_mutex_lock(&store->lock);
+    (void)add(&store->damages, damage);
+    pthread_mutex_unlock(&store->lock);
+}
+
 void store_forget_damage(struct store *store, const char *file)
 {
     struct damages *d = &store->damages;

@@ -59,6 +59,8 @@ static inline int64_t max_ns(int64_t a, int64_t b)
 void store_tell(struct store *store, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Known from now on, once by file and text, and told. */
 void store_note_damage(struct store *store, const struct store_damage *damage);
+/* The same, of what was told in an earlier life. */
+void store_recall_damage(struct store *store, const struct store_damage *damage);
 /* A segment that was damaged can be read again: it was put back. */
 void store_forget_damage(struct store *store, const char *file);
 /* What the journal says of positions it cannot read; once, by whomever it was met. */
@@ -76,6 +78,10 @@ MUST_CHECK enum result remember_life(struct store *store, const struct observer 
 /* Within a sealing's transaction: `context` is the struct lives it adds. */
 MUST_CHECK enum result remember_sealed(struct catalogue *catalogue, void *context, struct error *err);
 
+/* The same: damage of the journal, which nobody meets again once what is behind it is sealed. Damages that are older
+ * than everything that is kept (before_ns; 0: for good) go. */
+MUST_CHECK enum result remember_damages(struct store *store, struct catalogue *catalogue, int64_t before_ns,
+                                        struct error *err);
 /* A note of a segment, of which the catalogue was lost. */
 MUST_CHECK enum result remember_note(struct catalogue *catalogue, const void *note, size_t length, struct error *err);
 

@@ -98,7 +98,7 @@ void lives_forget(struct lives *lives, uint64_t through);
 /* ---- note.c: as bytes (proto/store.proto), to be kept */
 
 /* One thing that is known, as a Note of its own. Kinds and keys name it in the catalogue. */
-enum note_kind { NOTE_LIFE = 1, NOTE_SPEAKER, NOTE_BOUNDARY, NOTE_LAST };
+enum note_kind { NOTE_LIFE = 1, NOTE_SPEAKER, NOTE_BOUNDARY, NOTE_LAST, NOTE_DAMAGE /* remember.c's */ };
 struct note {
     enum note_kind kind;
     const char *key; /* of the speaker, the boundary */

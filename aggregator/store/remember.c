@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is known beside the records, in the catalogue: one row for each thing, a Note of its own. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "aggregator/store/internal.h"
+#include "common/message.h"
+#include "store.pb-c.h"
 
 static enum result add_note(struct lives *lives, const struct bytes *note, struct error *err)
 {
@@ -48,6 +52,68 @@ enum result remember_note(struct catalogue *catalogue, const void *note, size_t 
     return r;
 }
 
+/* ---- damage of the journal */
+
+static bool is_of_journal(const struct store_damage *damage)
+{
+    return strncmp(damage->file, "journal/", 8) == 0;
+}
+
+static enum result put_damage(struct catalogue *catalogue, const struct store_damage *damage, int64_t before_ns,
+                              struct error *err)
+{
+    Store__Damage message = STORE__DAMAGE__INIT;
+    struct bytes bytes = {0};
+    message.file = (char *)damage->file;
+    message.text = (char *)damage->text;
+    message.from_ns = damage->from_ns;
+    message.to_ns = damage->to_ns;
+    message.records = damage->records;
+    bool stays = before_ns == 0 || damage->to_ns == 0 || damage->to_ns >= before_ns;
+    if (stays) {
+        bytes.length = store__damage__get_packed_size(&message);
+        bytes.data = malloc(bytes.length + 1);
+        if (bytes.data == NULL)
+            return error_set(err, RESULT_AGAIN, "out of memory");
+        store__damage__pack(&message, bytes.data);
+    }
+    uint64_t number = XXH3_64bits(damage->text, strlen(damage->text)) >> 1; /* SQLite's are signed */
+    enum result r = catalogue_put(catalogue, NOTE_DAMAGE, damage->file, number, &bytes, err);
+    bytes_free(&bytes);
+    return r;
+}
+
+enum result remember_damages(struct store *store, struct catalogue *catalogue, int64_t before_ns, struct error *err)
+{
+    struct store_damage *damages;
+    size_t count;
+    enum result r = store_damaged(store, &damages, &count, err);
+    if (r != RESULT_OK)
+        return r;
+    for (size_t i = 0; i < count && r == RESULT_OK; i++) {
+        if (is_of_journal(&damages[i]))
+            r = put_damage(catalogue, &damages[i], before_ns, err);
+    }
+    free(damages);
+    return r;
+}
+
+static enum result take_damage(void *context, const char *key, uint64_t number, const struct bytes *bytes,
+                               struct error *err)
+{
+    (void)key, (void)number;
+    Store__Damage *message = (Store__Damage *)message_unpack(&store__damage__descriptor, bytes->data, bytes->length,
+                                                             MESSAGE_MEMORY_SMALL, err);
+    if (message == NULL)
+        return RESULT_REJECT;
+    struct store_damage damage = {.from_ns = message->from_ns, .to_ns = message->to_ns, .records = message->records};
+    snprintf(damage.file, sizeof(damage.file), "%s", message->file);
+    snprintf(damage.text, sizeof(damage.text), "%s", message->text);
+    store__damage__free_unpacked(message, NULL);
+    store_recall_damage(context, &damage);
+    return RESULT_OK;
+}
+
 /* ---- at the start */
 
 static enum result take(void *context, const char *key, uint64_t number, const struct bytes *bytes, struct error *err)
@@ -78,6 +144,8 @@ enum result remember_all(struct store *store, struct error *err)
     enum result r = RESULT_OK;
     for (size_t i = 0; i < sizeof(notes) / sizeof(*notes) && r == RESULT_OK; i++)
         r = catalogue_each(catalogue, notes[i].kind, notes[i].most, take, &store->lives, err);
+    if (r == RESULT_OK)
+        r = catalogue_each(catalogue, NOTE_DAMAGE, 0, take_damage, store, err);
     return r == RESULT_OK ? count_lives(store, err) : r;
 }
 

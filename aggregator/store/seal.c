@@ -68,6 +68,26 @@ static enum result open_batches(struct sealing *s, struct error *err)
     return r;
 }
 
+/* A time so long before the newest record; 0: never. The clock on the wall has no say: one that is wrong by years would
+ * have everything let go. */
+static int64_t age_limit(struct store *store, int64_t age_ns)
+{
+    int64_t first, last;
+    segments_extent(store->segments, RECORD_FLOW, &first, &last);
+    last = min_ns(last, clock_wall_ns());
+    return age_ns == 0 || first > last || last < INT64_MIN + age_ns ? 0 : last - age_ns;
+}
+
+/* Within the transaction. */
+static enum result keep(struct catalogue *catalogue, void *context, struct error *err)
+{
+    struct sealing *s = context;
+    enum result r = remember_sealed(catalogue, &s->added, err);
+    return r == RESULT_OK
+               ? remember_damages(s->store, catalogue, age_limit(s->store, s->store->options.keep.flows_ns), err)
+               : r;
+}
+
 static enum result seal_view(struct sealing *s, struct error *err)
 {
     enum result r = open_batches(s, err);
@@ -79,8 +99,8 @@ static enum result seal_view(struct sealing *s, struct error *err)
                                .last_position = s->view.list[s->view.count - 1]->entry.position,
                                .note = s->note.data,
                                .note_length = s->note.length,
-                               .keep = remember_sealed,
-                               .keep_context = &s->added};
+                               .keep = keep,
+                               .keep_context = s};
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
         input.parts[kind] = (struct seal_part){s->parts[kind], s->part_count[kind]};
     return segments_seal(s->store->segments, &input, err);
@@ -113,16 +133,6 @@ static enum result seal_oldest(struct store *store, struct error *err)
 }
 
 /* ---- letting go */
-
-/* A time so long before the newest record; 0: never. The clock on the wall has no say: one that is wrong by years would
- * have everything let go. */
-static int64_t age_limit(struct store *store, int64_t age_ns)
-{
-    int64_t first, last;
-    segments_extent(store->segments, RECORD_FLOW, &first, &last);
-    last = min_ns(last, clock_wall_ns());
-    return age_ns == 0 || first > last || last < INT64_MIN + age_ns ? 0 : last - age_ns;
-}
 
 static enum result let_go(struct store *store, struct error *err)
 {

@@ -2,6 +2,7 @@
 /* The store: what is committed is there, after kills and full disks too, and is found by what is asked for. */
 #include "tests/unit/aggregator/store_support.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -724,6 +725,57 @@ static void test_close_does_not_wait_for_a_sealing(void **state)
     store_close(&store);
 }
 
+/* Flips a bit in the body of the batch at a position (frame.h: a page, then frames). */
+static void damage_journal(uint64_t position)
+{
+    char path[256];
+    uint8_t head[256], byte;
+    uint64_t at = 4096, length, place;
+    snprintf(path, sizeof(path), "%s/journal/0000000000000001.log", test_directory);
+    int file = open(path, O_RDWR);
+    assert_true(file >= 0);
+    for (;;) {
+        assert_int_equal(pread(file, head, sizeof(head), (off_t)at), sizeof(head));
+        assert_memory_equal(head, "PAVOfram", 8);
+        memcpy(&length, head + 64, sizeof(length));
+        memcpy(&place, head + 80, sizeof(place));
+        if (head[16] == 1 && place == position)
+            break;
+        at += sizeof(head) + ((length + 7) & ~7ull);
+    }
+    at += sizeof(head) + length / 2;
+    assert_int_equal(pread(file, &byte, 1, (off_t)at), 1);
+    byte ^= 4;
+    assert_int_equal(pwrite(file, &byte, 1, (off_t)at), 1);
+    close(file);
+}
+
+/* What could not be read when what is behind it was sealed is never met again: it stays named nevertheless, with the
+ * time it was of. */
+static void test_damage_that_was_sealed_past_stays_named(void **state)
+{
+    (void)state;
+    struct store_damage *damages;
+    size_t count;
+    struct store *store = store_start();
+    for (uint64_t sequence = 1; sequence <= 3; sequence++)
+        assert_ok(commit_one(store, TEST_NOW, "inner", sequence, 100), err);
+    store_close(&store);
+    damage_journal(2);
+    store = store_sealed(store_start());
+    for (int again = 0; again < 2; again++) {
+        assert_ok(store_damaged(store, &damages, &count, &err), err);
+        assert_int_equal(count, 1);
+        assert_non_null(strstr(damages[0].text, "sensor inner"));
+        assert_int_equal(damages[0].records, 100);
+        assert_true(damages[0].from_ns >= TEST_NOW && damages[0].to_ns > damages[0].from_ns);
+        free(damages);
+        assert_int_equal(count_rows(store, &(struct store_query){0}), 200);
+        store = store_again(store);
+    }
+    store_close(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -748,6 +800,7 @@ int main(void)
         STORE_TEST(test_interrupt),
         STORE_TEST(test_health_and_parts),
         STORE_TEST(test_close_does_not_wait_for_a_sealing),
+        STORE_TEST(test_damage_that_was_sealed_past_stays_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
