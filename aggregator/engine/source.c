@@ -12,6 +12,7 @@
 struct scan {
     struct engine_source *source;
     void *own;
+    void (*free)(void *own); /* DuckDB lets a scan go late: the source may be gone by then, as with a worker */
     idx_t count;
     uint16_t fields[];
 };
@@ -20,6 +21,7 @@ struct scan {
 struct worker {
     struct engine_source *source;
     void *own;
+    void (*free)(void *own);
 };
 
 static void rows_bind(duckdb_bind_info info)
@@ -40,7 +42,7 @@ static void scan_free(void *pointer)
 {
     struct scan *scan = pointer;
     if (scan->own != NULL)
-        scan->source->scan_free(scan->own);
+        scan->free(scan->own);
     free(scan);
 }
 
@@ -57,6 +59,7 @@ static void rows_init(duckdb_init_info info)
         return;
     }
     scan->source = source;
+    scan->free = source->scan_free;
     scan->count = count;
     for (idx_t i = 0; i < count; i++)
         scan->fields[i] = (uint16_t)duckdb_init_get_column_index(info, i);
@@ -68,7 +71,7 @@ static void worker_free(void *pointer)
 {
     struct worker *worker = pointer;
     if (worker->own != NULL)
-        worker->source->thread_free(worker->own);
+        worker->free(worker->own);
     free(worker);
 }
 
@@ -81,6 +84,7 @@ static void rows_init_thread(duckdb_init_info info)
         return;
     }
     worker->source = duckdb_init_get_bind_data(info);
+    worker->free = worker->source->thread_free;
     duckdb_init_set_init_data(info, worker, worker_free);
 }
 
