@@ -343,7 +343,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_comes_back), cmocka_unit_test(test_only_what_is_wanted),
         cmocka_unit_test(test_several_threads),       cmocka_unit_test(test_an_error_ends_the_statement),
-        cmocka_unit_test(test_what_fits_a_chunk),     cmocka_unit_test(test_an_unknown_observer_is_refused),
-        cmocka_unit_test(test_bad_statements)};
+        cmocka_unit_test(test_what_fits_a_chunk),     cmocka_unit_test(test_an_unknown_observer_is_refused)};
     return cmocka_run_group_tests(tests, engine_setup, engine_teardown);
 }
