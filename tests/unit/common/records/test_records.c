@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every kind of record through rows, columns, copies, the wire and pages, filled from its own table. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -174,6 +175,69 @@ static void copies_and_joins_keep_rows_and_their_lists(void **unused)
     }
 }
 
+struct look {
+    const struct records *records;
+    unsigned list;
+    const uint32_t *firsts; /* by row, as walked before */
+    uint64_t seed;
+    bool failed;
+};
+
+static void *look_anywhere(void *argument)
+{
+    struct look *look = argument;
+    for (unsigned i = 0; i < 20000 && !look->failed; i++) {
+        uint32_t first, row;
+        look->seed = look->seed * 6364136223846793005u + 1442695040888963407u;
+        row = (uint32_t)(look->seed >> 33) % look->records->rows;
+        uint32_t count = records_items(look->records, look->list, row, &first);
+        look->failed = first != look->firsts[row] || first + count != look->firsts[row + 1];
+    }
+    return NULL;
+}
+
+/* Frozen: any row's items are where they were, for many threads at once; and a copy takes rows in any order. */
+static void frozen_records_are_read_by_many(void **unused)
+{
+    (void)unused;
+    enum { ROWS = 500, THREADS = 4 };
+    for (unsigned k = 0; k < RECORD_KIND_COUNT; k++) {
+        const struct record_kind *kind = record_kinds[k];
+        struct records *records = make(kind, ROWS);
+        static uint32_t firsts[RECORDS_LISTS_MAX][ROWS + 1];
+        uint32_t backward[ROWS];
+        for (uint32_t row = 0; row < ROWS; row++) {
+            backward[row] = ROWS - 1 - row;
+            for (unsigned l = 0; l < kind->list_count; l++)
+                firsts[l][row + 1] = firsts[l][row] + records_items(records, l, row, &firsts[l][row]);
+        }
+        for (int twice = 0; twice < 2; twice++)
+            assert_true(records_freeze(records));
+        for (unsigned l = 0; l < kind->list_count; l++) {
+            pthread_t threads[THREADS];
+            struct look looks[THREADS];
+            for (unsigned i = 0; i < THREADS; i++) {
+                looks[i] = (struct look){records, l, firsts[l], i + 1, false};
+                assert_int_equal(pthread_create(&threads[i], NULL, look_anywhere, &looks[i]), 0);
+            }
+            for (unsigned i = 0; i < THREADS; i++) {
+                pthread_join(threads[i], NULL);
+                assert_false(looks[i].failed);
+            }
+        }
+        struct records *turned = records_copy(records, backward, 0, ROWS);
+        struct records *again =
+            turned != NULL && records_freeze(turned) ? records_copy(turned, backward, 0, ROWS) : NULL;
+        assert_non_null(again);
+        assert_same(records, again);
+        records_free(&turned);
+        records_free(&again);
+        records_clear(records); /* begins anew, and is not frozen */
+        assert_int_equal(records->rows, 0);
+        records_free(&records);
+    }
+}
+
 /* What a page brings back, by value and text, is what was sent. */
 static void every_kind_survives_a_page(void **unused)
 {
@@ -220,6 +284,7 @@ int main(void)
         cmocka_unit_test(rows_come_back_as_they_went_in),
         cmocka_unit_test(every_kind_survives_the_wire),
         cmocka_unit_test(copies_and_joins_keep_rows_and_their_lists),
+        cmocka_unit_test(frozen_records_are_read_by_many),
         cmocka_unit_test(every_kind_survives_a_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
