@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -76,6 +77,7 @@ static void assert_whole(struct segments *segments)
 
 static void work_until_killed(int ready)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* also by the end of the test */
     struct segments *segments = open_segments();
     if (write(ready, "", 1) != 1)
         _exit(1);
