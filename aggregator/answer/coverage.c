@@ -309,12 +309,12 @@ static enum result add_gaps(struct work *work, const struct reaches *reaches, st
 {
     enum question_basis basis = work->arguments.question->basis;
     enum result r = basis == QUESTION_OF_TRAFFIC ? add_losses(work, reaches, err) : RESULT_OK;
-    if (r == RESULT_OK && basis == QUESTION_OF_TRAFFIC)
-        r = add_pending(work, reaches, err);
     if (r == RESULT_OK && basis != QUESTION_OF_NOW)
         r = add_damaged(work, err);
     if (r == RESULT_OK && basis != QUESTION_OF_NOW)
         r = add_silent(work, err);
+    if (r == RESULT_OK && basis == QUESTION_OF_TRAFFIC)
+        r = add_pending(work, reaches, err);
     return r;
 }
 

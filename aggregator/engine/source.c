@@ -147,6 +147,7 @@ static enum result set_options(duckdb_config config, const struct engine_options
         {"autoinstall_known_extensions", "false"},
         {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"},
+        {"enable_external_file_cache", "false"}, /* the kernel has one, which gives its memory back */
         {"temp_directory", o->temporary == NULL ? "" : o->temporary},
         {o->threads == 0 ? NULL : "threads", threads},
     };

@@ -13,7 +13,11 @@
 struct catalogue {
     sqlite3 *database;
     pthread_mutex_t lock; /* recursive: a transaction holds it over its statements */
+    /* The sum of all rows' checksums, which is kept as a row of its own: one that is not there any more is missed. */
+    uint64_t total, committed;
 };
+
+#define TOTAL_KIND (-1)
 
 static enum result tell(const struct catalogue *c, const char *what, struct error *err)
 {
@@ -93,21 +97,43 @@ enum result catalogue_get(struct catalogue *c, int kind, const char *key, uint64
     return r;
 }
 
-enum result catalogue_put(struct catalogue *c, int kind, const char *key, uint64_t number, const struct bytes *bytes,
-                          struct error *err)
+/* Takes the row out of the total, if there is one. */
+static enum result subtract(struct catalogue *c, int kind, const char *key, uint64_t number, struct error *err)
 {
-    bool goes = bytes->length == 0;
-    pthread_mutex_lock(&c->lock);
+    sqlite3_stmt *s = prepare(c, "SELECT sum FROM row WHERE kind = ? AND key = ? AND number = ?", kind, key, number);
+    int step = s == NULL ? SQLITE_ERROR : sqlite3_step(s);
+    if (step == SQLITE_ROW)
+        c->total -= (uint64_t)sqlite3_column_int64(s, 0);
+    enum result r = step == SQLITE_ROW || step == SQLITE_DONE ? RESULT_OK : tell(c, "reading", err);
+    sqlite3_finalize(s);
+    return r;
+}
+
+static enum result write_row(struct catalogue *c, int kind, const char *key, uint64_t number, const struct bytes *bytes,
+                             struct error *err)
+{
     sqlite3_stmt *s = prepare(c,
-                              goes ? "DELETE FROM row WHERE kind = ? AND key = ? AND number = ?"
-                                   : "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?)",
+                              bytes->length == 0 ? "DELETE FROM row WHERE kind = ? AND key = ? AND number = ?"
+                                                 : "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?)",
                               kind, key, number);
-    if (s != NULL && !goes) {
+    if (s != NULL && bytes->length > 0) {
         sqlite3_bind_blob64(s, 4, bytes->data, bytes->length, SQLITE_STATIC);
         sqlite3_bind_int64(s, 5, check_of(kind, key, number, bytes->data, bytes->length));
     }
     enum result r = s != NULL && sqlite3_step(s) == SQLITE_DONE ? RESULT_OK : tell(c, "writing", err);
     sqlite3_finalize(s);
+    return r;
+}
+
+enum result catalogue_put(struct catalogue *c, int kind, const char *key, uint64_t number, const struct bytes *bytes,
+                          struct error *err)
+{
+    pthread_mutex_lock(&c->lock);
+    enum result r = subtract(c, kind, key, number, err);
+    if (r == RESULT_OK)
+        r = write_row(c, kind, key, number, bytes, err);
+    if (r == RESULT_OK && bytes->length > 0)
+        c->total += (uint64_t)check_of(kind, key, number, bytes->data, bytes->length);
     pthread_mutex_unlock(&c->lock);
     return r;
 }
@@ -167,11 +193,15 @@ enum result catalogue_begin(struct catalogue *c, struct error *err)
 
 enum result catalogue_commit(struct catalogue *c, struct error *err)
 {
-    enum result r = run(c, "COMMIT", err);
+    const struct bytes total = {(uint8_t *)&c->total, sizeof(c->total)};
+    enum result r = write_row(c, TOTAL_KIND, "", 0, &total, err);
+    if (r == RESULT_OK)
+        r = run(c, "COMMIT", err);
     if (r != RESULT_OK) {
         catalogue_rollback(c);
         return r;
     }
+    c->committed = c->total;
     pthread_mutex_unlock(&c->lock);
     return r;
 }
@@ -180,19 +210,45 @@ void catalogue_rollback(struct catalogue *c)
 {
     enum result r = run(c, "ROLLBACK", NULL); /* one that failed may be rolled back already */
     (void)r;
+    c->total = c->committed;
     pthread_mutex_unlock(&c->lock);
 }
 
 /* ---- opening */
 
-/* Pages and the order of the index are SQLite's to check, rows are ours. */
-static enum result take_nothing(void *context, const char *key, uint64_t number, const struct bytes *bytes,
-                                struct error *err)
+/* Rows are ours to check: each by its checksum, and that none is missing by the sum of them. */
+static enum result check_rows(struct catalogue *c, struct error *err)
 {
-    (void)context, (void)key, (void)number, (void)bytes, (void)err;
-    return RESULT_OK;
+    sqlite3_stmt *s = NULL;
+    uint64_t sum = 0;
+    bool has_total = false;
+    int step = SQLITE_ERROR;
+    if (sqlite3_prepare_v2(c->database, "SELECT key, number, bytes, sum, kind FROM row", -1, &s, NULL) != SQLITE_OK)
+        return error_set(err, RESULT_REJECT, "the catalogue is damaged: %s", sqlite3_errmsg(c->database));
+    enum result r = RESULT_OK;
+    while (r == RESULT_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        const char *key;
+        uint64_t number;
+        struct bytes bytes;
+        int kind = sqlite3_column_int(s, 4);
+        r = read_row(s, kind, &key, &number, &bytes, err);
+        if (r == RESULT_OK && kind == TOTAL_KIND && bytes.length == sizeof(c->total)) {
+            memcpy(&c->total, bytes.data, sizeof(c->total));
+            has_total = true;
+        } else if (r == RESULT_OK) {
+            sum += (uint64_t)sqlite3_column_int64(s, 3);
+        }
+    }
+    if (r == RESULT_OK && step != SQLITE_DONE)
+        r = tell(c, "checking", err);
+    sqlite3_finalize(s);
+    if (r == RESULT_OK && (sum != c->total || !has_total))
+        r = error_set(err, RESULT_REJECT, "the catalogue is damaged: rows of it are missing");
+    c->committed = c->total;
+    return r;
 }
 
+/* Pages and the order of the index are SQLite's to check. */
 static enum result check_all(struct catalogue *c, struct error *err)
 {
     sqlite3_stmt *s = NULL;
@@ -204,20 +260,50 @@ static enum result check_all(struct catalogue *c, struct error *err)
     else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0)
         r = error_set(err, RESULT_REJECT, "the catalogue is damaged: %s", (const char *)sqlite3_column_text(s, 0));
     sqlite3_finalize(s);
-    for (int kind = 0; kind < CATALOGUE_KINDS && r == RESULT_OK; kind++)
-        r = catalogue_each(c, kind, 0, take_nothing, NULL, err);
+    return r == RESULT_OK ? check_rows(c, err) : r;
+}
+
+/* A table and a total that is none: together, so that a file without them is damaged and not new. */
+static enum result make(struct catalogue *c, struct error *err)
+{
+    enum result r = catalogue_begin(c, err);
+    if (r != RESULT_OK)
+        return r;
+    r = run(c,
+            "CREATE TABLE row(kind INTEGER NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL, bytes BLOB NOT NULL,"
+            " sum INTEGER NOT NULL, PRIMARY KEY(kind, key, number)) WITHOUT ROWID",
+            err);
+    if (r == RESULT_OK)
+        return catalogue_commit(c, err);
+    catalogue_rollback(c);
+    return r;
+}
+
+static enum result is_new(struct catalogue *c, bool *ret_new, struct error *err)
+{
+    sqlite3_stmt *s = NULL;
+    enum result r = RESULT_OK;
+    if (sqlite3_prepare_v2(c->database, "PRAGMA page_count", -1, &s, NULL) != SQLITE_OK ||
+        sqlite3_step(s) != SQLITE_ROW)
+        r = tell(c, "opening", err);
+    else
+        *ret_new = sqlite3_column_int64(s, 0) == 0;
+    sqlite3_finalize(s);
     return r;
 }
 
 static enum result set_up(struct catalogue *c, struct error *err)
 {
-    static const char *const statements[] = {
-        "PRAGMA journal_mode=DELETE", "PRAGMA synchronous=EXTRA", "PRAGMA cache_size=-8192",
-        "CREATE TABLE IF NOT EXISTS row(kind INTEGER NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL,"
-        " bytes BLOB NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(kind, key, number)) WITHOUT ROWID"};
+    static const char *const statements[] = {"PRAGMA journal_mode=DELETE", "PRAGMA synchronous=EXTRA",
+                                             "PRAGMA cache_size=-8192"};
     enum result r = RESULT_OK;
+    bool new = false;
     for (size_t i = 0; i < sizeof(statements) / sizeof(*statements) && r == RESULT_OK; i++)
         r = run(c, statements[i], err);
+    if (r == RESULT_OK)
+        r = is_new(c, &new, err);
+    if (r == RESULT_OK && new)
+        r = make(c, err);
     return r == RESULT_OK ? check_all(c, err) : r;
 }
 

@@ -14,8 +14,6 @@
 
 struct catalogue;
 
-#define CATALOGUE_KINDS 16 /* kinds of rows are below this */
-
 /* RESULT_REJECT: the file is damaged: a page, or a row's checksum. RESULT_FATAL: it cannot be opened or made. */
 MUST_CHECK enum result catalogue_open(const char *path, struct catalogue **ret_catalogue, struct error *err);
 void catalogue_close(struct catalogue **catalogue);

@@ -10,7 +10,25 @@
 #define DAY_NS   (86400 * NS_PER_S)
 #define QUIET_NS (6 * 3600 * NS_PER_S) /* what comes of a day later than this after its end comes late */
 /* One that is larger stays as it is, so that two always fit one file. */
-#define FULL_ROWS ((uint64_t)SEGMENT_GROUP_ROWS * SEGMENT_GROUPS_MAX / 2)
+#define FULL_ROWS ((uint64_t)SEGMENT_GROUP_MOST * SEGMENT_GROUPS_MAX / 2)
+
+/* Of each file that is read there is a row group in memory: of all together so many rows. */
+#define READ_ROWS (MERGE_MOST * SEGMENT_GROUP_LEAST)
+
+/* Files that are taken together. */
+struct load {
+    uint64_t rows, read_rows;
+};
+
+static bool load_add(struct load *load, const struct segment *s)
+{
+    const struct load more = {load->rows + s->rows,
+                              load->read_rows + (s->rows < s->group_rows ? s->rows : s->group_rows)};
+    if (more.rows > 2 * FULL_ROWS || more.read_rows > READ_ROWS)
+        return false;
+    *load = more;
+    return true;
+}
 
 static int order(uint64_t a, uint64_t b)
 {
@@ -59,11 +77,9 @@ static void choose_tier(struct held_segment **list, size_t count, struct merge_p
             end++;
         if (end - first < MERGE_MOST)
             continue;
-        uint64_t rows = 0;
-        while (plan->count < MERGE_MOST && rows + list[first]->segment.rows <= 2 * FULL_ROWS) {
-            rows += list[first]->segment.rows;
+        struct load load = {0};
+        while (plan->count < MERGE_MOST && load_add(&load, &list[first]->segment))
             plan->inputs[plan->count++] = list[first++];
-        }
         plan->level = plan->inputs[0]->segment.level + 1;
         return;
     }
@@ -76,18 +92,16 @@ static void choose_rest(struct held_segment **list, size_t count, int64_t now_ns
     qsort(list, count, sizeof(*list), by_size);
     for (size_t first = 0, end; first < count; first = end) {
         const struct segment *s = &list[first]->segment;
-        uint64_t rows = 0;
+        struct load load = {0};
         for (end = first; end < count && list[end]->segment.level > 0 && by_contents(&list[end]->segment, s) == 0;)
             end++;
         end += end == first;
         if (s->level == 0 || s->day == SEGMENT_DAYS || now_ns - QUIET_NS < ((int64_t)s->day + 1) * DAY_NS)
             continue;
         for (size_t i = first; i < end && i - first < MERGE_MOST; i++) {
-            uint64_t more = list[i]->segment.rows;
-            if (rows + more > 2 * FULL_ROWS)
+            if (!load_add(&load, &list[i]->segment))
                 break;
-            rows += more;
-            if (i > first && more <= rows - more)
+            if (i > first && list[i]->segment.rows <= load.rows / 2)
                 plan->count = i - first + 1;
         }
         for (size_t i = 0; i < plan->count; i++) {

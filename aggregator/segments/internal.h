@@ -66,6 +66,8 @@ MUST_CHECK enum result seal_write(const struct segments *segments, const Store__
 /* The caller's: store__segment__free_unpacked. RESULT_REJECT: damaged, or not there. */
 MUST_CHECK enum result seal_read(const struct segments *segments, uint64_t id, Store__Segment **ret_seal,
                                  struct error *err);
+/* The bytes of one. NULL: damaged. */
+Store__Segment *seal_parse(const uint8_t *bytes, size_t length, uint64_t id);
 /* What the catalogue keeps of it. RESULT_REJECT: it says what cannot be. */
 MUST_CHECK enum result seal_to_segment(const Store__Segment *seal, struct segment *ret_segment, struct error *err);
 

@@ -32,7 +32,7 @@ static bool is_even(const Store__Segment *s)
            s->n_chunk_checks == chunks;
 }
 
-static Store__Segment *parse(const uint8_t *bytes, size_t length, uint64_t id)
+Store__Segment *seal_parse(const uint8_t *bytes, size_t length, uint64_t id)
 {
     uint64_t check;
     if (length < sizeof(check))
@@ -67,7 +67,7 @@ enum result seal_read(const struct segments *segments, uint64_t id, Store__Segme
     if (r == RESULT_OK)
         r = part_read(file, path, bytes, size, 0, err);
     close(file);
-    if (r == RESULT_OK && (*ret_seal = parse(bytes, size, id)) == NULL)
+    if (r == RESULT_OK && (*ret_seal = seal_parse(bytes, size, id)) == NULL)
         r = error_set(err, RESULT_REJECT, "%s is damaged: its checksum is another", path);
     free(bytes);
     return r;
@@ -88,7 +88,8 @@ enum result seal_to_segment(const Store__Segment *seal, struct segment *ret_segm
                                     .groups = seal->groups,
                                     .without_evidence = seal->without_evidence,
                                     .day = seal->day,
-                                    .fields = seal->fields};
+                                    .fields = seal->fields,
+                                    .group_rows = seal->group_rows};
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
         if (record_kinds[kind]->number == seal->kind)
             ret_segment->kind = kind;

@@ -21,8 +21,9 @@
 #include "common/records/records.h"
 #include "common/result.h"
 
-#define SEGMENT_GROUP_ROWS 122880u
-#define SEGMENT_GROUPS_MAX 64u
+#define SEGMENT_GROUPS_MAX  64u     /* row groups of a file */
+#define SEGMENT_GROUP_MOST  122880u /* rows of one */
+#define SEGMENT_GROUP_LEAST 20480u  /* unless there are no more */
 
 struct segments;
 
@@ -33,7 +34,7 @@ struct segment {
     uint64_t rows, bytes, index_bytes;
     int64_t first_ns, last_ns; /* of the kind's first and last time, over all rows */
     uint64_t first_position, last_position;
-    uint32_t groups;
+    uint32_t groups, group_rows; /* row groups; rows of all but the last */
     bool without_evidence;
     int32_t day;     /* merged ones: the UTC day of their records' first times, since 1970, or SEGMENT_DAYS */
     uint64_t fields; /* a checksum of its columns' names */

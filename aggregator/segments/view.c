@@ -208,7 +208,7 @@ void segment_from(struct sql *sql, const struct segments *segments, const struct
         sql_add(sql, "%sSELECT * EXCLUDE file_row_number FROM read_parquet(", separator);
         sql_text(sql, path);
         sql_add(sql, ", file_row_number = true) WHERE file_row_number BETWEEN %" PRIu64 " AND %" PRIu64,
-                (uint64_t)first * SEGMENT_GROUP_ROWS, (uint64_t)g * SEGMENT_GROUP_ROWS - 1);
+                (uint64_t)first * view->segment->group_rows, (uint64_t)g * view->segment->group_rows - 1);
         separator = " UNION ALL ";
     }
     sql_add(sql, ")");

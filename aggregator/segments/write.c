@@ -108,7 +108,7 @@ static bool reserve_entries(struct writing *w)
 
 static void note_addresses(struct writing *w, const struct engine_rows *rows)
 {
-    uint64_t group = 1ull << w->written / SEGMENT_GROUP_ROWS;
+    uint64_t group = 1ull << w->written / w->seal->group_rows;
     for (uint32_t i = 0; i < rows->count; i++) {
         const struct flow_batch *f = flow_batch_of(rows->refs[i].records);
         uint32_t row = rows->refs[i].row;
@@ -129,9 +129,19 @@ static void note_times(struct writing *w, const struct engine_rows *rows)
     }
 }
 
+/* As few as a reader of many files at once has room for, as many as a file of so many rows needs: its groups must be no
+ * more than bits of a number. */
+static uint32_t group_rows(uint64_t rows)
+{
+    uint64_t least = (rows / SEGMENT_GROUPS_MAX / ENGINE_CHUNK_ROWS + 1) * ENGINE_CHUNK_ROWS;
+    return least < SEGMENT_GROUP_LEAST  ? SEGMENT_GROUP_LEAST
+           : least > SEGMENT_GROUP_MOST ? SEGMENT_GROUP_MOST
+                                        : (uint32_t)least;
+}
+
 uint32_t writing_room(const struct writing *w)
 {
-    uint64_t left = SEGMENT_GROUP_ROWS - w->written % SEGMENT_GROUP_ROWS;
+    uint64_t left = w->seal->group_rows - w->written % w->seal->group_rows;
     return left < ENGINE_CHUNK_ROWS ? (uint32_t)left : ENGINE_CHUNK_ROWS;
 }
 
@@ -145,7 +155,7 @@ static enum result next_rows(struct engine_source *source, void *thread, struct 
     enum result r = w->next(w, ret_rows, err);
     if (r != RESULT_OK)
         return r;
-    if (w->written + ret_rows->count > (uint64_t)SEGMENT_GROUP_ROWS * SEGMENT_GROUPS_MAX)
+    if (w->written + ret_rows->count > (uint64_t)w->seal->group_rows * SEGMENT_GROUPS_MAX)
         return error_set(err, RESULT_AGAIN, "more rows than one segment takes");
     note_times(w, ret_rows);
     if (source->kind == record_kinds[RECORD_FLOW]) {
@@ -180,7 +190,7 @@ static enum result copy_rows(struct writing *w, struct error *err)
             : db_run(s->writer, err,
                      "COPY (SELECT %s FROM %s) TO '%s' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL "
                      "1, ROW_GROUP_SIZE %u, WRITE_BLOOM_FILTER false, KV_METADATA {pavo_kind: '%s'})",
-                     select.text, from.text, path, SEGMENT_GROUP_ROWS, kind->name);
+                     select.text, from.text, path, w->seal->group_rows, kind->name);
     sql_fini(&select);
     sql_fini(&from);
     return r == RESULT_FATAL ? RESULT_AGAIN : r;
@@ -215,10 +225,10 @@ static enum result take_chunk(Store__Segment *seal, const struct db_rows *rows, 
 {
     size_t at = seal->n_chunk_offsets;
     uint64_t group = db_u64(rows, 0, row);
-    bool last_group = group == (seal->rows - 1) / SEGMENT_GROUP_ROWS;
-    if (!last_group && db_u64(rows, 1, row) != SEGMENT_GROUP_ROWS)
+    bool last_group = group == (seal->rows - 1) / seal->group_rows;
+    if (!last_group && db_u64(rows, 1, row) != seal->group_rows)
         return error_set(err, RESULT_AGAIN, "DuckDB wrote a row group of %" PRIu64 " rows, not %u",
-                         db_u64(rows, 1, row), SEGMENT_GROUP_ROWS);
+                         db_u64(rows, 1, row), seal->group_rows);
     if (!grow_chunks(seal, at + 1))
         return no_memory(err);
     if (group == 0) {
@@ -351,6 +361,7 @@ enum result segment_write(struct writing *w, const struct observers *observers, 
         if (record_kinds[kind]->number == w->seal->kind)
             w->source.kind = record_kinds[kind];
     }
+    w->seal->group_rows = group_rows(w->source.rows);
     w->seal->fields = fields_check(w->source.kind, w->missing);
     w->seal->without_evidence = lacks_evidence(w->source.kind, w->missing);
     enum result r = write_files(w, observers, err);

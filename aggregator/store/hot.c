@@ -67,6 +67,8 @@ struct hot_batch *hot_batch_new(struct batch *batch)
     if (b == NULL)
         return NULL;
     atomic_init(&b->references, 1);
+    if (batch == NULL)
+        return b;
     b->weight = batch_weight(batch);
     bool done = true;
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {

@@ -34,7 +34,7 @@ struct hot;
 struct hot *hot_new(struct journal *journal, size_t memory, hot_damaged *damaged, void *context);
 void hot_free(struct hot **hot);
 
-/* Makes what hot_put takes, so that it cannot fail. NULL: out of memory. */
+/* Makes what hot_put takes, so that it cannot fail; with NULL, of a batch that cannot be read. NULL: out of memory. */
 struct hot_batch *hot_batch_new(struct batch *batch);
 void hot_batch_release(struct hot_batch **batch);
 /* Room for `count` more, so that as many hot_put cannot fail; by the thread that puts. False: out of memory. */

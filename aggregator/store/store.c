@@ -55,13 +55,20 @@ static enum result recover_life(struct store *store, const struct batch *batch, 
     return r;
 }
 
+/* A batch that cannot be read stays among what is hot, so that its name is sealed. */
 static enum result recover_name(struct store *store, const struct journal_entry *entry, struct error *err)
 {
+    struct hot_batch *hot = hot_reserve(store->hot, 1) ? hot_batch_new(NULL) : NULL;
+    if (hot == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
     enum result r = remember_life(store, &entry->speaker, err);
-    if (r != RESULT_OK)
-        return r;
-    r = lives_note_damaged(&store->lives, entry, err);
-    pthread_mutex_unlock(&store->lock);
+    if (r == RESULT_OK) {
+        r = lives_note_damaged(&store->lives, entry, err);
+        pthread_mutex_unlock(&store->lock);
+    }
+    if (r == RESULT_OK)
+        hot_put(store->hot, &hot, entry, clock_monotonic_ns());
+    hot_batch_release(&hot);
     return r;
 }
 

@@ -8,7 +8,7 @@
     X(11, loss, U8, LOSS, SAME, NONE, "what was lost, and where")                                                      \
     X(12, from_time, TIME, TIME, LEAST, NONE, "what was lost lies between this")                                       \
     X(13, to_time, TIME, TIME, MOST, NONE, "and this")                                                                 \
-    X(14, count, U64, COUNT, SUM, NONE, "packets or records, by kind")                                                 \
+    X(14, count, U64, COUNT, SUM, NONE, "packets or records, by kind; of records_died the least")                      \
     X(15, interface, TEXT, TEXT, SAME, SET, "where known")                                                             \
     X(16, reason, TEXT, TEXT, SAME, SET, "why, in a sentence")                                                         \
     X(17, sequence, U64, NUMBER, MOST, SET, "the batch given up, of records; the latest of several")

@@ -1,123 +1,140 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Opens the aggregator's day files, read-only and after it has ended, and asserts what must hold in them.
+"""Reads the aggregator's journal, after it has ended, by what frame.h says of it and with other people's zlib and protobuf,
+and asserts what must hold in it.
 
-  store.py LIBDUCKDB DATA-FOLDER        prints one JSON object with the sums, or exits 1 with what does not hold
+  store.py DATA-FOLDER        prints one JSON object with the sums, or exits 1 with what does not hold
 
   - a batch name (sensor, epoch, sequence) is there once                              (invariant 3)
   - a record (sensor, epoch, flow, report) is there once
-  - every batch has as many records as its entry says, and no record of any kind is without one
+  - every batch has as many records and packets as its frame says
   - two verdicts never link one view at one boundary, but for those that a later one replaced, and the weights of a
     verdict's terms add up to its odds                                                (invariant 8)
+
+PAVO_BUILD is the build with the module `pavo` in it. What is kept of the journal must be all of it (keep-batches).
 """
 
-import ctypes
+import collections
 import glob
 import json
+import os
+import struct
 import sys
+import zlib
+
+sys.path.insert(0, os.path.join(os.environ["PAVO_BUILD"], "common/libpavo/python"))
+from pavo import pavo_pb2  # noqa: E402  (its place is known only now)
+
+PAGE, HEAD = 4096, 256
+KINDS = {"flows": 0, "verdicts": 1, "bindings": 2, "losses": 3, "statuses": 4, "alerts": 5}
+COUNTED = ("flows", "verdicts", "bindings", "alerts")
+LINKED = (1, 2, 5)  # translated, forwarded, proxied: verdict_table.h
+
+Entry = collections.namedtuple("Entry", "sensor epoch sequence packets rows batch")
 
 
-KINDS = ("flow", "verdict", "binding", "loss", "status", "alert")
-LINKED = "verdict IN (1, 2, 5)"  # translated, forwarded, proxied: verdict_table.h
+def frames(path):
+    """(after, position, Entry) of every batch in a file, in order."""
+    with open(path, "rb") as file:
+        content = file.read()
+    at = PAGE
+    while content[at:at + 8] == b"PAVOfram":
+        head = content[at:at + HEAD]
+        kind, = struct.unpack_from("<I", head, 16)
+        after, = struct.unpack_from("<Q", head, 40)
+        length, = struct.unpack_from("<Q", head, 64)
+        body = content[at + HEAD:at + HEAD + length]
+        if kind == 1:
+            position, epoch, sequence = struct.unpack_from("<3Q", head, 80)
+            packets, = struct.unpack_from("<Q", head, 128)
+            rows = struct.unpack_from("<10I", head, 136)
+            sensor = head[180:244].split(b"\0")[0].decode()
+            batch = pavo_pb2.Batch.FromString(zlib.decompress(body))
+            yield after, position, Entry(sensor, epoch, sequence, packets, rows, batch)
+        at += HEAD + (length + 7) // 8 * 8
 
 
-class Result(ctypes.Structure):
-    """duckdb_result: the library's own, opaque but for its size."""
-
-    _fields_ = [("columns", ctypes.c_uint64), ("rows", ctypes.c_uint64), ("changed", ctypes.c_uint64),
-                ("column_data", ctypes.c_void_p), ("error", ctypes.c_char_p), ("internal", ctypes.c_void_p)]
-
-
-class Database:
-    def __init__(self, library, files):
-        self.lib = ctypes.CDLL(library)
-        for name in ("duckdb_row_count", "duckdb_column_count"):
-            getattr(self.lib, name).restype = ctypes.c_uint64
-        self.lib.duckdb_value_varchar.restype = ctypes.c_void_p
-        self.lib.duckdb_value_varchar.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64]
-        self.lib.duckdb_result_error.restype = ctypes.c_char_p
-        self.lib.duckdb_free.argtypes = [ctypes.c_void_p]
-        self.database, self.connection = ctypes.c_void_p(), ctypes.c_void_p()
-        assert self.lib.duckdb_open(None, ctypes.byref(self.database)) == 0
-        assert self.lib.duckdb_connect(self.database, ctypes.byref(self.connection)) == 0
-        for number, file in enumerate(files):
-            self.query(f"ATTACH '{file}' AS day{number} (READ_ONLY)")
-        for table in ("observer", "batch", *KINDS):
-            parts = " UNION ALL BY NAME ".join(f"SELECT {n} AS day, * FROM day{n}.{table}" for n in range(len(files)))
-            self.query(f"CREATE VIEW {table} AS {parts}")
-        self.query("CREATE VIEW named AS SELECT v.*, o.sensor, o.epoch, p.sensor AS partner_sensor,"
-                   " p.epoch AS partner_epoch FROM verdict v JOIN observer o ON v.day = o.day AND v.observer = o.id"
-                   " JOIN observer p ON v.day = p.day AND v.partner_observer = p.id")
-        self.query(f"CREATE VIEW link AS SELECT * FROM named ANTI JOIN (SELECT supersedes AS position, boundary, sensor,"
-                   f" epoch, flow FROM named WHERE supersedes <> 0) USING (position, boundary, sensor, epoch, flow)"
-                   f" WHERE {LINKED}")
-
-    def query(self, sql):
-        """Rows as lists of text."""
-        result = Result()
-        status = self.lib.duckdb_query(self.connection, sql.encode(), ctypes.byref(result))
-        try:
-            if status != 0:
-                raise RuntimeError(f"{self.lib.duckdb_result_error(ctypes.byref(result)).decode()}: {sql}")
-            columns = self.lib.duckdb_column_count(ctypes.byref(result))
-            rows = self.lib.duckdb_row_count(ctypes.byref(result))
-            return [[self.text(result, column, row) for column in range(columns)] for row in range(rows)]
-        finally:
-            self.lib.duckdb_destroy_result(ctypes.byref(result))
-
-    def text(self, result, column, row):
-        value = self.lib.duckdb_value_varchar(ctypes.byref(result), column, row)
-        if not value:
-            return None
-        try:
-            return ctypes.string_at(value).decode()
-        finally:
-            self.lib.duckdb_free(value)
+def entries(folder):
+    """By position; what a later file says is not in an earlier one is void there."""
+    found = {}
+    files = sorted(glob.glob(f"{folder}/journal/*.log"))
+    for path in files:
+        for after, position, entry in frames(path):
+            for void in [p for p in found if p > after and p >= position]:
+                del found[void]
+            found[position] = entry
+    return files, [found[position] for position in sorted(found)]
 
 
-MUST_BE_EMPTY = {
-    "a batch name is there more than once":
-        "SELECT sensor, epoch, sequence, count(*) FROM batch JOIN observer ON batch.day = observer.day AND"
-        " batch.observer = observer.id WHERE sensor <> '' GROUP BY ALL HAVING count(*) > 1",
-    "a record is there more than once":
-        "SELECT sensor, epoch, flow, report, count(*) FROM flow JOIN observer ON flow.day = observer.day AND"
-        " flow.observer = observer.id GROUP BY ALL HAVING count(*) > 1",
-    "a batch does not have the records and packets its entry says":
-        "SELECT day, position, any_value(records), any_value(packets), count(packets_of), sum(packets_of) FROM batch LEFT JOIN"
-        " (SELECT day, position, src_packets + dst_packets AS packets_of FROM flow UNION ALL "
-        + " UNION ALL ".join(f"SELECT day, position, 0 FROM {kind}" for kind in ("verdict", "binding", "alert")) +
-        ") USING (day, position) GROUP BY day, position"
-        " HAVING any_value(records) <> count(packets_of) OR any_value(packets) <> coalesce(sum(packets_of), 0)",
-    "a record belongs to no batch":
-        " UNION ALL ".join(f"SELECT '{kind}', day, position FROM {kind} ANTI JOIN batch USING (day, position)"
-                           for kind in KINDS),
-    "a view is claimed by two links of one boundary":
-        "SELECT boundary, sensor, epoch, flow, count(*) FROM (SELECT boundary, sensor, epoch, flow FROM link UNION ALL"
-        " SELECT boundary, partner_sensor, partner_epoch, partner_flow FROM link) GROUP BY ALL HAVING count(*) > 1",
-    "a verdict's odds are not the sum of its terms' weights":
-        f"SELECT boundary, sensor, epoch, flow, odds, list_sum(term_weight) FROM named WHERE {LINKED}"
-        " AND odds <> coalesce(list_sum(term_weight), 0)",
-}
+def column(columns, name):
+    values = getattr(columns, name)
+    return values if len(values) > 0 else [0] * columns.rows
+
+
+def named(columns, observer, number):
+    """(sensor, epoch, number) of each row."""
+    return [(columns.observers[o].sensor, columns.observers[o].epoch, n)
+            for o, n in zip(column(columns, observer), column(columns, number))]
+
+
+def repeated(names):
+    return [name for name, count in collections.Counter(names).items() if count > 1]
+
+
+def wrong_sums(all_entries):
+    for e in all_entries:
+        flows = e.batch.flows
+        packets = sum(flows.src_packets) + sum(flows.dst_packets)
+        rows = {kind: getattr(e.batch, kind).rows for kind in KINDS}
+        if packets != e.packets or any(rows[kind] != e.rows[at] for kind, at in KINDS.items()):
+            yield e.sensor, e.epoch, e.sequence, e.packets, packets, e.rows, rows
+
+
+def verdicts(all_entries):
+    """The last revision of each: (boundary, view, partner or None, odds, weights)."""
+    last = {}
+    for e in all_entries:
+        v = e.batch.verdicts
+        at = 0
+        weights = column(v, "term_weight") if sum(v.terms) else []
+        views, partners = named(v, "observer", "flow"), named(v, "partner_observer", "partner_flow")
+        for row in range(v.rows):
+            terms = column(v, "terms")[row]
+            linked = column(v, "verdict")[row] in LINKED
+            last[(v.boundary[row] if v.boundary else "", views[row])] = (
+                partners[row] if linked else None, column(v, "odds")[row], sum(weights[at:at + terms]))
+            at += terms
+    return last
 
 
 def main():
-    library, folder = sys.argv[1:]
-    files = sorted(glob.glob(f"{folder}/flows-*.duckdb"))
+    files, all_entries = entries(sys.argv[1])
     if not files:
-        sys.exit(f"no day file in {folder}")
-    database = Database(library, files)
-    bad = 0
-    for what, sql in MUST_BE_EMPTY.items():
-        rows = database.query(sql)
+        sys.exit(f"no journal in {sys.argv[1]}")
+    last = verdicts(all_entries)
+    links = {key: value for key, value in last.items() if value[0] is not None}
+    claims = [key for key in links] + [(boundary, value[0]) for (boundary, _), value in links.items()]
+    broken = {
+        "a batch name is there more than once": repeated((e.sensor, e.epoch, e.sequence) for e in all_entries if e.sensor),
+        "a record is there more than once": repeated(
+            name + (report,) for e in all_entries
+            for name, report in zip(named(e.batch.flows, "observer", "flow"), column(e.batch.flows, "report"))),
+        "a batch does not have the records and packets its frame says": list(wrong_sums(all_entries)),
+        "a view is claimed by two links of one boundary": repeated(claims),
+        "a verdict's odds are not the sum of its terms' weights": [key for key, value in links.items()
+                                                                   if value[1] != value[2]],
+    }
+    for what, rows in broken.items():
         if rows:
-            bad = 1
             print(f"{what}: {len(rows)} times, as {rows[:5]}")
-    sums = {row[0]: {"batches": int(row[1]), "records": int(row[2]), "packets": int(row[3])} for row in database.query(
-        "SELECT sensor, count(*), sum(records), sum(packets) FROM batch JOIN observer ON batch.day = observer.day AND"
-        " batch.observer = observer.id WHERE sensor <> '' GROUP BY sensor")}
-    links = int(database.query("SELECT count(*) FROM link")[0][0])
-    print(json.dumps({"sensors": sums, "links": links, "files": len(files)}))
-    return bad
+    sums = collections.defaultdict(lambda: {"batches": 0, "records": 0, "packets": 0})
+    for e in all_entries:
+        if e.sensor:
+            sums[e.sensor]["batches"] += 1
+            sums[e.sensor]["records"] += sum(e.rows[KINDS[kind]] for kind in COUNTED)
+            sums[e.sensor]["packets"] += e.packets
+    print(json.dumps({"sensors": sums, "links": len(links), "files": len(files)}))
+    return any(broken.values())
 
 
 if __name__ == "__main__":

@@ -256,6 +256,7 @@ static inline void seal_records(struct segments *segments, const struct records 
 
 static unsigned rebuilt;
 static uint64_t rebuilt_last;
+static const char *rebuilt_key = "last";
 static char told[512];
 
 static inline void take_notice(void *context, const char *text)
@@ -275,7 +276,7 @@ static inline enum result take_note(struct catalogue *catalogue, const void *not
         rebuilt++;
     }
     const struct bytes bytes = {(uint8_t *)&last, sizeof(last)};
-    return catalogue_put(catalogue, 1, "last", 0, &bytes, why);
+    return catalogue_put(catalogue, 1, rebuilt_key, 0, &bytes, why);
 }
 
 static inline struct segments *open_segments(void)

@@ -89,7 +89,7 @@ static void expect_losses(uint32_t rows)
         records_free(&records);
         wait_a_moment();
     }
-    nanosleep(&(struct timespec){.tv_nsec = 600 * NS_PER_MS}, NULL); /* ticks of the committer's */
+    nanosleep(&(struct timespec){.tv_nsec = 350 * NS_PER_MS}, NULL); /* a tick of the committer's, and some */
     struct records *records = losses();
     assert_int_equal(records->rows, rows);
     records_free(&records);

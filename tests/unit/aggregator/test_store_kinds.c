@@ -309,8 +309,8 @@ static void test_unknown_fields_survive(void **state)
     assert_ok(filter_parse(record_kinds[RECORD_FLOW], "not host 192.0.2.77", &filter, NULL, &err), err);
     const struct store_query narrowed[] = {
         {.after = 1, .by_position = true, .filter = filter},
-        {.after = 1, .by_position = true, .limit = 100000},
-        {.after = 1},
+        {.limit = 100000},
+        {.from_ns = 1},
     };
     for (size_t i = 0; i < sizeof(narrowed) / sizeof(*narrowed); i++) {
         assert_ok(store_find(reader, &narrowed[i], &err), err);
@@ -325,203 +325,6 @@ static void test_unknown_fields_survive(void **state)
     store_close(&store);
 }
 
-/* Takes columns out of the day's file, as if they had been added to the contract since. */
-static void drop_columns(const struct record_kind *kind, const unsigned *fields, size_t count)
-{
-    char path[128], statement[256];
-    duckdb_database database;
-    duckdb_connection connection;
-    snprintf(path, sizeof(path), "%s/flows-2026-11-23.duckdb", test_directory);
-    assert_int_equal(duckdb_open(path, &database), DuckDBSuccess);
-    assert_int_equal(duckdb_connect(database, &connection), DuckDBSuccess);
-    for (size_t i = 0; i < count; i++) {
-        snprintf(statement, sizeof(statement), "ALTER TABLE \"%s\" DROP COLUMN \"%s\"", kind->name,
-                 kind->fields[fields[i]].name);
-        if (duckdb_query(connection, statement, NULL) != DuckDBSuccess)
-            fail_msg("%s", statement);
-    }
-    duckdb_disconnect(&connection);
-    duckdb_close(&database);
-}
-
-/* What a row written without the field has: nothing. */
-static void forget(struct records *records, unsigned f)
-{
-    const struct field *field = &records->kind->fields[f];
-    uint32_t places = field->list == 0 ? records->rows : records->items[field->list - 1];
-    memset(records_column(records, f), 0,
-           places * (field_type_is_wide(field->type) ? sizeof(uint64_t) : sizeof(uint32_t)));
-}
-
-/* One field of each type and each list, so far as the kind has them, and not what the kind stands on. */
-static size_t pick_fields(const struct record_kind *kind, unsigned fields[32])
-{
-    uint32_t seen = 0;
-    size_t count = 0;
-    for (unsigned f = kind->stored_count; f-- > 0;) {
-        const struct field *field = &kind->fields[f];
-        uint32_t bit = 1u << (field->type + (field->list == 0 ? 0 : 10 + field->list));
-        if (field->kind == KIND_OBSERVER || field->kind == KIND_LIST || (int)f == kind->first_time ||
-            (int)f == kind->last_time || (seen & bit) != 0)
-            continue;
-        seen |= bit;
-        fields[count++] = f;
-    }
-    return count;
-}
-
-static void test_older_files_get_new_columns(void **state)
-{
-    (void)state;
-    struct store *store = open_store();
-    struct batch *set[2];
-    for (unsigned i = 0; i < 2; i++) {
-        set[i] = test_batch("inner", i + 1, TEST_NOW);
-        for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
-            set[i]->records[kind] = random_records(record_kinds[kind], 100, 5);
-    }
-    assert_ok(store_commit(store, set, 1, &err), err);
-    store_close(&store);
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
-        unsigned fields[32];
-        size_t count = pick_fields(record_kinds[kind], fields);
-        assert_true(count >= 3);
-        drop_columns(record_kinds[kind], fields, count);
-        for (size_t i = 0; i < count; i++)
-            forget(set[0]->records[kind], fields[i]);
-    }
-    store = open_store();
-    assert_ok(store_commit(store, set + 1, 1, &err), err);
-    for (int reopened = 0; reopened < 2; reopened++) {
-        for (unsigned i = 0; i < 2; i++) {
-            for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
-                assert_stored(store, kind, i + 1, set[i]->records[kind]);
-        }
-        if (reopened == 0) {
-            store_close(&store);
-            store = open_store();
-        }
-    }
-    for (unsigned i = 0; i < 2; i++)
-        batch_destroy(&set[i]);
-    store_close(&store);
-}
-
-/* A whole list that came later: older rows have none of it. */
-static void test_older_files_get_new_lists(void **state)
-{
-    (void)state;
-    struct store *store = open_store();
-    const struct record_kind *kind = record_kinds[RECORD_VERDICT];
-    struct batch *batch = test_batch("inner", 1, TEST_NOW);
-    batch->records[RECORD_VERDICT] = random_records(kind, 100, 5);
-    assert_ok(store_commit(store, &batch, 1, &err), err);
-    store_close(&store);
-    const unsigned fields[] = {VERDICT_FIELD_terms,       VERDICT_FIELD_term_kind,    VERDICT_FIELD_term_outcome,
-                               VERDICT_FIELD_term_inside, VERDICT_FIELD_term_outside, VERDICT_FIELD_term_weight};
-    drop_columns(kind, fields, sizeof(fields) / sizeof(*fields));
-    forget(batch->records[RECORD_VERDICT], VERDICT_FIELD_terms);
-    batch->records[RECORD_VERDICT]->items[VERDICT_TERMS] = 0;
-    store = open_store();
-    assert_stored(store, RECORD_VERDICT, 1, batch->records[RECORD_VERDICT]);
-    batch_destroy(&batch);
-    store_close(&store);
-}
-
-/* A batch of the speaker that names `count` exporters, numbered from `first`. */
-static struct batch *naming(const char *speaker, uint64_t first, unsigned count)
-{
-    struct batch *batch = test_batch(speaker, first, TEST_NOW);
-    const struct loss loss = {.loss = LOSS_PACKETS_KERNEL};
-    batch->records[RECORD_LOSS] = records_new(record_kinds[RECORD_LOSS], 1);
-    for (unsigned i = 0; i < count; i++) {
-        struct observer observer = test_observer("collector/exporter", first + i);
-        uint16_t index;
-        snprintf(observer.sensor, sizeof(observer.sensor), "%s/exporter", speaker);
-        assert_int_equal(records_observer(batch->records[RECORD_LOSS], &observer, &index), RESULT_OK);
-    }
-    assert_int_equal(records_add(batch->records[RECORD_LOSS], &loss), RESULT_OK);
-    return batch;
-}
-
-/* The speaker brings all that it may. */
-static void fill_share(struct store *store, const char *speaker)
-{
-    for (uint64_t first = 1; first <= STORE_OBSERVERS_SHARE; first += RECORDS_OBSERVERS_MAX) {
-        struct batch *batch = naming(speaker, first, RECORDS_OBSERVERS_MAX);
-        assert_ok(store_commit(store, &batch, 1, &err), err);
-        batch_destroy(&batch);
-    }
-}
-
-/* What the store says to a batch, which is freed. */
-static enum store_room room(struct store *store, struct batch *batch, struct store_coming coming, uint32_t wanted_new)
-{
-    uint32_t new = UINT32_MAX;
-    enum store_room room = store_room(store, batch, &coming, &new);
-    assert_int_equal(new, wanted_new);
-    batch_destroy(&batch);
-    return room;
-}
-
-static const struct store_coming nothing;
-
-/* A batch of a life that was not heard before, about itself. */
-static struct batch *own(const char *speaker)
-{
-    struct batch *batch = test_batch(speaker, 1, TEST_NOW);
-    batch->observer.epoch = 999;
-    batch->records[RECORD_FLOW] = flow_records(test_flows(&batch->observer, 1, 1, TEST_NOW));
-    return batch;
-}
-
-static void test_one_speaker_does_not_use_up_the_observers(void **state)
-{
-    (void)state;
-    struct store *store = open_store();
-    enum { NEW = STORE_OBSERVERS_SHARE + 1 };
-    assert_int_equal(room(store, naming("inner", 1, 1000), nothing, 1000), STORE_ROOM);
-    fill_share(store, "inner");
-    assert_int_equal(room(store, naming("inner", 1, 1000), nothing, 0), STORE_ROOM);
-    assert_int_equal(room(store, naming("inner", NEW, 1), nothing, 0), STORE_ROOM_REFUSED);
-    assert_int_equal(room(store, own("inner"), nothing, 0), STORE_ROOM);
-    assert_int_equal(room(store, naming("outer", NEW, 1000), nothing, 1000), STORE_ROOM);
-    store_close(&store);
-}
-
-/* What is under way may name the same ones: nothing is refused for it, and nothing goes beyond the limit either. */
-static void test_observers_under_way_count(void **state)
-{
-    (void)state;
-    struct store *store = open_store();
-    const struct store_coming mine = {STORE_OBSERVERS_SHARE - 9, STORE_OBSERVERS_SHARE - 9};
-    const struct store_coming others = {0, STORE_OBSERVERS_MAX - 9};
-    assert_int_equal(room(store, naming("inner", 1, 9), mine, 9), STORE_ROOM);
-    assert_int_equal(room(store, naming("inner", 1, 10), mine, 0), STORE_ROOM_LATER);
-    assert_int_equal(room(store, naming("inner", 1, 9), others, 9), STORE_ROOM);
-    assert_int_equal(room(store, naming("inner", 1, 10), others, 0), STORE_ROOM_LATER);
-    store_close(&store);
-}
-
-/* A full file costs nobody anything: what is new waits for the next day's, and a sensor's word of itself is taken. */
-static void test_a_full_file_defers(void **state)
-{
-    (void)state;
-    struct store *store = open_store();
-    for (unsigned i = 0; i < STORE_OBSERVERS_MAX / STORE_OBSERVERS_SHARE; i++) {
-        char name[16];
-        snprintf(name, sizeof(name), "collector%u", i);
-        fill_share(store, name);
-    }
-    assert_int_equal(room(store, naming("inner", 1, 1), nothing, 0), STORE_ROOM_LATER);
-    assert_int_equal(room(store, naming("collector3", 1, 100), nothing, 0), STORE_ROOM);
-    assert_int_equal(room(store, own("inner"), nothing, 0), STORE_ROOM);
-    store_close(&store);
-    store = open_store(); /* full it stays */
-    assert_int_equal(room(store, naming("inner", 1, 1), nothing, 0), STORE_ROOM_LATER);
-    store_close(&store);
-}
-
 #define KINDS_TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
 
 int main(void)
@@ -531,11 +334,6 @@ int main(void)
         KINDS_TEST(test_long_lists_survive),
         KINDS_TEST(test_what_an_observer_cannot_know),
         KINDS_TEST(test_unknown_fields_survive),
-        KINDS_TEST(test_older_files_get_new_columns),
-        KINDS_TEST(test_older_files_get_new_lists),
-        KINDS_TEST(test_one_speaker_does_not_use_up_the_observers),
-        KINDS_TEST(test_observers_under_way_count),
-        KINDS_TEST(test_a_full_file_defers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
