@@ -460,7 +460,7 @@ class Run:
         self.aggregator.end(signal.SIGTERM)
         self.subscriber.kill()
         print(f"# {flows} flows and {losses} losses found once; {gaps} gaps told to the subscriber, refused {refused} times; "
-              f"{len(self.books.frames)} frames of the journal damaged, {self.damages} answers with damage named; "
+              f"{len(self.books.frames)} frames of the journal damaged, named in {self.books.taken} answers; {self.damages} damaged segments named; "
               f"{self.aggregator.lives} lives of the aggregator, {self.aggregator.peak >> 20} MiB at most")
 
     def subscriber_done(self):
