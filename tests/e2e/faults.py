@@ -363,6 +363,7 @@ class Run:
             self.aggregator.start()
         if not names:
             return
+        self.books.touched.add(os.path.basename(path).split(".")[0])
         self.ask_some([os.path.basename(path).split(".")[0]])
         self.aggregator.end(self.chance.choice((signal.SIGKILL, signal.SIGTERM)))
         if away:

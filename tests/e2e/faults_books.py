@@ -106,6 +106,7 @@ class Books:
         self.lost = collections.Counter()  # (sensor, epoch): flows that a damaged frame of the journal took
         self.lost_losses = collections.Counter()
         self.frames = []  # damaged frames: journal.Batch
+        self.touched = set()  # files of segments that were damaged once
         self.taken = 0  # answers in which something was missing for that, and said so
 
     def ask(self, question, **arguments):
@@ -125,6 +126,13 @@ class Books:
         """An answer says that a file with a damaged frame of that life is damaged (invariant 10)."""
         files = {frame.file for frame in self.frames if (frame.sensor, frame.epoch) == key}
         return any(file in gap.reason for gap in coverage.gaps for file in files)
+
+    def check_named(self, coverage, damaged):
+        """Nothing is called damaged that was not damaged here."""
+        files = {frame.file for frame in self.frames}.union(damaged, self.touched)
+        for gap in coverage.gaps:
+            if gap.kind == "damaged" and not any(file in gap.reason for file in files):
+                raise Broken(f"called damaged, and nobody did anything to it: {gap}; damaged were {sorted(files)}")
 
     def flows(self, sensor, low, high):
         """Asks for the flows of some lives: ({epoch: {name: row}}, coverage)."""
@@ -162,6 +170,8 @@ class Books:
         found, coverage = self.flows(sensor, low, high)
         self.journal.look()
         after, _ = self.journal.sums()
+        self.touched.update(damaged)
+        self.check_named(coverage, damaged)
         named = " ".join(gap.reason for gap in coverage.gaps)
         absent = 0
         for name, epoch in list(self.epochs):
