@@ -363,6 +363,7 @@ class Run:
             self.aggregator.start()
         if not names:
             return
+        self.books.touched.add(os.path.basename(path).split(".")[0])
         self.ask_some([os.path.basename(path).split(".")[0]])
         self.aggregator.end(self.chance.choice((signal.SIGKILL, signal.SIGTERM)))
         if away:
@@ -460,7 +461,7 @@ class Run:
         self.aggregator.end(signal.SIGTERM)
         self.subscriber.kill()
         print(f"# {flows} flows and {losses} losses found once; {gaps} gaps told to the subscriber, refused {refused} times; "
-              f"{len(self.books.frames)} frames of the journal damaged, {self.damages} answers with damage named; "
+              f"{len(self.books.frames)} frames of the journal damaged, named in {self.books.taken} answers; {self.damages} damaged segments named; "
               f"{self.aggregator.lives} lives of the aggregator, {self.aggregator.peak >> 20} MiB at most")
 
     def subscriber_done(self):

@@ -106,6 +106,8 @@ class Books:
         self.lost = collections.Counter()  # (sensor, epoch): flows that a damaged frame of the journal took
         self.lost_losses = collections.Counter()
         self.frames = []  # damaged frames: journal.Batch
+        self.touched = set()  # files of segments that were damaged once
+        self.taken = 0  # answers in which something was missing for that, and said so
 
     def ask(self, question, **arguments):
         """(rows as JSON has them, coverage)"""
@@ -119,6 +121,18 @@ class Books:
         self.frames.append(frame)
         self.lost[frame.sensor, frame.epoch] += frame.rows["flow"]
         self.lost_losses[frame.sensor, frame.epoch] += frame.rows["loss"]
+
+    def names_frame(self, key, coverage):
+        """An answer says that a file with a damaged frame of that life is damaged (invariant 10)."""
+        files = {frame.file for frame in self.frames if (frame.sensor, frame.epoch) == key}
+        return any(file in gap.reason for gap in coverage.gaps for file in files)
+
+    def check_named(self, coverage, damaged):
+        """Nothing is called damaged that was not damaged here."""
+        files = {frame.file for frame in self.frames}.union(damaged, self.touched)
+        for gap in coverage.gaps:
+            if gap.kind == "damaged" and not any(file in gap.reason for file in files):
+                raise Broken(f"called damaged, and nobody did anything to it: {gap}; damaged were {sorted(files)}")
 
     def flows(self, sensor, low, high):
         """Asks for the flows of some lives: ({epoch: {name: row}}, coverage)."""
@@ -156,6 +170,8 @@ class Books:
         found, coverage = self.flows(sensor, low, high)
         self.journal.look()
         after, _ = self.journal.sums()
+        self.touched.update(damaged)
+        self.check_named(coverage, damaged)
         named = " ".join(gap.reason for gap in coverage.gaps)
         absent = 0
         for name, epoch in list(self.epochs):
@@ -171,8 +187,10 @@ class Books:
                     raise Broken(f"{what}, {self.lost[key]} of them in damaged frames; damaged now {damaged}; "
                                  f"the answer names: {named or 'nothing'}")
                 absent += least - count
-            elif count < least and coverage.state != "partial":
-                raise Broken(f"{what}: the answer does not say that some are damaged")
+            elif count < least:
+                self.taken += 1
+                if not self.names_frame(key, coverage):
+                    raise Broken(f"{what}: no answer names the damaged frame that they were in; {named or 'nothing'}")
             self.check_end(key, number, most)
         return absent
 
@@ -231,8 +249,9 @@ class Books:
             if count > self.lost_losses["teller", epoch]:
                 raise Broken(f"acknowledged and not found: {count} losses of teller/{epoch}, "
                              f"{self.lost_losses['teller', epoch]} are in damaged frames")
-        if gone and coverage.state != "partial":
-            raise Broken("losses are missing and the answer does not say so")
+            if not self.names_frame(("teller", epoch), coverage):
+                raise Broken(f"{count} losses of teller/{epoch} are missing, and the answer does not name the damaged "
+                             f"frame: {coverage.gaps}")
         return len(found)
 
     def check_sums(self):
