@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#include "aggregator/journal/journal.h"
-#include "common/message.h"
 #include "common/records/wire.h"
 
 struct batch *batch_new(void)
@@ -73,43 +71,4 @@ enum result batch_pack(struct batch *batch, struct error *err)
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
         wire_view_fini(&views[kind]);
     return r;
-}
-
-static enum result take_records(struct batch *batch, const Pavo__Batch *message, struct error *err)
-{
-    enum result r = RESULT_OK;
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT && r == RESULT_OK; kind++) {
-        const ProtobufCMessage *columns = *wire_member((ProtobufCMessage *)message, record_kinds[kind]);
-        if (columns != NULL)
-            r = wire_read(record_kinds[kind], columns, &batch->records[kind], err);
-    }
-    return r == RESULT_FATAL ? RESULT_AGAIN : r;
-}
-
-enum result batch_of_entry(const struct journal_entry *entry, struct batch **ret_batch, struct error *err)
-{
-    struct bytes plain = {0};
-    struct batch *batch = batch_new();
-    if (batch == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    batch->observer = entry->speaker;
-    batch->sequence = entry->sequence;
-    batch->received_ns = entry->received_ns;
-    batch->position = entry->position;
-    batch->plain_size = entry->plain_size;
-    enum result r = unpack(entry->packed, entry->length, entry->plain_size, &plain, err);
-    Pavo__Batch *message = NULL;
-    if (r == RESULT_OK) {
-        message = (Pavo__Batch *)message_unpack(&pavo__batch__descriptor, plain.data, plain.length,
-                                                MESSAGE_MEMORY_RECORDS, err);
-        r = message == NULL ? RESULT_REJECT : take_records(batch, message, err);
-    }
-    if (message != NULL)
-        pavo__batch__free_unpacked(message, NULL);
-    bytes_free(&plain);
-    if (r == RESULT_OK)
-        *ret_batch = batch;
-    else
-        batch_destroy(&batch);
-    return r == RESULT_FATAL ? RESULT_AGAIN : r;
 }

@@ -55,10 +55,6 @@ static inline bool batch_has_name(const struct batch *batch)
 /* Makes `packed` and plain_size of the records: of what the aggregator concludes itself. RESULT_AGAIN: out of memory.
  */
 MUST_CHECK enum result batch_pack(struct batch *batch, struct error *err);
-/* The way back, of bytes that were checked when they came: without route and `packed`. RESULT_REJECT: they are no
- * batch. */
-struct journal_entry;
-MUST_CHECK enum result batch_of_entry(const struct journal_entry *entry, struct batch **ret_batch, struct error *err);
 
 /* Bytes it holds, nearly. */
 size_t batch_weight(const struct batch *batch);

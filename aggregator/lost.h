@@ -14,7 +14,7 @@
 #ifndef PAVO_AGGREGATOR_LOST_H
 #define PAVO_AGGREGATOR_LOST_H
 
-#include "aggregator/store/observers.h"
+#include "aggregator/observers.h"
 #include "aggregator/store/store.h"
 #include "common/records/loss.h"
 

@@ -21,7 +21,6 @@
 struct engine_options {
     uint64_t memory_limit; /* bytes for DuckDB's buffers */
     unsigned threads;      /* 0: as many as there are processors */
-    const char *temporary; /* directory for what does not fit; NULL: none, a question beyond fails */
 };
 MUST_CHECK enum result engine_open(const struct engine_options *options, duckdb_database *ret_database,
                                    struct error *err);

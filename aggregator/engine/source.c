@@ -152,7 +152,7 @@ static enum result set_options(duckdb_config config, const struct engine_options
         {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"},
         {"enable_external_file_cache", "false"}, /* the kernel has one, which gives its memory back */
-        {"temp_directory", o->temporary == NULL ? "" : o->temporary},
+        {"temp_directory", ""},
         {o->threads == 0 ? NULL : "threads", threads},
     };
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {

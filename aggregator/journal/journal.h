@@ -52,11 +52,12 @@ struct journal_entry {
 #define JOURNAL_ENTRY_MAX (64u << 20) /* bytes of `packed` */
 #define JOURNAL_SET_MAX   65536u      /* entries of one set */
 
-/* Positions that were committed and cannot be read. */
+/* Positions that were committed and cannot be read: damaged, or dropped on purpose. */
 #define JOURNAL_FILE_MAX 32
 struct journal_damage {
     char file[JOURNAL_FILE_MAX]; /* name inside DIRECTORY/journal */
     uint64_t first_position, last_position;
+    bool dropped;              /* on purpose, since they were old: nothing is the matter */
     bool named;                /* it is one position, and `head` says whose batch it was, without its bytes */
     struct journal_entry head; /* with !named: zeros */
     char why[96];

@@ -128,6 +128,13 @@ static enum result tell_gone(struct journal_cursor *cursor, uint64_t file, uint6
     return RESULT_REJECT;
 }
 
+static enum result tell_dropped(struct journal_cursor *cursor, uint64_t last, struct journal_damage *ret_damage)
+{
+    enum result r = tell_gone(cursor, 0, last, "dropped on purpose, since it was old", ret_damage);
+    ret_damage->dropped = true;
+    return r;
+}
+
 /* The walk is in that file. RESULT_END: it is not in the table any more. */
 static enum result walk_in(struct journal_cursor *cursor, const struct journal_file *file,
                            struct journal_damage *ret_damage, struct error *err)
@@ -159,7 +166,7 @@ static enum result step(struct journal_cursor *cursor, bool with_bytes, struct j
     if (cursor->next > found.last)
         return RESULT_AGAIN;
     if (cursor->next <= found.dropped && (found.file.number == 0 || found.file.after >= cursor->next))
-        return tell_gone(cursor, 0, found.dropped, "dropped on purpose, since it was old", ret_damage);
+        return tell_dropped(cursor, found.dropped, ret_damage);
     if (found.file.number == 0)
         return tell_gone(cursor, 0, found.last, "the files were taken away", ret_damage);
     if (found.file.after >= cursor->next)

@@ -6,8 +6,8 @@
 #include <pthread.h>
 
 #include "aggregator/engine/engine.h"
+#include "aggregator/observers.h"
 #include "aggregator/segments/segments.h"
-#include "aggregator/store/observers.h"
 #include "store.pb-c.h"
 
 /* Kinds of rows in the catalogue; the store's own are below. */

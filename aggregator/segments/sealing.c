@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/observers.h"
 #include "aggregator/segments/internal.h"
-#include "aggregator/store/observers.h"
 
 /* A row, where it stands. */
 struct sorted_row {

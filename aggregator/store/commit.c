@@ -40,28 +40,6 @@ static void give_positions(const struct set *set)
     }
 }
 
-static struct journal_entry entry_of(const struct batch *b)
-{
-    struct journal_entry entry = {.position = b->position,
-                                  .speaker = b->observer,
-                                  .sequence = b->sequence,
-                                  .received_ns = b->received_ns,
-                                  .first_ns = INT64_MAX,
-                                  .last_ns = INT64_MIN,
-                                  .plain_size = b->plain_size,
-                                  .packed = b->packed.data,
-                                  .length = b->packed.length};
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
-        entry.rows[kind] = batch_rows(b, kind);
-    if (batch_rows(b, RECORD_FLOW) > 0) {
-        const struct flow_batch *flows = flow_batch_of(b->records[RECORD_FLOW]);
-        records_extent(b->records[RECORD_FLOW], &entry.first_ns, &entry.last_ns);
-        for (uint32_t i = 0; i < flows->rows; i++)
-            entry.packets += flows->src_packets[i] + flows->dst_packets[i];
-    }
-    return entry;
-}
-
 /* Room in the life that speaks, which may have been forgotten since the batch was taken. */
 static enum result reserve_life(const struct set *set, const struct batch *batch, struct error *err)
 {
@@ -91,7 +69,7 @@ static enum result prepare(struct set *set, struct error *err)
         if (r == RESULT_OK && (set->hot[i] = hot_batch_new(b)) == NULL)
             r = no_memory(err);
         if (r == RESULT_OK)
-            set->entries[set->entry_count++] = entry_of(b);
+            set->entries[set->entry_count++] = entry_of_batch(b);
     }
     for (size_t i = 0; i < set->count && r == RESULT_OK; i++)
         r = reserve_life(set, set->batches[i], err);
@@ -132,7 +110,7 @@ static void note(struct set *set)
     pthread_mutex_lock(&store->lock);
     for (size_t i = 0; i < set->count; i++) {
         if (set->hot[i] != NULL)
-            lives_note(&store->lives, set->batches[i], set->entries[at++].digest);
+            lives_note(&store->lives, set->batches[i], &set->entries[at++]);
     }
     pthread_mutex_unlock(&store->lock);
     at = 0;

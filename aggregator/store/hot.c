@@ -69,7 +69,7 @@ struct hot_batch *hot_batch_new(struct batch *batch)
     atomic_init(&b->references, 1);
     if (batch == NULL)
         return b;
-    b->weight = batch_weight(batch);
+    b->weight = batch_weight(batch) - batch->packed.length; /* which the journal has */
     bool done = true;
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
         struct records *records = batch->records[kind];

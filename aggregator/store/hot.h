@@ -11,8 +11,8 @@
 
 #include "aggregator/batch.h"
 #include "aggregator/engine/engine.h"
-#include "aggregator/journal/journal.h"
-#include "aggregator/store/observers.h"
+#include "aggregator/observers.h"
+#include "aggregator/store/entry.h"
 
 /* A batch, as long as somebody refers to it. What it says of itself does not change. */
 struct hot_batch {

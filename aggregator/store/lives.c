@@ -268,15 +268,6 @@ static void note_status(struct lives *lives, const struct batch *batch, uint32_t
     life->sums.status_received_ns = batch->received_ns;
 }
 
-static uint64_t packets_of(const struct records *flows)
-{
-    const struct flow_batch *b = flow_batch_of(flows);
-    uint64_t packets = 0;
-    for (uint32_t i = 0; i < b->rows; i++)
-        packets += b->src_packets[i] + b->dst_packets[i];
-    return packets;
-}
-
 /* Those that are in the books of whoever made them. */
 static uint32_t records_of(const struct batch *b)
 {
@@ -293,32 +284,30 @@ static void note_heard(struct ranges *ranges, int64_t first_ns, int64_t last_ns)
     ranges_thin(ranges, LIVES_HEARD_MAX);
 }
 
-static void note_name(struct lives *lives, const struct batch *batch, uint64_t digest)
+static void note_name(struct lives *lives, const struct batch *batch, const struct journal_entry *entry)
 {
     struct life *life = lives_find(lives, &batch->observer); /* made by lives_reserve, as what follows has room */
     struct speaker *speaker = lives_speaker(lives, batch->observer.sensor);
-    int64_t sequence = (int64_t)batch->sequence, first, last;
+    int64_t sequence = (int64_t)batch->sequence;
     enum result reserved = ranges_add(&life->sequences, sequence, sequence, 1);
     (void)reserved;
     life->digests[batch->sequence % LIVES_DIGESTS].sequence = batch->sequence;
-    life->digests[batch->sequence % LIVES_DIGESTS].digest = digest;
+    life->digests[batch->sequence % LIVES_DIGESTS].digest = entry->digest;
     life->last_position = batch->position;
     life->sums.batches++;
     life->sums.records += records_of(batch);
     if (batch->received_ns > life->sums.last_received_ns)
         life->sums.last_received_ns = batch->received_ns;
     note_heard(&speaker->received, batch->received_ns, batch->received_ns);
-    if (batch_rows(batch, RECORD_FLOW) == 0)
-        return;
-    life->sums.packets += packets_of(batch->records[RECORD_FLOW]);
-    records_extent(batch->records[RECORD_FLOW], &first, &last);
-    note_heard(&speaker->flows, first, last);
+    life->sums.packets += entry->packets;
+    if (entry->first_ns <= entry->last_ns)
+        note_heard(&speaker->flows, entry->first_ns, entry->last_ns);
 }
 
-void lives_note(struct lives *lives, const struct batch *batch, uint64_t digest)
+void lives_note(struct lives *lives, const struct batch *batch, const struct journal_entry *entry)
 {
     if (batch_has_name(batch))
-        note_name(lives, batch, digest);
+        note_name(lives, batch, entry);
     if (batch_rows(batch, RECORD_LOSS) > 0)
         note_losses(lives, batch->records[RECORD_LOSS], !batch_has_name(batch));
     if (batch_rows(batch, RECORD_VERDICT) > 0)

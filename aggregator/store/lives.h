@@ -8,7 +8,7 @@
 #define PAVO_AGGREGATOR_STORE_LIVES_H
 
 #include "aggregator/journal/journal.h"
-#include "aggregator/store/observers.h"
+#include "aggregator/observers.h"
 #include "aggregator/store/ranges.h"
 #include "aggregator/store/store.h"
 #include "common/seal.h"
@@ -69,8 +69,8 @@ struct speaker *lives_speaker_get(struct lives *lives, const char *sensor);
 /* Memory for what lives_note will write for `count` batches like this one, so that it cannot fail; the life is not
  * forgotten before. RESULT_AGAIN: out of memory. */
 MUST_CHECK enum result lives_reserve(struct lives *lives, const struct batch *batch, size_t count, struct error *err);
-/* A committed batch, with its position; `digest` is of its bytes. */
-void lives_note(struct lives *lives, const struct batch *batch, uint64_t digest);
+/* A committed batch, with its position, and as the journal has it. */
+void lives_note(struct lives *lives, const struct batch *batch, const struct journal_entry *entry);
 
 /* A committed batch of which the journal still knows the name, and not the contents: its records are lost, and it is
  * not taken again. RESULT_AGAIN: out of memory. */

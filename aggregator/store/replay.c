@@ -83,7 +83,8 @@ static bool done_add(struct done *done, const struct observer *observer, uint64_
 
 /* ---- entries */
 
-/* The next entry, without its bytes. What cannot be read is noted and passed over. RESULT_END: no more. */
+/* The next entry, without its bytes. What is damaged is noted and passed over, what was dropped is passed over: whoever
+ * replays asks store_missing_before. RESULT_END: no more. */
 static enum result next_entry(struct store_reader *reader, struct journal_entry *ret_entry, struct error *err)
 {
     for (;;) {
@@ -94,7 +95,8 @@ static enum result next_entry(struct store_reader *reader, struct journal_entry 
         err->text[0] = '\0';
         r = journal_next(reader->cursor, false, ret_entry, &damage, err);
         if (r == RESULT_REJECT) {
-            store_note_journal(reader->store, &damage);
+            if (!damage.dropped)
+                store_note_journal(reader->store, &damage);
             continue;
         }
         if (r == RESULT_AGAIN && err->text[0] == '\0')

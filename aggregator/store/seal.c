@@ -59,7 +59,7 @@ static enum result open_batches(struct sealing *s, struct error *err)
             r = lives_reserve(&s->added, s->batches[i], 1, err);
         if (r != RESULT_OK)
             return r;
-        lives_note(&s->added, s->batches[i], hot->entry.digest);
+        lives_note(&s->added, s->batches[i], &hot->entry);
         for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
             if (batch_rows(s->batches[i], kind) > 0)
                 s->parts[kind][s->part_count[kind]++] = s->batches[i]->records[kind];

@@ -87,7 +87,7 @@ static enum result recover_entry(void *context, const struct journal_entry *entr
     if (r == RESULT_OK)
         r = recover_life(store, batch, err);
     if (r == RESULT_OK) {
-        lives_note(&store->lives, batch, entry->digest);
+        lives_note(&store->lives, batch, entry);
         hot_put(store->hot, &hot, entry, clock_monotonic_ns());
     }
     hot_batch_release(&hot);
@@ -98,6 +98,8 @@ static enum result recover_entry(void *context, const struct journal_entry *entr
 static enum result recover_damage(void *context, const struct journal_damage *damage, struct error *err)
 {
     struct store *store = context;
+    if (damage->dropped)
+        return RESULT_OK;
     store_note_journal(store, damage);
     return damage->named ? recover_name(store, &damage->head, err) : RESULT_OK;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults at random under one aggregator, and the books closed after each few of them: see tests/e2e/faults.
 
-  faults.py FOLDER BUILD ROUTER [--events N] [--seed S] [--minutes M] [--only EVENT,...]
+  faults.py FOLDER BUILD ROUTER [--events N] [--seed S] [--minutes M] [--only EVENT,...] [--keep-batches SIZE]
 
 Runs on the aggregator's machine (network and mounts); ROUTER is the process that holds the sensors' machine. FOLDER has
 keys, an empty data/ that is a small file system, and wrong_clock.so. What must hold is in faults_books.py; beside that
@@ -35,7 +35,7 @@ PATIENCE = 120  # seconds; waiting ends when there is nothing to wait for
 GROUP = 6  # events between two closings of the books
 SENSOR_OPTIONS = ("--idle-timeout", "5s", "--status-interval", "10s")
 AGGREGATOR_OPTIONS = ("--seal-rows", "400", "--seal-age", "2s", "--hot-memory", "1M", "--memory-limit", "64M",
-                      "--keep-batches", "4M", "--journal-file", "1M")
+                      "--journal-file", "1M")
 CLOCKS = [days * 86400 for days in (-3650, -400, -30, -1, 1, 30, 400, 3650)] + [-3600, 3600, -5, 5]
 SANITIZER = re.compile(r"Sanitizer|runtime error:|corrupted|double free")
 
@@ -70,8 +70,9 @@ class Clock:
 
 
 class Aggregator:
-    def __init__(self, folder, build):
+    def __init__(self, folder, build, keep_batches):
         self.folder, self.program = folder, f"{build}/aggregator/pavo-aggregator"
+        self.keep_batches = keep_batches
         self.clock = Clock(folder, "aggregator", self.program)
         self.process, self.lives, self.peak = None, 0, 0
 
@@ -84,7 +85,7 @@ class Aggregator:
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
                 [self.program, "--data", f"{self.folder}/data", "--keys", f"{self.folder}/keys", "--boundary",
-                 "nat inside=inner outside=outer window=4s", *AGGREGATOR_OPTIONS],
+                 "nat inside=inner outside=outer window=4s", *AGGREGATOR_OPTIONS, "--keep-batches", self.keep_batches],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.clock.environment)
         wait_for("the aggregator", lambda: self.alive() and "ready" in read(self.log))
 
@@ -186,7 +187,7 @@ class Run:
         self.there = ["nsenter", "--target", holder, "--net"]
         self.data = f"{folder}/data"
         self.journal = Journal(self.data)
-        self.aggregator = Aggregator(folder, build)
+        self.aggregator = Aggregator(folder, build, options.keep_batches)
         base = int(time.time()) // 86400 * 86400 - 3 * 86400 + 82800  # an hour before a midnight
         captures = {name: Capture(seed, inside, base, f"{build}/sensor/pavo-sensor", f"{folder}/{name}.key", SENSOR_OPTIONS)
                     for name, seed, inside in (("inner", 1, True), ("outer", 1, False), ("third", 2, True))}
@@ -232,7 +233,7 @@ class Run:
         self.aggregator.end(signal.SIGKILL)
         with open(f"{self.folder}/early.log", "w") as log:
             early = subprocess.Popen([self.aggregator.program, "--data", self.data, "--keys", f"{self.folder}/keys",
-                                      *AGGREGATOR_OPTIONS], stdout=log, stderr=log,
+                                      *AGGREGATOR_OPTIONS, "--keep-batches", self.options.keep_batches], stdout=log, stderr=log,
                                      env=self.aggregator.clock.environment)
         self.pause(0, 1)
         early.kill()
@@ -521,6 +522,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int(time.time() // 86400))
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--only")
+    parser.add_argument("--keep-batches", default="4M")
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     print(f"# --seed {options.seed}", flush=True)

@@ -5,6 +5,7 @@
 
 #include "tests/unit/aggregator/random_records.h"
 
+#include "aggregator/store/entry.h"
 #include "aggregator/store/lives.h"
 #include "common/records/loss.h"
 #include "common/records/status.h"
@@ -51,6 +52,14 @@ static inline struct batch *telling_batch(const char *sensor, uint64_t epoch, ui
     if (number % 4 == 0)
         add_status(batch, number);
     return batch;
+}
+
+/* As the journal would have it, but for the digest. */
+static inline void note_batch(struct lives *lives, const struct batch *batch, uint64_t digest)
+{
+    struct journal_entry entry = entry_of_batch(batch);
+    entry.digest = digest;
+    lives_note(lives, batch, &entry);
 }
 
 /* ---- comparing */

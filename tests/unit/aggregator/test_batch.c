@@ -3,6 +3,7 @@
 #include "tests/unit/aggregator/random_records.h"
 
 #include "aggregator/journal/journal.h"
+#include "aggregator/store/entry.h"
 
 static struct error err;
 

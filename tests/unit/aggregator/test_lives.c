@@ -15,7 +15,7 @@ static void note(struct lives *lives, struct batch *batch, uint64_t position)
 {
     batch->position = position;
     assert_ok(lives_reserve(lives, batch, 1, &err), err);
-    lives_note(lives, batch, 1000 + position);
+    note_batch(lives, batch, 1000 + position);
     batch_destroy(&batch);
 }
 
@@ -256,8 +256,8 @@ static void test_a_life_with_a_batch_on_its_way_is_not_forgotten(void **state)
     lives_forget(&lives, UINT64_MAX - 1);
     late->position = MANY + 1;
     new->position = MANY + 2;
-    lives_note(&lives, late, 1);
-    lives_note(&lives, new, 1);
+    note_batch(&lives, late, 1);
+    note_batch(&lives, new, 1);
     assert_int_equal(life_of(&lives, "inner", 5)->sums.batches, 2);
     assert_int_equal(life_of(&lives, "inner", 0)->sums.batches, 1);
     note_lives(&lives, "inner", MANY); /* and then, as others */

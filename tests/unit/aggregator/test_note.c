@@ -9,7 +9,7 @@ static void note(struct lives *lives, struct batch *batch, uint64_t position)
 {
     batch->position = position;
     assert_ok(lives_reserve(lives, batch, 1, &err), err);
-    lives_note(lives, batch, position);
+    note_batch(lives, batch, position);
     batch_destroy(&batch);
 }
 

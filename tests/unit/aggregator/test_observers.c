@@ -2,7 +2,7 @@
 /* Observers by number: what is added is found under its number. */
 #include "tests/unit/aggregator/support.h"
 
-#include "aggregator/store/observers.h"
+#include "aggregator/observers.h"
 
 /* Names, epochs and unknown fields that differ in one thing each. */
 static struct observer numbered(uint32_t number)

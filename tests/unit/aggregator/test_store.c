@@ -776,6 +776,46 @@ static void test_damage_that_was_sealed_past_stays_named(void **state)
     store_close(&store);
 }
 
+static enum result no_bad_file(void *context, const struct store_checked *checked, struct error *error)
+{
+    (void)context, (void)error;
+    assert_string_equal(checked->damage, "");
+    return RESULT_OK;
+}
+
+/* What is let go of the journal because it is old is no damage: not to a start that looks for what waits, not to a
+ * replay from the beginning, not to a check. */
+static void test_journal_that_was_dropped_is_no_damage(void **state)
+{
+    (void)state;
+    enum { COUNT = 20 };
+    struct store_reader *reader;
+    struct store_damage *damages;
+    struct records *records;
+    size_t count;
+    store_options.journal_file = 64 << 10;
+    struct store *store = store_start();
+    for (uint64_t sequence = 1; sequence <= COUNT; sequence++)
+        assert_ok(commit_one(store, TEST_NOW, "inner", sequence, 1000), err);
+    store_options.keep.batches_bytes = 1;
+    store = store_again(store_sealed(store));
+    for (int wait = 0; wait < 5000 && store_missing_before(store, COUNT) == 0; wait++)
+        usleep(2000);
+    assert_true(store_missing_before(store, COUNT) > 0);
+    store = store_again(store);
+    assert_ok(store_reader_open(store, &reader, &err), err);
+    assert_ok(store_find_waiting(reader, "border", "inner", "outer", 0, &err), err);
+    while (store_next(reader, &records, NULL, &err) == RESULT_OK)
+        records_free(&records);
+    count_rows(store, &(struct store_query){.by_position = true});
+    assert_ok(store_check(reader, no_bad_file, NULL, &err), err);
+    store_reader_close(&reader);
+    assert_ok(store_damaged(store, &damages, &count, &err), err);
+    assert_int_equal(count, 0);
+    free(damages);
+    store_close(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -801,6 +841,7 @@ int main(void)
         STORE_TEST(test_health_and_parts),
         STORE_TEST(test_close_does_not_wait_for_a_sealing),
         STORE_TEST(test_damage_that_was_sealed_past_stays_named),
+        STORE_TEST(test_journal_that_was_dropped_is_no_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every kind of record comes out of the store as it went in: random rows and lists, what an observer cannot know, what
- * a newer contract added, and files that an older version made. */
-#include "tests/unit/aggregator/support.h"
-
-#include <duckdb.h>
+ * a newer contract added. */
+#include "tests/unit/aggregator/random_records.h"
 
 #include "aggregator/store/store.h"
 #include "common/records/loss.h"
 
 static struct error err;
-static uint64_t seed = 20261125;
-
-static uint64_t draw(void)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return seed ^ seed >> 29;
-}
 
 static void no_notice(void *context, const char *text)
 {
@@ -29,101 +20,6 @@ static struct store *open_store(void)
     struct store_options options = {.directory = test_directory, .memory_limit = 256u << 20, .notice = no_notice};
     assert_ok(store_open(&options, &store, &err), err);
     return store;
-}
-
-/* ---- random records */
-
-/* Texts around DuckDB's 12 bytes beyond which it keeps them elsewhere. */
-static const char *const texts[] = {
-    "", "x", "eth0'; --", "zwölf Bytes!", "dreizehn Byte", "a text of some length, \"quoted\""};
-
-/* Any value of a field into the struct of a row or an item. */
-static void put_random(char *row, const struct field *field, unsigned observers)
-{
-    uint64_t value = draw() % 3 == 0 ? draw() : draw() % 200;
-    if (field->type == FIELD_TEXT) {
-        const char *text = texts[draw() % (sizeof(texts) / sizeof(*texts))];
-        memcpy(row + field->offset, &text, field->size);
-        return;
-    }
-    if (field->kind == KIND_OBSERVER)
-        value %= observers;
-    memcpy(row + field->offset, &value, field->size);
-}
-
-static void add_items(struct records *records, unsigned l, unsigned most)
-{
-    const struct record_list *list = &records->kind->lists[l];
-    char item[256];
-    assert_true(list->size <= sizeof(item));
-    for (unsigned n = (unsigned)(draw() % (most + 1)); n > 0; n--) {
-        for (unsigned f = list->first; f <= list->last; f++)
-            put_random(item, &records->kind->fields[f], records->observer_count);
-        assert_int_equal(records_add_item(records, l, item), RESULT_OK);
-    }
-}
-
-static void add_observers(struct records *records)
-{
-    static const char *const names[3] = {"inner", "collector/exporter", "outer"};
-    for (unsigned i = 0; i < 3; i++) {
-        struct observer observer = test_observer(names[i], 7 + i);
-        uint16_t index;
-        assert_int_equal(records_observer(records, &observer, &index), RESULT_OK);
-    }
-}
-
-static struct records *random_records(const struct record_kind *kind, uint32_t rows, unsigned items)
-{
-    struct records *records = records_new(kind, rows);
-    char row[1024];
-    assert_non_null(records);
-    assert_true(kind->row_size <= sizeof(row));
-    add_observers(records);
-    for (uint32_t i = 0; i < rows; i++) {
-        for (unsigned f = 0; f < kind->stored_count; f++) {
-            if (kind->fields[f].list == 0)
-                put_random(row, &kind->fields[f], records->observer_count);
-        }
-        assert_int_equal(records_add(records, row), RESULT_OK);
-        for (unsigned l = 0; l < kind->list_count; l++)
-            add_items(records, l, items);
-    }
-    return records;
-}
-
-/* ---- comparing */
-
-static void assert_same_value(const struct records *a, const struct records *b, unsigned f, uint32_t i)
-{
-    const struct field *field = &a->kind->fields[f];
-    const void *x = records_column(a, f), *y = records_column(b, f);
-    if (field->type == FIELD_TEXT) {
-        const char *s = ((char *const *)x)[i], *t = ((char *const *)y)[i];
-        assert_string_equal(s == NULL ? "" : s, t == NULL ? "" : t);
-    } else if (field_type_is_wide(field->type)) {
-        assert_int_equal(((const uint64_t *)x)[i], ((const uint64_t *)y)[i]);
-    } else if (field->kind == KIND_OBSERVER) {
-        const struct observer *s = &a->observers[((const uint32_t *)x)[i]];
-        const struct observer *t = &b->observers[((const uint32_t *)y)[i]];
-        assert_true(observer_equal(s, t));
-        assert_memory_equal(s->unknown, t->unknown, sizeof(s->unknown));
-    } else {
-        assert_int_equal(((const uint32_t *)x)[i], ((const uint32_t *)y)[i]);
-    }
-}
-
-static void assert_same_records(const struct records *a, const struct records *b)
-{
-    assert_ptr_equal(a->kind, b->kind);
-    assert_int_equal(a->rows, b->rows);
-    for (unsigned l = 0; l < a->kind->list_count; l++)
-        assert_int_equal(a->items[l], b->items[l]);
-    for (unsigned f = 0; f < a->kind->stored_count; f++) {
-        unsigned list = a->kind->fields[f].list;
-        for (uint32_t i = 0; i < (list == 0 ? a->rows : a->items[list - 1]); i++)
-            assert_same_value(a, b, f, i);
-    }
 }
 
 /* By position, batch `number` (from 0) of those that have the kind is `wanted`. */
@@ -229,26 +125,6 @@ static void test_what_an_observer_cannot_know(void **state)
     store_close(&store);
     for (unsigned i = 0; i < 3; i++)
         batch_destroy(&set[i]);
-}
-
-static void add_unknown(struct records *records, uint32_t tag, ProtobufCWireType type, const void *data, size_t length)
-{
-    struct unknown_fields *unknown = &records->unknown;
-    unknown->fields = realloc(unknown->fields, (unknown->count + 1) * sizeof(*unknown->fields));
-    ProtobufCMessageUnknownField *field = &unknown->fields[unknown->count++];
-    *field = (ProtobufCMessageUnknownField){.tag = tag, .wire_type = type, .len = length, .data = malloc(length + 1)};
-    memcpy(field->data, data, length);
-}
-
-static void assert_same_unknown(const struct unknown_fields *a, const struct unknown_fields *b)
-{
-    assert_int_equal(a->count, b->count);
-    for (unsigned i = 0; i < a->count; i++) {
-        assert_int_equal(a->fields[i].tag, b->fields[i].tag);
-        assert_int_equal(a->fields[i].wire_type, b->fields[i].wire_type);
-        assert_int_equal(a->fields[i].len, b->fields[i].len);
-        assert_memory_equal(a->fields[i].data, b->fields[i].data, a->fields[i].len);
-    }
 }
 
 /* Batches 2 and 4 of five speak a newer contract, in flows and losses. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The observers of a file by number, and the numbers by observer. One of which other fields are unknown is another. */
-#ifndef PAVO_AGGREGATOR_STORE_OBSERVERS_H
-#define PAVO_AGGREGATOR_STORE_OBSERVERS_H
+/* Observers by number, and the numbers by observer: within a segment, a look at what is hot, the lives. One of which
+ * other fields are unknown is another. */
+#ifndef PAVO_AGGREGATOR_OBSERVERS_H
+#define PAVO_AGGREGATOR_OBSERVERS_H
 
 #include "common/records/records.h"
 

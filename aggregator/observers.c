@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Observers by number, and an open table of their numbers. */
-#include "aggregator/store/observers.h"
+#include "aggregator/observers.h"
 
 #include <stdlib.h>
 #include <string.h>
