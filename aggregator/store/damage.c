@@ -20,26 +20,38 @@ void store_tell(struct store *store, const char *format, ...)
     store->options.notice(store->options.context, text);
 }
 
+static bool is_same(const struct store_damage *a, const struct store_damage *b)
+{
+    return strcmp(a->file, b->file) == 0 && strcmp(a->text, b->text) == 0;
+}
+
+static bool is_of_journal(const struct store_damage *damage)
+{
+    return strncmp(damage->file, "journal/", 8) == 0;
+}
+
 /* True: it is new, and taken. */
-static bool add(struct damages *d, const struct store_damage *damage)
+static bool add(struct damages *d, const struct store_damage *damage, bool sealed)
 {
     for (size_t i = 0; i < d->count; i++) {
-        if (strcmp(d->list[i].file, damage->file) == 0 && strcmp(d->list[i].text, damage->text) == 0)
+        if (is_same(&d->list[i].damage, damage)) {
+            d->list[i].sealed = d->list[i].sealed || sealed;
             return false;
+        }
     }
-    struct store_damage *grown =
+    struct known_damage *grown =
         d->count == STORE_DAMAGES_MAX ? NULL : realloc(d->list, (d->count + 1) * sizeof(*d->list));
     if (grown == NULL)
         return false; /* thousands are known already, none of which was mended */
     d->list = grown;
-    d->list[d->count++] = *damage;
+    d->list[d->count++] = (struct known_damage){*damage, sealed};
     return true;
 }
 
 void store_note_damage(struct store *store, const struct store_damage *damage)
 {
     pthread_mutex_lock(&store->lock);
-    bool new = add(&store->damages, damage);
+    bool new = add(&store->damages, damage, false);
     pthread_mutex_unlock(&store->lock);
     if (new)
         store_tell(store, "%s", damage->text);
@@ -48,7 +60,7 @@ void store_note_damage(struct store *store, const struct store_damage *damage)
 void store_recall_damage(struct store *store, const struct store_damage *damage)
 {
     pthread_mutex_lock(&store->lock);
-    (void)add(&store->damages, damage);
+    (void)add(&store->damages, damage, true);
     pthread_mutex_unlock(&store->lock);
 }
 
@@ -58,11 +70,59 @@ void store_forget_damage(struct store *store, const char *file)
     size_t kept = 0;
     pthread_mutex_lock(&store->lock);
     for (size_t i = 0; i < d->count; i++) {
-        if (strcmp(d->list[i].file, file) != 0)
+        if (strcmp(d->list[i].damage.file, file) != 0)
             d->list[kept++] = d->list[i];
     }
     d->count = kept;
     pthread_mutex_unlock(&store->lock);
+}
+
+enum result store_seal_damage(struct store *store, struct lives *added, struct error *err)
+{
+    const struct damages *d = &store->damages;
+    enum result r = RESULT_OK;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < d->count && r == RESULT_OK; i++) {
+        if (!d->list[i].sealed && is_of_journal(&d->list[i].damage))
+            r = lives_add_damage(added, &d->list[i].damage, err);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return r;
+}
+
+void store_sealed_damage(struct store *store, const struct lives *added)
+{
+    for (size_t i = 0; i < added->damage_count; i++)
+        store_recall_damage(store, &added->damages[i]);
+}
+
+/* Those of times before: out of memory, and handed back. Owned; NULL: none. */
+static struct store_damage *take_old(struct damages *d, int64_t before_ns, size_t *ret_count)
+{
+    struct store_damage *old = malloc((d->count + 1) * sizeof(*old));
+    size_t kept = 0, count = 0;
+    for (size_t i = 0; old != NULL && i < d->count; i++) {
+        const struct store_damage *damage = &d->list[i].damage;
+        if (d->list[i].sealed && damage->to_ns != 0 && damage->to_ns < before_ns)
+            old[count++] = *damage;
+        else
+            d->list[kept++] = d->list[i];
+    }
+    if (old != NULL)
+        d->count = kept;
+    *ret_count = count;
+    return old;
+}
+
+enum result store_expire_damage(struct store *store, int64_t before_ns, struct error *err)
+{
+    size_t count;
+    pthread_mutex_lock(&store->lock);
+    struct store_damage *old = take_old(&store->damages, before_ns, &count);
+    pthread_mutex_unlock(&store->lock);
+    enum result r = remember_no_damage(store, old, count, err);
+    free(old);
+    return r;
 }
 
 void store_note_journal(struct store *store, const struct journal_damage *damage)
@@ -104,8 +164,8 @@ enum result store_damaged(struct store *store, struct store_damage **ret_damages
     pthread_mutex_lock(&store->lock);
     size_t count = store->damages.count;
     struct store_damage *copy = malloc((count + 1) * sizeof(*copy));
-    if (copy != NULL && count > 0)
-        memcpy(copy, store->damages.list, count * sizeof(*copy));
+    for (size_t i = 0; copy != NULL && i < count; i++)
+        copy[i] = store->damages.list[i].damage;
     pthread_mutex_unlock(&store->lock);
     if (copy == NULL)
         return error_set(err, RESULT_AGAIN, "out of memory");

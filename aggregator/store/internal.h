@@ -17,7 +17,10 @@
 #define STORE_SPARE       8192u /* gaps of a life's numbers kept free for batches taken and not yet committed */
 
 struct damages {
-    struct store_damage *list; /* owned */
+    struct known_damage {
+        struct store_damage damage;
+        bool sealed; /* the catalogue has it: of the journal alone */
+    } * list;        /* owned */
     size_t count;
 };
 
@@ -59,8 +62,14 @@ static inline int64_t max_ns(int64_t a, int64_t b)
 void store_tell(struct store *store, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Known from now on, once by file and text, and told. */
 void store_note_damage(struct store *store, const struct store_damage *damage);
-/* The same, of what was told in an earlier life. */
+/* The same, of what was told and sealed in an earlier life. */
 void store_recall_damage(struct store *store, const struct store_damage *damage);
+/* Damage of the journal is met no more once what is behind it is sealed: what is not sealed yet is put into `added`,
+ * and when that is in the catalogue it is. */
+MUST_CHECK enum result store_seal_damage(struct store *store, struct lives *added, struct error *err);
+void store_sealed_damage(struct store *store, const struct lives *added);
+/* Damage of the journal that was of times before these goes. */
+MUST_CHECK enum result store_expire_damage(struct store *store, int64_t before_ns, struct error *err);
 /* A segment that was damaged can be read again: it was put back. */
 void store_forget_damage(struct store *store, const char *file);
 /* What the journal says of positions it cannot read; once, by whomever it was met. */
@@ -78,10 +87,9 @@ MUST_CHECK enum result remember_life(struct store *store, const struct observer 
 /* Within a sealing's transaction: `context` is the struct lives it adds. */
 MUST_CHECK enum result remember_sealed(struct catalogue *catalogue, void *context, struct error *err);
 
-/* The same: damage of the journal, which nobody meets again once what is behind it is sealed. Damages that are older
- * than everything that is kept (before_ns; 0: for good) go. */
-MUST_CHECK enum result remember_damages(struct store *store, struct catalogue *catalogue, int64_t before_ns,
-                                        struct error *err);
+/* These are not known any more. */
+MUST_CHECK enum result remember_no_damage(struct store *store, const struct store_damage *damages, size_t count,
+                                          struct error *err);
 /* A note of a segment, of which the catalogue was lost. */
 MUST_CHECK enum result remember_note(struct catalogue *catalogue, const void *note, size_t length, struct error *err);
 

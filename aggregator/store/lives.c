@@ -27,6 +27,7 @@ void lives_fini(struct lives *lives)
     free(lives->list);
     free(lives->speakers);
     free(lives->boundaries);
+    free(lives->damages);
     observers_fini(&lives->numbers);
     observers_fini(&lives->speaker_numbers);
     *lives = (struct lives){0};
@@ -331,6 +332,20 @@ enum result lives_note_damaged(struct lives *lives, const struct journal_entry *
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
         life->sums.records_lost += record_kind_counts(record_kinds[kind]) ? entry->rows[kind] : 0;
     life->last_position = entry->position;
+    return RESULT_OK;
+}
+
+enum result lives_add_damage(struct lives *lives, const struct store_damage *damage, struct error *err)
+{
+    for (size_t i = 0; i < lives->damage_count; i++) {
+        if (strcmp(lives->damages[i].file, damage->file) == 0 && strcmp(lives->damages[i].text, damage->text) == 0)
+            return RESULT_OK;
+    }
+    struct store_damage *grown = realloc(lives->damages, (lives->damage_count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    lives->damages = grown;
+    grown[lives->damage_count++] = *damage;
     return RESULT_OK;
 }
 

@@ -54,6 +54,8 @@ struct lives {
     struct boundary_counts *boundaries;
     size_t boundary_count;
     uint64_t last[RECORD_KIND_COUNT]; /* position; 0: none */
+    struct store_damage *damages;     /* of the journal, that a sealing went past */
+    size_t damage_count;
 };
 
 void lives_fini(struct lives *lives);
@@ -82,6 +84,9 @@ static inline void lives_add_count(uint64_t *sum, uint64_t more)
     *sum = more < UINT64_MAX - *sum ? *sum + more : UINT64_MAX;
 }
 
+/* What of the journal cannot be read, once. RESULT_AGAIN: out of memory. */
+MUST_CHECK enum result lives_add_damage(struct lives *lives, const struct store_damage *damage, struct error *err);
+
 /* For note.c: a status was set, of which the lists stay only if the life is its speaker's newest; verdicts by word are
  * added. RESULT_AGAIN: out of memory. */
 void lives_settle_status(struct lives *lives, struct life *life);
@@ -98,13 +103,14 @@ void lives_forget(struct lives *lives, uint64_t through);
 /* ---- note.c: as bytes (proto/store.proto), to be kept */
 
 /* One thing that is known, as a Note of its own. Kinds and keys name it in the catalogue. */
-enum note_kind { NOTE_LIFE = 1, NOTE_SPEAKER, NOTE_BOUNDARY, NOTE_LAST, NOTE_DAMAGE /* remember.c's */ };
+enum note_kind { NOTE_LIFE = 1, NOTE_SPEAKER, NOTE_BOUNDARY, NOTE_LAST, NOTE_DAMAGE };
 struct note {
     enum note_kind kind;
-    const char *key; /* of the speaker, the boundary */
-    uint64_t number; /* epoch, or number of the kind of record */
+    const char *key; /* of the speaker, the boundary, the file */
+    uint64_t number; /* epoch, number of the kind of record, hash of the damage's text */
     struct bytes bytes;
 };
+uint64_t note_damage_number(const struct store_damage *damage);
 /* Calls `take` for everything in `lives`. What it returns other than RESULT_OK ends it. */
 MUST_CHECK enum result notes_each(const struct lives *lives,
                                   enum result (*take)(void *context, const struct note *note, struct error *err),

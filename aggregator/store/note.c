@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is known, as Notes, and back. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "aggregator/store/lives.h"
 #include "common/message.h"
@@ -18,6 +20,7 @@ struct packing {
     Store__Sensor sensor, *sensors;
     Store__Boundary boundary, *boundaries;
     Store__Last last, *lasts;
+    Store__Damage damage, *damages;
     struct bytes status;
 };
 
@@ -108,6 +111,19 @@ static void last_message(uint32_t kind, uint64_t position, struct packing *p)
     p->note.n_lasts = 1;
 }
 
+static void damage_message(const struct store_damage *damage, struct packing *p)
+{
+    store__damage__init(&p->damage);
+    p->damage.file = (char *)damage->file;
+    p->damage.text = (char *)damage->text;
+    p->damage.from_ns = damage->from_ns;
+    p->damage.to_ns = damage->to_ns;
+    p->damage.records = damage->records;
+    p->damages = &p->damage;
+    p->note.damages = &p->damages;
+    p->note.n_damages = 1;
+}
+
 /* ---- everything */
 
 struct taker {
@@ -173,6 +189,25 @@ static enum result each_count(const struct lives *lives, const struct taker *tak
     return r;
 }
 
+uint64_t note_damage_number(const struct store_damage *damage)
+{
+    return XXH3_64bits(damage->text, strlen(damage->text)) >> 1; /* SQLite's are signed */
+}
+
+static enum result each_damage(const struct lives *lives, const struct taker *taker, struct error *err)
+{
+    enum result r = RESULT_OK;
+    for (size_t i = 0; i < lives->damage_count && r == RESULT_OK; i++) {
+        const struct store_damage *damage = &lives->damages[i];
+        struct packing p = {.note = STORE__NOTE__INIT};
+        damage_message(damage, &p);
+        r = hand_out(taker, &p,
+                     (struct note){.kind = NOTE_DAMAGE, .key = damage->file, .number = note_damage_number(damage)},
+                     err);
+    }
+    return r;
+}
+
 enum result notes_each(const struct lives *lives,
                        enum result (*take)(void *context, const struct note *note, struct error *err), void *context,
                        struct error *err)
@@ -181,7 +216,9 @@ enum result notes_each(const struct lives *lives,
     enum result r = each_life(lives, &taker, err);
     if (r == RESULT_OK)
         r = each_speaker(lives, &taker, err);
-    return r == RESULT_OK ? each_count(lives, &taker, err) : r;
+    if (r == RESULT_OK)
+        r = each_count(lives, &taker, err);
+    return r == RESULT_OK ? each_damage(lives, &taker, err) : r;
 }
 
 static enum result append(void *context, const struct note *note, struct error *err)
@@ -304,6 +341,15 @@ static enum result add_boundary(struct lives *lives, const Store__Boundary *mess
     return lives_add_counts(lives, message->boundary, message->verdicts, message->n_verdicts, err);
 }
 
+static enum result add_damage(struct lives *lives, const Store__Damage *message, struct error *err)
+{
+    struct store_damage damage = {.from_ns = message->from_ns, .to_ns = message->to_ns, .records = message->records};
+    snprintf(damage.file, sizeof(damage.file), "%s", message->file);
+    snprintf(damage.text, sizeof(damage.text), "%s", message->text);
+    text_clean(damage.text);
+    return lives_add_damage(lives, &damage, err);
+}
+
 static enum result add_message(struct lives *lives, const Store__Note *note, struct error *err)
 {
     enum result r = RESULT_OK;
@@ -313,6 +359,8 @@ static enum result add_message(struct lives *lives, const Store__Note *note, str
         r = add_speaker(lives, note->sensors[i], err);
     for (size_t i = 0; i < note->n_boundaries && r == RESULT_OK; i++)
         r = add_boundary(lives, note->boundaries[i], err);
+    for (size_t i = 0; i < note->n_damages && r == RESULT_OK; i++)
+        r = add_damage(lives, note->damages[i], err);
     for (size_t i = 0; i < note->n_lasts && r == RESULT_OK; i++) {
         for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
             if (record_kinds[kind]->number == note->lasts[i]->kind && note->lasts[i]->position > lives->last[kind])

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is known beside the records, in the catalogue: one row for each thing, a Note of its own. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "aggregator/store/internal.h"
-#include "common/message.h"
-#include "store.pb-c.h"
 
 static enum result add_note(struct lives *lives, const struct bytes *note, struct error *err)
 {
@@ -52,68 +48,6 @@ enum result remember_note(struct catalogue *catalogue, const void *note, size_t 
     return r;
 }
 
-/* ---- damage of the journal */
-
-static bool is_of_journal(const struct store_damage *damage)
-{
-    return strncmp(damage->file, "journal/", 8) == 0;
-}
-
-static enum result put_damage(struct catalogue *catalogue, const struct store_damage *damage, int64_t before_ns,
-                              struct error *err)
-{
-    Store__Damage message = STORE__DAMAGE__INIT;
-    struct bytes bytes = {0};
-    message.file = (char *)damage->file;
-    message.text = (char *)damage->text;
-    message.from_ns = damage->from_ns;
-    message.to_ns = damage->to_ns;
-    message.records = damage->records;
-    bool stays = before_ns == 0 || damage->to_ns == 0 || damage->to_ns >= before_ns;
-    if (stays) {
-        bytes.length = store__damage__get_packed_size(&message);
-        bytes.data = malloc(bytes.length + 1);
-        if (bytes.data == NULL)
-            return error_set(err, RESULT_AGAIN, "out of memory");
-        store__damage__pack(&message, bytes.data);
-    }
-    uint64_t number = XXH3_64bits(damage->text, strlen(damage->text)) >> 1; /* SQLite's are signed */
-    enum result r = catalogue_put(catalogue, NOTE_DAMAGE, damage->file, number, &bytes, err);
-    bytes_free(&bytes);
-    return r;
-}
-
-enum result remember_damages(struct store *store, struct catalogue *catalogue, int64_t before_ns, struct error *err)
-{
-    struct store_damage *damages;
-    size_t count;
-    enum result r = store_damaged(store, &damages, &count, err);
-    if (r != RESULT_OK)
-        return r;
-    for (size_t i = 0; i < count && r == RESULT_OK; i++) {
-        if (is_of_journal(&damages[i]))
-            r = put_damage(catalogue, &damages[i], before_ns, err);
-    }
-    free(damages);
-    return r;
-}
-
-static enum result take_damage(void *context, const char *key, uint64_t number, const struct bytes *bytes,
-                               struct error *err)
-{
-    (void)key, (void)number;
-    Store__Damage *message = (Store__Damage *)message_unpack(&store__damage__descriptor, bytes->data, bytes->length,
-                                                             MESSAGE_MEMORY_SMALL, err);
-    if (message == NULL)
-        return RESULT_REJECT;
-    struct store_damage damage = {.from_ns = message->from_ns, .to_ns = message->to_ns, .records = message->records};
-    snprintf(damage.file, sizeof(damage.file), "%s", message->file);
-    snprintf(damage.text, sizeof(damage.text), "%s", message->text);
-    store__damage__free_unpacked(message, NULL);
-    store_recall_damage(context, &damage);
-    return RESULT_OK;
-}
-
 /* ---- at the start */
 
 static enum result take(void *context, const char *key, uint64_t number, const struct bytes *bytes, struct error *err)
@@ -139,13 +73,13 @@ enum result remember_all(struct store *store, struct error *err)
     static const struct {
         int kind;
         uint64_t most;
-    } notes[] = {{NOTE_LIFE, LIVES_KEPT}, {NOTE_SPEAKER, 0}, {NOTE_BOUNDARY, 0}, {NOTE_LAST, 0}};
+    } notes[] = {{NOTE_LIFE, LIVES_KEPT}, {NOTE_SPEAKER, 0}, {NOTE_BOUNDARY, 0}, {NOTE_LAST, 0}, {NOTE_DAMAGE, 0}};
     struct catalogue *catalogue = segments_catalogue(store->segments);
     enum result r = RESULT_OK;
     for (size_t i = 0; i < sizeof(notes) / sizeof(*notes) && r == RESULT_OK; i++)
         r = catalogue_each(catalogue, notes[i].kind, notes[i].most, take, &store->lives, err);
-    if (r == RESULT_OK)
-        r = catalogue_each(catalogue, NOTE_DAMAGE, 0, take_damage, store, err);
+    for (size_t i = 0; i < store->lives.damage_count && r == RESULT_OK; i++)
+        store_recall_damage(store, &store->lives.damages[i]);
     return r == RESULT_OK ? count_lives(store, err) : r;
 }
 
@@ -186,5 +120,22 @@ enum result remember_life(struct store *store, const struct observer *observer, 
             pthread_mutex_unlock(&store->lock);
     }
     bytes_free(&note);
+    return r;
+}
+
+/* ---- letting go */
+
+enum result remember_no_damage(struct store *store, const struct store_damage *damages, size_t count, struct error *err)
+{
+    static const struct bytes none;
+    struct catalogue *catalogue = segments_catalogue(store->segments);
+    enum result r = count == 0 ? RESULT_END : catalogue_begin(catalogue, err);
+    if (r != RESULT_OK)
+        return r == RESULT_END ? RESULT_OK : r;
+    for (size_t i = 0; i < count && r == RESULT_OK; i++)
+        r = catalogue_put(catalogue, NOTE_DAMAGE, damages[i].file, note_damage_number(&damages[i]), &none, err);
+    if (r == RESULT_OK)
+        return catalogue_commit(catalogue, err);
+    catalogue_rollback(catalogue);
     return r;
 }

@@ -68,29 +68,11 @@ static enum result open_batches(struct sealing *s, struct error *err)
     return r;
 }
 
-/* A time so long before the newest record; 0: never. The clock on the wall has no say: one that is wrong by years would
- * have everything let go. */
-static int64_t age_limit(struct store *store, int64_t age_ns)
-{
-    int64_t first, last;
-    segments_extent(store->segments, RECORD_FLOW, &first, &last);
-    last = min_ns(last, clock_wall_ns());
-    return age_ns == 0 || first > last || last < INT64_MIN + age_ns ? 0 : last - age_ns;
-}
-
-/* Within the transaction. */
-static enum result keep(struct catalogue *catalogue, void *context, struct error *err)
-{
-    struct sealing *s = context;
-    enum result r = remember_sealed(catalogue, &s->added, err);
-    return r == RESULT_OK
-               ? remember_damages(s->store, catalogue, age_limit(s->store, s->store->options.keep.flows_ns), err)
-               : r;
-}
-
 static enum result seal_view(struct sealing *s, struct error *err)
 {
     enum result r = open_batches(s, err);
+    if (r == RESULT_OK)
+        r = store_seal_damage(s->store, &s->added, err);
     if (r == RESULT_OK)
         r = notes_pack(&s->added, &s->note, err);
     if (r != RESULT_OK)
@@ -99,8 +81,8 @@ static enum result seal_view(struct sealing *s, struct error *err)
                                .last_position = s->view.list[s->view.count - 1]->entry.position,
                                .note = s->note.data,
                                .note_length = s->note.length,
-                               .keep = keep,
-                               .keep_context = s};
+                               .keep = remember_sealed,
+                               .keep_context = &s->added};
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
         input.parts[kind] = (struct seal_part){s->parts[kind], s->part_count[kind]};
     return segments_seal(s->store->segments, &input, err);
@@ -122,6 +104,7 @@ static enum result seal_oldest(struct store *store, struct error *err)
     if (r == RESULT_OK) {
         uint64_t through = s.view.list[s.view.count - 1]->entry.position;
         hot_drop(store->hot, through);
+        store_sealed_damage(store, &s.added);
         pthread_mutex_lock(&store->lock);
         lives_forget(&store->lives, through);
         store->sealings++;
@@ -134,12 +117,24 @@ static enum result seal_oldest(struct store *store, struct error *err)
 
 /* ---- letting go */
 
+/* A time so long before the newest record; 0: never. The clock on the wall has no say: one that is wrong by years would
+ * have everything let go. */
+static int64_t age_limit(struct store *store, int64_t age_ns)
+{
+    int64_t first, last;
+    segments_extent(store->segments, RECORD_FLOW, &first, &last);
+    last = min_ns(last, clock_wall_ns());
+    return age_ns == 0 || first > last || last < INT64_MIN + age_ns ? 0 : last - age_ns;
+}
+
 static enum result let_go(struct store *store, struct error *err)
 {
     const struct store_keep *keep = &store->options.keep;
     const struct segments_keep segments = {.flows_before_ns = age_limit(store, keep->flows_ns),
                                            .bytes = keep->segments_bytes};
     enum result r = segments_expire(store->segments, &segments, err);
+    if (r == RESULT_OK && segments.flows_before_ns != 0)
+        r = store_expire_damage(store, segments.flows_before_ns, err);
     if (r != RESULT_OK)
         return r;
     pthread_mutex_lock(&store->writing);
