@@ -9,11 +9,6 @@
 #define TOO_MANY_OF_KEY "this key has as many connections to this door as one may have: close one, or enrol another key"
 #define TOO_MANY        "this door has as many connections as it may have: come again later"
 
-enum result peers_open(struct peers *peers, struct error *err)
-{
-    return bus_watch(peers->zmq_context, peers->socket, &peers->watch, err);
-}
-
 static void drop_at(struct peers *peers, struct peer **at)
 {
     struct peer *peer = *at;
@@ -22,11 +17,10 @@ static void drop_at(struct peers *peers, struct peer **at)
     free(peer);
 }
 
-void peers_close(struct peers *peers)
+void peers_clear(struct peers *peers)
 {
     while (peers->first != NULL)
         drop_at(peers, &peers->first);
-    bus_unwatch(peers->socket, &peers->watch);
 }
 
 void peers_drop(struct peers *peers, struct peer *peer)

@@ -26,7 +26,7 @@ struct peer {
 };
 
 struct peers {
-    void *zmq_context, *socket, *watch;
+    void *watch; /* of the door's socket; borrowed, as is all that follows but `first` */
     struct authenticator *authenticator;
     enum key_door door;
     unsigned of_name_max, all_max;
@@ -35,9 +35,8 @@ struct peers {
     struct peer *first; /* owned */
 };
 
-/* `peers` has all but watch and first set. What it names is borrowed until peers_close, which calls `gone` for each. */
-MUST_CHECK enum result peers_open(struct peers *peers, struct error *err);
-void peers_close(struct peers *peers);
+/* Forgets all; `gone` is called for each. */
+void peers_clear(struct peers *peers);
 
 /* Who sent a message: known, or let into the table. NULL, with the sentence to refuse it with: its key is no longer
  * enrolled, or there are too many. Forgets those that have gone, first. */

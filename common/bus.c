@@ -20,6 +20,12 @@
 #define LINGER_MS        1000
 #define UNREAD_MAX       (16 << 20) /* bytes of messages that one connection may have waiting for a door's thread */
 
+/* What a watch tells: to a client how its connection fares; to a server only who goes, for strangers come at will. */
+#define CLIENT_EVENTS                                                                                                  \
+    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |                 \
+     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+#define SERVER_EVENTS ZMQ_EVENT_DISCONNECTED
+
 /* 1 to 65535, or * for any free one. */
 static bool is_port(const char *text)
 {
@@ -102,46 +108,86 @@ static bool set_server(void *socket, const struct keys *keys, enum key_door door
            set_text(socket, ZMQ_ZAP_DOMAIN, key_door_name(door));
 }
 
-static enum result close_with(void *socket, struct error *err, enum result result, const char *doing,
+/* Closes what there is of them. */
+static void close_both(void *socket, void *watch)
+{
+    if (watch != NULL) {
+        zmq_socket_monitor(socket, NULL, 0);
+        zmq_close(watch);
+    }
+    if (socket != NULL)
+        zmq_close(socket);
+}
+
+static enum result close_with(void *socket, void *watch, struct error *err, enum result result, const char *doing,
                               const char *endpoint)
 {
     int cause = errno;
-    if (socket != NULL)
-        zmq_close(socket);
+    close_both(socket, watch);
     return error_set(err, result, "%s %s: %s", doing, endpoint, zmq_strerror(cause));
 }
 
+/* Before the socket is bound or connected: libzmq's own thread goes ahead at once, and tells nobody of what happened
+ * before. No bound: that thread waits for room, and all sockets with it. */
+static bool set_watch(void *zmq_context, void *socket, int events, void **ret_watch)
+{
+    static atomic_uint count; /* a name is free again only when its socket was reaped: hence a new one each time */
+    char name[64];
+    if (ret_watch == NULL)
+        return true;
+    snprintf(name, sizeof(name), "inproc://pavo-watch-%u", atomic_fetch_add(&count, 1));
+    *ret_watch = zmq_socket(zmq_context, ZMQ_PAIR);
+    return *ret_watch != NULL && set_int(*ret_watch, ZMQ_RCVHWM, 0) && set_int(*ret_watch, ZMQ_LINGER, 0) &&
+           zmq_socket_monitor(socket, name, events) == 0 && zmq_connect(*ret_watch, name) == 0;
+}
+
 enum result bus_connect(void *zmq_context, int type, const char *endpoint, uint16_t default_port,
-                        const struct keys *keys, int queue_messages, void **ret_socket, struct error *err)
+                        const struct keys *keys, int queue_messages, void **ret_socket, void **ret_watch,
+                        struct error *err)
 {
     char full[ENDPOINT_MAX];
     enum result r = full_endpoint(endpoint, default_port, full, err);
     if (r != RESULT_OK)
         return r;
-    void *socket = zmq_socket(zmq_context, type);
-    if (socket == NULL || !set_common(socket, queue_messages) || !set_client(socket, keys))
-        return close_with(socket, err, RESULT_FATAL, "setting up a connection to", full);
+    void *socket = zmq_socket(zmq_context, type), *watch = NULL;
+    if (socket == NULL || !set_common(socket, queue_messages) || !set_client(socket, keys) ||
+        !set_watch(zmq_context, socket, CLIENT_EVENTS, ret_watch == NULL ? NULL : &watch))
+        return close_with(socket, watch, err, RESULT_FATAL, "setting up a connection to", full);
     if (zmq_connect(socket, full) != 0)
-        return close_with(socket, err, RESULT_REJECT, "connecting to", full);
+        return close_with(socket, watch, err, RESULT_REJECT, "connecting to", full);
     *ret_socket = socket;
+    if (ret_watch != NULL)
+        *ret_watch = watch;
     return RESULT_OK;
 }
 
 enum result bus_bind(void *zmq_context, int type, const char *endpoint, uint16_t default_port, const struct keys *keys,
-                     enum key_door door, int queue_messages, int64_t message_max, void **ret_socket, struct error *err)
+                     enum key_door door, int queue_messages, int64_t message_max, void **ret_socket, void **ret_watch,
+                     struct error *err)
 {
     char full[ENDPOINT_MAX];
     enum result r = full_endpoint(endpoint, default_port, full, err);
     if (r != RESULT_OK)
         return r;
-    void *socket = zmq_socket(zmq_context, type);
+    void *socket = zmq_socket(zmq_context, type), *watch = NULL;
     if (socket == NULL || !set_common(socket, queue_messages) ||
-        !set_server(socket, keys, door, queue_messages, message_max))
-        return close_with(socket, err, RESULT_FATAL, "setting up", full);
+        !set_server(socket, keys, door, queue_messages, message_max) ||
+        !set_watch(zmq_context, socket, SERVER_EVENTS, ret_watch == NULL ? NULL : &watch))
+        return close_with(socket, watch, err, RESULT_FATAL, "setting up", full);
     if (zmq_bind(socket, full) != 0)
-        return close_with(socket, err, RESULT_REJECT, "listening at", full);
+        return close_with(socket, watch, err, RESULT_REJECT, "listening at", full);
     *ret_socket = socket;
+    if (ret_watch != NULL)
+        *ret_watch = watch;
     return RESULT_OK;
+}
+
+void bus_close(void **socket, void **watch)
+{
+    close_both(*socket, watch == NULL ? NULL : *watch);
+    *socket = NULL;
+    if (watch != NULL)
+        *watch = NULL;
 }
 
 enum result bus_send(void *socket, const void *data, size_t length, bool more)
@@ -179,49 +225,34 @@ enum result bus_receive(void *socket, uint8_t ret_id[static BUS_ID_MAX], uint8_t
     return r;
 }
 
-enum result bus_watch(void *zmq_context, void *socket, void **ret_watch, struct error *err)
-{
-    static atomic_uint count;
-    char name[64];
-    snprintf(name, sizeof(name), "inproc://pavo-watch-%u", atomic_fetch_add(&count, 1));
-    void *watch = zmq_socket(zmq_context, ZMQ_PAIR);
-    /* No bound here: libzmq's own thread waits for room, and all sockets with it. Each event is a connection. */
-    if (watch == NULL || !set_int(watch, ZMQ_RCVHWM, 0) || !set_int(watch, ZMQ_LINGER, 0) ||
-        zmq_socket_monitor(socket, name, ZMQ_EVENT_DISCONNECTED) != 0 || zmq_connect(watch, name) != 0)
-        return close_with(watch, err, RESULT_FATAL, "watching connections at", name);
-    *ret_watch = watch;
-    return RESULT_OK;
-}
-
-void bus_unwatch(void *socket, void **watch)
-{
-    if (*watch == NULL)
-        return;
-    zmq_socket_monitor(socket, NULL, 0);
-    zmq_close(*watch);
-    *watch = NULL;
-}
-
 int bus_connection(zmq_msg_t *message)
 {
     return zmq_msg_get(message, ZMQ_SRCFD);
 }
 
-int bus_gone(void *watch)
+int bus_event(void *watch, int *ret_value)
 {
-    /* First frame: event (16 bits) and value (32 bits), the descriptor; second: the endpoint. */
+    /* First frame: event (16 bits) and value (32 bits); second: the endpoint. */
     struct __attribute__((packed)) {
         uint16_t event;
         int32_t value;
     } first;
     char rest[BUS_ENDPOINT_MAX];
-    int gone = -1;
-    while (gone < 0 && zmq_recv(watch, &first, sizeof(first), ZMQ_DONTWAIT) == (int)sizeof(first)) {
-        (void)zmq_recv(watch, rest, sizeof(rest), ZMQ_DONTWAIT);
-        if (first.event == ZMQ_EVENT_DISCONNECTED)
-            gone = first.value;
+    if (zmq_recv(watch, &first, sizeof(first), ZMQ_DONTWAIT) != (int)sizeof(first))
+        return 0;
+    (void)zmq_recv(watch, rest, sizeof(rest), ZMQ_DONTWAIT);
+    *ret_value = first.value;
+    return first.event;
+}
+
+int bus_gone(void *watch)
+{
+    int event, value;
+    while ((event = bus_event(watch, &value)) != 0) {
+        if (event == ZMQ_EVENT_DISCONNECTED)
+            return value;
     }
-    return gone;
+    return -1;
 }
 
 void bus_endpoint(void *socket, char ret_endpoint[static BUS_ENDPOINT_MAX])

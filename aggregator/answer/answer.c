@@ -424,9 +424,8 @@ static void answerer_free(struct answerer *a)
         a->first = job->next;
         job_free(job);
     }
-    peers_close(&a->peers);
-    if (a->socket != NULL)
-        zmq_close(a->socket);
+    peers_clear(&a->peers);
+    bus_close(&a->socket, &a->peers.watch);
     queue_destroy(&a->jobs);
     queue_destroy(&a->wake);
     sessions_destroy(&a->sessions);
@@ -437,21 +436,20 @@ static enum result open_door(struct answerer *a, struct error *err)
 {
     const struct answer_options *o = &a->options;
     enum result r = bus_bind(o->zmq_context, ZMQ_ROUTER, o->endpoint, BUS_ANSWER_PORT, o->keys, DOOR_ANSWER,
-                             ANSWER_SOCKET_MESSAGES, ANSWER_QUERY_MAX, &a->socket, err);
+                             ANSWER_SOCKET_MESSAGES, ANSWER_QUERY_MAX, &a->socket, &a->peers.watch, err);
     if (r != RESULT_OK)
         return r;
     /* A client that is gone or full is told apart, instead of its replies falling away. */
     zmq_setsockopt(a->socket, ZMQ_ROUTER_MANDATORY, &(int){1}, sizeof(int));
     bus_endpoint(a->socket, a->endpoint);
-    a->peers = (struct peers){.zmq_context = o->zmq_context,
-                              .socket = a->socket,
+    a->peers = (struct peers){.watch = a->peers.watch,
                               .authenticator = o->authenticator,
                               .door = DOOR_ANSWER,
                               .of_name_max = ANSWER_KEY_CONNECTIONS,
                               .all_max = ANSWER_CONNECTIONS_MAX,
                               .gone = peer_gone,
                               .context = a};
-    return peers_open(&a->peers, err);
+    return RESULT_OK;
 }
 
 enum result answerer_start(const struct answer_options *options, struct answerer **ret_answerer, struct error *err)

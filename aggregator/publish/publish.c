@@ -322,22 +322,19 @@ static void *publisher_run(void *argument)
 static enum result open_door(struct publisher *p, void *zmq_context, const char *endpoint, struct error *err)
 {
     enum result r = bus_bind(zmq_context, ZMQ_ROUTER, endpoint, BUS_PUBLISH_PORT, p->keys, DOOR_PUBLISH,
-                             PUBLISH_SUBSCRIBER_MESSAGES, MESSAGE_MAX, &p->socket, err);
+                             PUBLISH_SUBSCRIBER_MESSAGES, MESSAGE_MAX, &p->socket, &p->peers.watch, err);
     if (r != RESULT_OK)
         return r;
     /* A subscriber that is gone or full is told apart, instead of its messages falling away uncounted. */
     zmq_setsockopt(p->socket, ZMQ_ROUTER_MANDATORY, &(int){1}, sizeof(int));
     bus_endpoint(p->socket, p->endpoint);
-    p->peers.zmq_context = zmq_context;
-    p->peers.socket = p->socket;
-    return peers_open(&p->peers, err);
+    return RESULT_OK;
 }
 
 static void publisher_free(struct publisher *p)
 {
-    peers_close(&p->peers);
-    if (p->socket != NULL)
-        zmq_close(p->socket);
+    peers_clear(&p->peers);
+    bus_close(&p->socket, &p->peers.watch);
     queue_destroy(&p->queue);
     free(p);
 }

@@ -586,7 +586,7 @@ enum result receiver_start(const struct receiver_options *options, struct receiv
     r->options = *options;
     r->held_end = &r->held_first;
     enum result result = bus_bind(options->zmq_context, ZMQ_ROUTER, options->endpoint, BUS_INTAKE_PORT, options->keys,
-                                  DOOR_INTAKE, SOCKET_MESSAGES, MESSAGE_MAX, &r->socket, err);
+                                  DOOR_INTAKE, SOCKET_MESSAGES, MESSAGE_MAX, &r->socket, NULL, err);
     if (result != RESULT_OK) {
         free(r);
         return result;

@@ -142,7 +142,7 @@ static bool wait_until(pavo_asker *a, int64_t end_ns)
 {
     int64_t ms = (end_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
     zmq_pollitem_t items[] = {{.socket = a->asker.door.socket, .events = ZMQ_POLLIN},
-                              {.socket = a->asker.door.monitor, .events = ZMQ_POLLIN},
+                              {.socket = a->asker.door.watch, .events = ZMQ_POLLIN},
                               {.fd = a->wake, .events = ZMQ_POLLIN}};
     if (ms <= 0)
         return false;

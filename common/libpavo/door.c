@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's connection to a door, watched through libzmq's socket monitor. */
+/* A client's connection to a door, and what its watch tells. */
 #include "common/libpavo/door.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,52 +42,25 @@ enum result door_endpoint(const char *aggregator, const char *given, unsigned st
     return RESULT_OK;
 }
 
-#define EVENTS                                                                                                         \
-    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |                 \
-     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-
-static enum result monitor_open(void *zmq_context, struct door *door, struct error *err)
-{
-    static atomic_uint count;
-    char name[64];
-    snprintf(name, sizeof(name), "inproc://pavo-door-%p-%u", door->socket, atomic_fetch_add(&count, 1));
-    if (zmq_socket_monitor(door->socket, name, EVENTS) != 0)
-        return error_set(err, RESULT_FATAL, "%s: cannot watch the connection: %s", door->endpoint, zmq_strerror(errno));
-    door->monitor = zmq_socket(zmq_context, ZMQ_PAIR);
-    if (door->monitor == NULL || zmq_connect(door->monitor, name) != 0)
-        return error_set(err, RESULT_FATAL, "%s: cannot watch the connection: %s", door->endpoint, zmq_strerror(errno));
-    return RESULT_OK;
-}
-
 enum result door_open(void *zmq_context, const char *endpoint, uint16_t default_port, const struct keys *keys,
                       int queue_messages, struct door *ret_door, struct error *err)
 {
     struct door door = {0};
     snprintf(door.endpoint, sizeof(door.endpoint), "%s", endpoint);
-    enum result result =
-        bus_connect(zmq_context, ZMQ_DEALER, endpoint, default_port, keys, queue_messages, &door.socket, err);
+    enum result result = bus_connect(zmq_context, ZMQ_DEALER, endpoint, default_port, keys, queue_messages,
+                                     &door.socket, &door.watch, err);
     if (result == RESULT_OK)
-        result = monitor_open(zmq_context, &door, err);
-    if (result != RESULT_OK) {
-        door_close(&door);
-        return result;
-    }
-    *ret_door = door;
-    return RESULT_OK;
+        *ret_door = door;
+    return result;
 }
 
 void door_close(struct door *door)
 {
-    if (door->socket != NULL)
-        zmq_socket_monitor(door->socket, NULL, 0);
-    if (door->monitor != NULL)
-        zmq_close(door->monitor);
-    if (door->socket != NULL)
-        zmq_close(door->socket);
+    bus_close(&door->socket, &door->watch);
     *door = (struct door){0};
 }
 
-static void note(struct door *door, uint16_t event)
+static void note(struct door *door, int event)
 {
     switch (event) {
     case ZMQ_EVENT_CONNECTED:
@@ -126,17 +98,9 @@ static void note(struct door *door, uint16_t event)
 
 void door_watch(struct door *door)
 {
-    zmq_msg_t frame;
-    zmq_msg_init(&frame);
-    /* First frame: event and a value; second: endpoint. */
-    while (zmq_msg_recv(&frame, door->monitor, ZMQ_DONTWAIT) != -1) {
-        uint16_t event = 0;
-        if (zmq_msg_more(&frame) && zmq_msg_size(&frame) == sizeof(event) + sizeof(uint32_t)) {
-            memcpy(&event, zmq_msg_data(&frame), sizeof(event));
-            note(door, event);
-        }
-    }
-    zmq_msg_close(&frame);
+    int event, value;
+    while ((event = bus_event(door->watch, &value)) != 0)
+        note(door, event);
     if (door->shaking_ns != 0 && clock_monotonic_ns() - door->shaking_ns > DOOR_HANDSHAKE_NS)
         door->state = DOOR_REFUSED;
 }

@@ -20,8 +20,8 @@ enum door_state {
 #define DOOR_HANDSHAKE_NS (3 * 1000000000ll)
 
 struct door {
-    void *socket;  /* zmq_close by door_close */
-    void *monitor; /* PAIR of socket events */
+    void *socket; /* zmq_close by door_close */
+    void *watch;  /* tells what becomes of it */
     enum door_state state;
     int reason;         /* errno of the last failed attempt; 0 none */
     int64_t shaking_ns; /* a handshake is under way since; 0 none */
@@ -43,7 +43,7 @@ MUST_CHECK enum result door_open(void *zmq_context, const char *endpoint, uint16
                                  const struct keys *keys, int queue_messages, struct door *ret_door, struct error *err);
 void door_close(struct door *door);
 
-/* Takes in what the monitor has to say. Call after a poll and before reading `state`. */
+/* Takes in what the watch has to say. Call after a poll and before reading `state`. */
 void door_watch(struct door *door);
 
 /* One sentence on why nothing comes: place, what happened, way out. Returns `text`. */

@@ -93,7 +93,7 @@ static void subscribe_anew(pavo_subscriber *s)
 /* One descriptor that is readable when one of the sockets' is. */
 static enum result make_fd(pavo_subscriber *s, struct error *err)
 {
-    void *const sockets[] = {s->live.socket, s->live.monitor, s->asker.door.socket};
+    void *const sockets[] = {s->live.socket, s->live.watch, s->asker.door.socket};
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     for (unsigned i = 0; i < 3; i++) {
         int fd = -1;
@@ -539,8 +539,8 @@ static void wait_for_something(pavo_subscriber *s, int64_t ms)
     bool replaying = s->replay.chain != NULL;
     zmq_pollitem_t items[] = {
         {.socket = s->asker.door.socket, .events = ZMQ_POLLIN},
-        {.socket = s->live.monitor, .events = ZMQ_POLLIN},
-        {.socket = s->asker.door.monitor, .events = ZMQ_POLLIN},
+        {.socket = s->live.watch, .events = ZMQ_POLLIN},
+        {.socket = s->asker.door.watch, .events = ZMQ_POLLIN},
         {.socket = s->live.socket, .events = ZMQ_POLLIN},
     };
     (void)zmq_poll(items, replaying ? 3 : 4, (long)(ms > WAIT_STEP_MS ? WAIT_STEP_MS : ms));

@@ -21,8 +21,6 @@
 #include "common/speak/encode.h"
 #include "common/speak/session.h"
 
-#define MONITOR_ENDPOINT "inproc://shipper-monitor"
-#define MONITOR_EVENTS   (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED)
 #define FRAMES_A_TURN    64       /* received before something is sent again */
 #define CUTS_MAX         17       /* halvings of RECORDS_ROWS_MAX rows until there is one */
 #define REBUILD_PAUSE_NS NS_PER_S /* after a socket that could not be made */
@@ -61,7 +59,7 @@ struct shipper {
     struct shared shared;
 
     /* The thread's alone. */
-    void *context, *socket, *monitor;
+    void *context, *socket, *watch;
     struct session *session;       /* the caller's of shipper_keep and shipper_stop, once the thread has ended */
     struct held_batch *in_hand;    /* made, and there is no room for it */
     struct records *cut[CUTS_MAX]; /* owned: later parts of records that were too large for one batch, the next last */
@@ -377,35 +375,16 @@ static void publish(struct shipper *s)
 static void close_socket(struct shipper *s)
 {
     int linger = 0; /* whatever is still queued is held here and sent anew */
-    if (s->monitor != NULL) {
-        zmq_socket_monitor(s->socket, NULL, 0);
-        zmq_close(s->monitor);
-    }
-    if (s->socket != NULL) {
+    if (s->socket != NULL)
         zmq_setsockopt(s->socket, ZMQ_LINGER, &linger, sizeof(linger));
-        zmq_close(s->socket);
-    }
-    s->socket = s->monitor = NULL;
+    bus_close(&s->socket, &s->watch);
     s->blocked = false;
 }
 
 static bool open_socket(struct shipper *s, struct error *err)
 {
-    /* The monitor's name must be free again, which is so once its socket is reaped: hence a new one each time. */
-    static _Atomic unsigned number;
-    char name[64];
-    snprintf(name, sizeof(name), MONITOR_ENDPOINT "-%u", number++);
-    if (bus_connect(s->context, ZMQ_DEALER, s->endpoint, BUS_INTAKE_PORT, &s->keys, SHIPPER_QUEUE_BATCHES, &s->socket,
-                    err) != RESULT_OK)
-        return false;
-    s->monitor = zmq_socket(s->context, ZMQ_PAIR);
-    if (s->monitor == NULL || zmq_socket_monitor(s->socket, name, MONITOR_EVENTS) != 0 ||
-        zmq_connect(s->monitor, name) != 0) {
-        error_set(err, RESULT_FATAL, "watching the connection: %s", zmq_strerror(errno));
-        close_socket(s);
-        return false;
-    }
-    return true;
+    return bus_connect(s->context, ZMQ_DEALER, s->endpoint, BUS_INTAKE_PORT, &s->keys, SHIPPER_QUEUE_BATCHES,
+                       &s->socket, &s->watch, err) == RESULT_OK;
 }
 
 static void rebuild(struct shipper *s)
@@ -419,23 +398,11 @@ static void rebuild(struct shipper *s)
 
 static void take_events(struct shipper *s)
 {
-    for (;;) {
-        zmq_msg_t event, address;
-        zmq_msg_init(&event);
-        if (zmq_msg_recv(&event, s->monitor, ZMQ_DONTWAIT) < 0) {
-            zmq_msg_close(&event);
-            return;
-        }
-        uint16_t number = 0;
-        if (zmq_msg_size(&event) >= sizeof(number))
-            memcpy(&number, zmq_msg_data(&event), sizeof(number));
-        zmq_msg_close(&event);
-        zmq_msg_init(&address);
-        zmq_msg_recv(&address, s->monitor, ZMQ_DONTWAIT);
-        zmq_msg_close(&address);
-        if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+    int event, value;
+    while ((event = bus_event(s->watch, &value)) != 0) {
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             session_up(s->session, clock_monotonic_ns());
-        else if (number == ZMQ_EVENT_DISCONNECTED)
+        else if (event == ZMQ_EVENT_DISCONNECTED)
             session_down(s->session, clock_monotonic_ns());
     }
 }
@@ -503,7 +470,7 @@ static void wait_for_something(struct shipper *s, int64_t until)
 {
     zmq_pollitem_t items[] = {
         {.fd = s->wake, .events = ZMQ_POLLIN},
-        {.socket = s->monitor, .events = ZMQ_POLLIN},
+        {.socket = s->watch, .events = ZMQ_POLLIN},
         {.socket = s->socket, .events = (short)(ZMQ_POLLIN | (s->blocked ? ZMQ_POLLOUT : 0))},
     };
     int64_t wait_ns = until - clock_monotonic_ns();

@@ -90,7 +90,7 @@ static inline void *connect_queue(int type, const char *endpoint, const struct k
     while (*place != NULL)
         place++;
     assert_true(place < sockets + sizeof(sockets) / sizeof(sockets[0]) - 1);
-    assert_ok(bus_connect(context, type, endpoint, 0, keys, queue, place, &err), err);
+    assert_ok(bus_connect(context, type, endpoint, 0, keys, queue, place, NULL, &err), err);
     return *place;
 }
 

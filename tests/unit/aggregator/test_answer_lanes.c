@@ -243,9 +243,9 @@ static void test_connections_of_a_key_are_bounded(void **state)
     void *own = zmq_ctx_new();
     char error[512];
     for (unsigned i = 0; i <= ANSWER_KEY_CONNECTIONS; i++) {
-        assert_ok(
-            bus_connect(own, ZMQ_DEALER, aggregator_endpoints(aggregator).answer, 0, &reader_keys, 1, &mine[i], &err),
-            err);
+        assert_ok(bus_connect(own, ZMQ_DEALER, aggregator_endpoints(aggregator).answer, 0, &reader_keys, 1, &mine[i],
+                              NULL, &err),
+                  err);
         ask_question(mine[i], 1, "intake");
         take_rest(mine[i], error);
         assert_int_equal(strstr(error, "as many connections") != NULL, i == ANSWER_KEY_CONNECTIONS);

@@ -37,8 +37,9 @@ static int setup(void **state)
     context = zmq_ctx_new();
     assert_ok(authenticator_start(context, &enrolled, NULL, NULL, &authenticator, &err), err);
     assert_ok(publisher_start(context, "127.0.0.1:*", &aggregator, authenticator, &publisher, &err), err);
-    assert_ok(bus_connect(context, ZMQ_DEALER, publisher_endpoint(publisher), 0, &reader, 1000, &subscriber, &err),
-              err);
+    assert_ok(
+        bus_connect(context, ZMQ_DEALER, publisher_endpoint(publisher), 0, &reader, 1000, &subscriber, NULL, &err),
+        err);
     return 0;
 }
 
@@ -284,7 +285,8 @@ static void test_a_revoked_reader_hears_no_more(void **state)
     assert_ok(keys_make(&aggregator, KEY_ROLE_READER, "other", &other, &err), err);
     assert_ok(enrolled_add(test_directory, &other, &err), err);
     read_enrolled();
-    assert_ok(bus_connect(context, ZMQ_DEALER, publisher_endpoint(publisher), 0, &other, 1000, &stays, &err), err);
+    assert_ok(bus_connect(context, ZMQ_DEALER, publisher_endpoint(publisher), 0, &other, 1000, &stays, NULL, &err),
+              err);
     subscribe("flow");
     say_topics(stays, 1, 1, (const char *[]){"flow"});
     wait_for_subscriptions(2);
@@ -374,8 +376,9 @@ static void test_subscribers_of_a_key_are_bounded(void **state)
     void *mine[PUBLISH_KEY_CONNECTIONS + 1];
     const char *const flow[] = {"flow"};
     for (unsigned i = 0; i <= PUBLISH_KEY_CONNECTIONS; i++) {
-        assert_ok(bus_connect(context, ZMQ_DEALER, publisher_endpoint(publisher), 0, &reader, 1000, &mine[i], &err),
-                  err);
+        assert_ok(
+            bus_connect(context, ZMQ_DEALER, publisher_endpoint(publisher), 0, &reader, 1000, &mine[i], NULL, &err),
+            err);
         say_topics(mine[i], 1, 1, flow);
         wait_for_subscriptions(i < PUBLISH_KEY_CONNECTIONS ? i + 1 : PUBLISH_KEY_CONNECTIONS);
     }
@@ -396,7 +399,8 @@ static void test_a_stalled_subscriber_is_bounded(void **state)
     (void)state;
     enum { BATCHES = 120 };
     void *stalled, *reading = subscriber;
-    assert_ok(bus_connect(context, ZMQ_DEALER, publisher_endpoint(publisher), 0, &reader, 1, &stalled, &err), err);
+    assert_ok(bus_connect(context, ZMQ_DEALER, publisher_endpoint(publisher), 0, &reader, 1, &stalled, NULL, &err),
+              err);
     say_topics(stalled, 1, 1, (const char *[]){"loss"});
     say_topics(reading, 1, 1, (const char *[]){"loss"});
     wait_for_subscriptions(2);

@@ -448,7 +448,7 @@ static int door_setup(void **state)
     struct talker *talkers[] = {&inner, &detector};
     for (int i = 0; i < 2; i++)
         assert_ok(bus_connect(context, ZMQ_DEALER, receiver_endpoint(receiver), 0, &talkers[i]->keys, 100,
-                              &talkers[i]->socket, &err),
+                              &talkers[i]->socket, NULL, &err),
                   err);
     return 0;
 }

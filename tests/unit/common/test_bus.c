@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Doors with real sockets: who comes in, who does not, and what is said of it. */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -76,7 +77,8 @@ static int setup(void **state)
     enrolled_now(&enrolled);
     assert_int_equal(authenticator_start(context, &enrolled, on_refused, NULL, &authenticator, &err), RESULT_OK);
     assert_null(enrolled);
-    if (bus_bind(context, ZMQ_ROUTER, "127.0.0.1:*", 0, &aggregator, DOOR_INTAKE, 100, 1000, &door, &err) != RESULT_OK)
+    if (bus_bind(context, ZMQ_ROUTER, "127.0.0.1:*", 0, &aggregator, DOOR_INTAKE, 100, 1000, &door, NULL, &err) !=
+        RESULT_OK)
         fail_msg("%s", err.text);
     bus_endpoint(door, endpoint);
     return 0;
@@ -100,7 +102,7 @@ static void *client(const struct keys *keys)
 {
     struct error err = {""};
     void *socket = NULL;
-    if (bus_connect(context, ZMQ_DEALER, endpoint, 0, keys, 100, &socket, &err) != RESULT_OK)
+    if (bus_connect(context, ZMQ_DEALER, endpoint, 0, keys, 100, &socket, NULL, &err) != RESULT_OK)
         fail_msg("%s", err.text);
     assert_true(client_count < sizeof(clients) / sizeof(clients[0]));
     clients[client_count++] = socket;
@@ -361,8 +363,9 @@ static void test_a_client_holds_little_before_the_handshake(void **state)
         assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
         char impostor[64];
         snprintf(impostor, sizeof(impostor), "127.0.0.1:%u", ntohs(address.sin_port));
-        assert_int_equal(bus_connect(context, ZMQ_DEALER, impostor, 0, keys[i], 100, &clients[client_count++], &err),
-                         RESULT_OK);
+        assert_int_equal(
+            bus_connect(context, ZMQ_DEALER, impostor, 0, keys[i], 100, &clients[client_count++], NULL, &err),
+            RESULT_OK);
         int fd = accept(listener, NULL, NULL);
         assert_true(fd >= 0);
         struct timeval patience = {.tv_sec = 5};
@@ -446,7 +449,7 @@ static void test_endpoints(void **state)
                                        "tcp://127.0.0.1:7461",
                                        "ipc:///tmp/pavo-test-none"};
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        if (bus_connect(context, ZMQ_DEALER, good[i], 7461, &inner, 10, &socket, &err) != RESULT_OK)
+        if (bus_connect(context, ZMQ_DEALER, good[i], 7461, &inner, 10, &socket, NULL, &err) != RESULT_OK)
             fail_msg("%s: %s", good[i], err.text);
         clients[client_count++] = socket;
         zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &size);
@@ -457,15 +460,101 @@ static void test_endpoints(void **state)
     static const char *const bad[] = {"", "host:port", "nosuch://x", "host:99999"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         socket = NULL;
-        if (bus_connect(context, ZMQ_DEALER, bad[i], 7461, &inner, 10, &socket, &err) != RESULT_REJECT) {
+        if (bus_connect(context, ZMQ_DEALER, bad[i], 7461, &inner, 10, &socket, NULL, &err) != RESULT_REJECT) {
             clients[client_count++] = socket;
             fail_msg("'%s' was taken", bad[i]);
         }
         assert_null(socket);
     }
-    assert_int_equal(bus_bind(context, ZMQ_ROUTER, endpoint, 0, &aggregator, DOOR_INTAKE, 10, 1000, &socket, &err),
-                     RESULT_REJECT); /* the door is there already */
+    assert_int_equal(
+        bus_bind(context, ZMQ_ROUTER, endpoint, 0, &aggregator, DOOR_INTAKE, 10, 1000, &socket, NULL, &err),
+        RESULT_REJECT); /* the door is there already */
     assert_non_null(strstr(err.text, "in use"));
+}
+
+/* ---- what happens before a watch could have been set, if it were set afterwards */
+
+static void (*meanwhile)(void *socket); /* done before zmq_connect or zmq_bind returns, once */
+
+static int delayed(const char *name, void *socket, const char *address)
+{
+    int (*real)(void *, const char *) = (int (*)(void *, const char *))dlsym(RTLD_NEXT, name);
+    int result = real(socket, address);
+    void (*now)(void *) = meanwhile;
+    if (now != NULL && strncmp(address, "tcp:", 4) == 0) {
+        meanwhile = NULL;
+        now(socket);
+    }
+    return result;
+}
+
+int zmq_connect(void *socket, const char *address)
+{
+    return delayed("zmq_connect", socket, address);
+}
+
+int zmq_bind(void *socket, const char *address)
+{
+    return delayed("zmq_bind", socket, address);
+}
+
+static void the_handshake_is_done(void *socket)
+{
+    (void)socket;
+    AWAIT_COUNT(accepted);
+    usleep(QUIET_MS * 1000);
+}
+
+/* Under load a command hung to the end of its patience: the handshake was over before the watch was set. */
+static void test_a_handshake_at_once_is_seen(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    void *socket, *watch;
+    int event, value;
+    bool shaken = false;
+    meanwhile = the_handshake_is_done;
+    assert_int_equal(bus_connect(context, ZMQ_DEALER, endpoint, 0, &inner, 100, &socket, &watch, &err), RESULT_OK);
+    assert_null(meanwhile);
+    while ((event = bus_event(watch, &value)) != 0)
+        shaken = shaken || event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    bus_close(&socket, &watch);
+    assert_null(socket);
+    assert_null(watch);
+    assert_true(shaken);
+}
+
+static void a_client_comes_and_goes(void *socket)
+{
+    bus_endpoint(socket, endpoint);
+    void *comes = client(&inner);
+    assert_int_equal(bus_send(comes, "hello", 5, false), RESULT_OK);
+    AWAIT_COUNT(accepted);
+    usleep(QUIET_MS * 1000);
+    zmq_close(comes);
+    client_count--;
+    usleep(QUIET_MS * 1000);
+}
+
+static void test_who_comes_and_goes_at_once_is_seen_to_go(void **state)
+{
+    (void)state;
+    struct error err = {""};
+    char text[64];
+    zmq_msg_t frame;
+    void *socket, *watch, *first_door = door;
+    meanwhile = a_client_comes_and_goes;
+    assert_int_equal(
+        bus_bind(context, ZMQ_ROUTER, "127.0.0.1:*", 0, &aggregator, DOOR_INTAKE, 100, 1000, &socket, &watch, &err),
+        RESULT_OK);
+    door = socket;
+    receive(text, sizeof(text), &frame);
+    door = first_door;
+    assert_string_equal(text, "hello");
+    assert_int_equal(bus_gone(watch), bus_connection(&frame));
+    assert_int_equal(bus_gone(watch), -1);
+    zmq_msg_close(&frame);
+    bus_close(&socket, &watch);
 }
 
 int main(void)
@@ -486,6 +575,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_client_holds_little_before_the_handshake, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_addresses_make_few_reports, setup, teardown),
         cmocka_unit_test_setup_teardown(test_endpoints, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_handshake_at_once_is_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_comes_and_goes_at_once_is_seen_to_go, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

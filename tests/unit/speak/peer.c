@@ -284,7 +284,7 @@ void peer_open(struct peer *p)
     CHECK(authenticator_start(p->context, &enrolled, NULL, NULL, &p->authenticator, &err) == RESULT_OK);
     if (p->port != 0)
         snprintf(endpoint, sizeof(endpoint), "127.0.0.1:%u", p->port);
-    check(bus_bind(p->context, ZMQ_ROUTER, endpoint, 0, &p->aggregator, DOOR_INTAKE, 1000, 64 << 20, &p->socket,
+    check(bus_bind(p->context, ZMQ_ROUTER, endpoint, 0, &p->aggregator, DOOR_INTAKE, 1000, 64 << 20, &p->socket, NULL,
                    &err) == RESULT_OK,
           err.text);
     CHECK(zmq_getsockopt(p->socket, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0);

@@ -241,7 +241,7 @@ static void open_door(int type, const char *where, enum key_door which, void **s
     size_t size = 128;
     enum result r;
     for (int attempt = 0; attempt < 200; attempt++) {
-        r = bus_bind(door.zmq, type, where, 0, &own.aggregator, which, 1000, 1 << 20, socket, &err);
+        r = bus_bind(door.zmq, type, where, 0, &own.aggregator, which, 1000, 1 << 20, socket, NULL, &err);
         if (r != RESULT_REJECT)
             break;
         usleep(50000);
