@@ -163,6 +163,7 @@ class Books:
     def check(self, sensor, low, high, damaged=()):
         """The lives [low, high) of a sensor. `damaged`: files that are damaged now; what is missing must be named after
         one of them. Returns how many records are missing for that."""
+        ended = dict(self.lives)  # before the journal: a life that ends in between has committed more than is seen here
         self.journal.look()
         before, twice = self.journal.sums()
         if twice:
@@ -191,12 +192,13 @@ class Books:
                 self.taken += 1
                 if not self.names_frame(key, coverage):
                     raise Broken(f"{what}: no answer names the damaged frame that they were in; {named or 'nothing'}")
-            self.check_end(key, number, most)
+            if ended.get((name, number)) == "whole":
+                self.check_end(key, number, most)
         return absent
 
     def check_end(self, key, number, committed):
         life, truth = (key[0], number), len(self.captures[key[0]].truth)
-        if self.lives.get(life) == "whole" and committed + self.unsent[life] < truth:
+        if committed + self.unsent[life] < truth:
             raise Broken(f"{key[0]}/{key[1]} (life {number}) ended well, made {truth} records, "
                          f"{self.unsent[life]} were not acknowledged, and only {committed} are committed")
 
