@@ -168,6 +168,7 @@ class Sensor:
                     time.sleep(wait)
                 if self.over:
                     self.how = self.how or signal.SIGTERM  # as if it had been told to end
+                    self.tell_early(number)
                     break
                 pipe.write(packet)
             pipe.close()
@@ -176,7 +177,13 @@ class Sensor:
 
     def end(self, how):
         self.how = how
+        self.tell_early(self.number)
         self.process.send_signal(how)
+
+    def tell_early(self, number):
+        """What is committed from here on may have been cut short: said before the process is told."""
+        if self.how == signal.SIGTERM:
+            self.run.books.lives[self.name, number] = "early"
 
 
 class Run:
