@@ -93,7 +93,7 @@ static enum result section_line(void *context, const char *title, const char *ke
     return boundary == NULL ? error_set(err, RESULT_REJECT, "out of memory") : boundary_set(boundary, key, value, err);
 }
 
-#define SPEC_COUNT 20
+#define SPEC_COUNT 21
 
 static void fill_specs(struct config *config, struct option_spec specs[static SPEC_COUNT])
 {
@@ -168,6 +168,11 @@ static void fill_specs(struct config *config, struct option_spec specs[static SP
          .target = &config->store.keep.evidence_ns,
          .argument = "TIME",
          .help = "the same for what of a flow only links rest on: sequence numbers, digests, time stamps, IP ids"},
+        {.name = "keep-rollups",
+         .kind = OPTION_DURATION,
+         .target = &config->store.keep.rollups_ns,
+         .argument = "TIME",
+         .help = "the same for what `pavo series` sums up, by service and hour"},
         {.name = "keep-size",
          .kind = OPTION_SIZE,
          .target = &config->store.keep.segments_bytes,

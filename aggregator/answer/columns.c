@@ -43,8 +43,10 @@ static void complete(const struct answer_columns *columns, unsigned f)
     field->twin = (uint16_t)f;
     if (field->name[0] == '_')
         field->label = field->name + 1;
-    if (field->kind == KIND_ADDRESS && known != NULL)
-        field->label = known->label;
+    if (field->kind == KIND_ADDRESS) {
+        char *label = strndup(field->name, strlen(field->name) - strlen("_hi")); /* as long as the table */
+        field->label = label != NULL ? label : field->name;
+    }
     if (field->doc == NULL)
         field->doc = known != NULL ? known->doc : "";
     if (field->kind == KIND_WORD && columns->words != NULL) {

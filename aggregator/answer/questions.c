@@ -9,6 +9,8 @@
     X(find)                                                                                                            \
     X(links)                                                                                                           \
     X(nat)                                                                                                             \
+    X(top)                                                                                                             \
+    X(series)                                                                                                          \
     X(verdicts)                                                                                                        \
     X(bindings)                                                                                                        \
     X(losses)                                                                                                          \

@@ -23,12 +23,14 @@ enum result segments_expire(struct segments *segments, const struct segments_kee
     }
     if (r == RESULT_OK && count > 0)
         qsort(list, count, sizeof(*list), by_age);
-    for (; r == RESULT_OK && gone < count; gone++) {
-        const struct segment *s = &list[gone]->segment;
-        bool old = keep->flows_before_ns != 0 && s->last_ns < keep->flows_before_ns;
-        if (!old && (keep->bytes == 0 || bytes <= keep->bytes))
-            break;
-        ids[gone] = s->id;
+    for (size_t i = 0; r == RESULT_OK && i < count; i++) {
+        const struct segment *s = &list[i]->segment;
+        bool sums = s->kind == RECORD_HOUR;
+        int64_t before_ns = sums ? keep->hours_before_ns : keep->flows_before_ns;
+        bool old = before_ns != 0 && s->last_ns < before_ns;
+        if (!old && (sums || keep->bytes == 0 || bytes <= keep->bytes))
+            continue;
+        ids[gone++] = s->id;
         bytes -= s->bytes + s->index_bytes;
     }
     if (r == RESULT_OK && gone > 0)

@@ -37,7 +37,7 @@ struct segments {
     size_t count;
     uint64_t through, next_id;
     struct segments_sizes sizes;
-    int64_t first_ns[RECORD_KIND_COUNT], last_ns[RECORD_KIND_COUNT];
+    int64_t first_ns[STORED_KIND_COUNT], last_ns[STORED_KIND_COUNT];
 };
 
 void segments_path(const struct segments *segments, uint64_t id, const char *suffix,

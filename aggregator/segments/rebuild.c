@@ -182,7 +182,9 @@ static enum result describe_kind(struct segments *s, const char *path, Store__Se
     if (r == RESULT_OK)
         db_text_copy(&rows, 0, 0, name, sizeof(name));
     db_rows_close(&rows);
-    const struct record_kind *kind = record_kind_by_name(name);
+    const struct record_kind *kind = NULL;
+    for (unsigned k = 0; k < STORED_KIND_COUNT; k++)
+        kind = strcmp(record_kinds[k]->name, name) == 0 ? record_kinds[k] : kind;
     if (r != RESULT_OK || kind == NULL)
         return r == RESULT_OK ? error_set(err, RESULT_REJECT, "it does not say what it holds") : r;
     snprintf(what, sizeof(what), "count(*)::UBIGINT, min(\"%s\"), max(\"%s\") FROM read_parquet",

@@ -76,7 +76,7 @@ enum result seal_read(const struct segments *segments, uint64_t id, Store__Segme
 enum result seal_to_segment(const Store__Segment *seal, struct segment *ret_segment, struct error *err)
 {
     *ret_segment = (struct segment){.id = seal->id,
-                                    .kind = RECORD_KIND_COUNT,
+                                    .kind = STORED_KIND_COUNT,
                                     .level = seal->level,
                                     .rows = seal->rows,
                                     .bytes = seal->bytes,
@@ -90,11 +90,11 @@ enum result seal_to_segment(const Store__Segment *seal, struct segment *ret_segm
                                     .day = seal->day,
                                     .fields = seal->fields,
                                     .group_rows = seal->group_rows};
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+    for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++) {
         if (record_kinds[kind]->number == seal->kind)
             ret_segment->kind = kind;
     }
-    return ret_segment->kind != RECORD_KIND_COUNT && seal->groups >= 1 && seal->groups <= SEGMENT_GROUPS_MAX
+    return ret_segment->kind != STORED_KIND_COUNT && seal->groups >= 1 && seal->groups <= SEGMENT_GROUPS_MAX
                ? RESULT_OK
                : error_set(err, RESULT_REJECT, "a segment that cannot be: kind %u, %u row groups", seal->kind,
                            seal->groups);

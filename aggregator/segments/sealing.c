@@ -116,7 +116,7 @@ static size_t plan(const struct seal_input *input, uint64_t first_id, Store__Seg
                    unsigned *kinds)
 {
     size_t count = 0;
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+    for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++) {
         if (input->parts[kind].count == 0)
             continue;
         Store__Segment *seal = &seals[count];
@@ -138,11 +138,11 @@ static size_t plan(const struct seal_input *input, uint64_t first_id, Store__Seg
 
 enum result segments_seal(struct segments *segments, const struct seal_input *input, struct error *err)
 {
-    Store__Segment seals[RECORD_KIND_COUNT];
-    const Store__Segment *added[RECORD_KIND_COUNT];
-    uint64_t ids[RECORD_KIND_COUNT], first_id;
-    unsigned kinds[RECORD_KIND_COUNT];
-    enum result r = segments_ids(segments, RECORD_KIND_COUNT, &first_id, err);
+    Store__Segment seals[STORED_KIND_COUNT];
+    const Store__Segment *added[STORED_KIND_COUNT];
+    uint64_t ids[STORED_KIND_COUNT], first_id;
+    unsigned kinds[STORED_KIND_COUNT];
+    enum result r = segments_ids(segments, STORED_KIND_COUNT, &first_id, err);
     if (r != RESULT_OK)
         return r;
     size_t count = plan(input, first_id, seals, ids, kinds), written = 0;

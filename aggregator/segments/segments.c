@@ -46,7 +46,7 @@ static void release(struct segments *segments, struct held_segment *held)
 static void sum_up(struct segments *s)
 {
     s->sizes = (struct segments_sizes){.segments = s->count};
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+    for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++) {
         s->first_ns[kind] = INT64_MAX;
         s->last_ns[kind] = INT64_MIN;
     }

@@ -66,7 +66,7 @@ struct seal_part {
 };
 struct seal_input {
     uint64_t first_position, last_position;
-    struct seal_part parts[RECORD_KIND_COUNT];
+    struct seal_part parts[STORED_KIND_COUNT];
     const void *note; /* kept in a .seal file */
     size_t note_length;
     /* Within the transaction. */
@@ -83,7 +83,8 @@ MUST_CHECK enum result segments_compact(struct segments *segments, int64_t now_n
 
 struct segments_keep {
     int64_t flows_before_ns; /* segments with nothing younger go; 0: none */
-    uint64_t bytes;          /* and the oldest ones beyond so much; 0: no limit */
+    int64_t hours_before_ns; /* of hours this instead */
+    uint64_t bytes;          /* and the oldest ones, but hours, beyond so much; 0: no limit */
 };
 MUST_CHECK enum result segments_expire(struct segments *segments, const struct segments_keep *keep, struct error *err);
 /* Any thread: what is being written ends soon, with RESULT_AGAIN, and whatever is begun. */

@@ -357,7 +357,7 @@ enum result segment_write(struct writing *w, const struct observers *observers, 
     w->seal->last_ns = INT64_MIN;
     w->source.threads = 1;
     w->source.next = next_rows;
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
+    for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++) {
         if (record_kinds[kind]->number == w->seal->kind)
             w->source.kind = record_kinds[kind];
     }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/store/hours.h"
+
 struct hot {
     struct journal *journal;
     size_t memory;
@@ -182,6 +184,12 @@ void hot_sums(struct hot *hot, struct hot_sums *ret_sums)
 
 /* ---- looking */
 
+/* The kind of record that those of `kind` are made of. */
+static int said_kind(int kind)
+{
+    return kind == RECORD_HOUR ? RECORD_FLOW : kind;
+}
+
 static bool is_wanted(const struct journal_entry *entry, int kind, int64_t from_ns, int64_t to_ns)
 {
     if (kind < 0)
@@ -201,7 +209,7 @@ enum result hot_look(struct hot *hot, int kind, int64_t from_ns, int64_t to_ns, 
     view.list = malloc((hot->count + 1) * sizeof(struct hot_batch *));
     for (size_t i = 0; view.list != NULL && i < hot->count; i++) {
         struct hot_batch *b = hot->list[hot->first + i];
-        if (!is_wanted(&b->entry, kind, from_ns, to_ns))
+        if (!is_wanted(&b->entry, said_kind(kind), from_ns, to_ns))
             continue;
         atomic_fetch_add(&b->references, 1);
         view.list[view.count++] = b;
@@ -296,8 +304,10 @@ static void *scan_new(struct engine_source *source)
 
 /* A thread's place. */
 struct walk {
-    atomic_size_t *next; /* of the scan */
-    struct batch *batch; /* a reference; NULL: none yet */
+    atomic_size_t *next;           /* of the scan */
+    struct batch *batch;           /* a reference; NULL: none yet */
+    struct records *made;          /* owned: hours of its flows */
+    const struct records *records; /* of the two; NULL: none */
     size_t index;
     uint32_t row;
 };
@@ -314,14 +324,27 @@ static void *walk_new(struct engine_source *source, void *scan)
 static void walk_free(void *pointer)
 {
     struct walk *walk = pointer;
+    records_free(&walk->made);
     batch_destroy(&walk->batch);
     free(walk);
+}
+
+/* Its batch is open. */
+static enum result take_records(const struct hot_table *table, struct walk *walk, struct error *err)
+{
+    walk->records = walk->batch->records[said_kind(table->kind)];
+    if (table->kind != RECORD_HOUR || walk->records == NULL)
+        return RESULT_OK;
+    walk->records = walk->made = hours_of_flows(walk->records);
+    return walk->made != NULL ? RESULT_OK : no_memory(err);
 }
 
 /* The next batch that can be read. */
 static enum result walk_on(struct hot_table *table, struct walk *walk, struct error *err)
 {
+    records_free(&walk->made);
     batch_destroy(&walk->batch);
+    walk->records = NULL;
     for (;;) {
         walk->index = atomic_fetch_add(walk->next, 1);
         walk->row = 0;
@@ -329,7 +352,7 @@ static enum result walk_on(struct hot_table *table, struct walk *walk, struct er
             return RESULT_END;
         enum result r = hot_batch_open(table->hot, table->view->list[walk->index], &walk->batch, err);
         if (r != RESULT_REJECT) /* what is damaged was told; the rest answers */
-            return r;
+            return r == RESULT_OK ? take_records(table, walk, err) : r;
     }
 }
 
@@ -338,16 +361,14 @@ static enum result next_rows(struct engine_source *source, void *thread, struct 
 {
     struct hot_table *table = (struct hot_table *)source;
     struct walk *walk = thread;
-    const struct records *records = walk->batch == NULL ? NULL : walk->batch->records[table->kind];
-    while (records == NULL || walk->row == records->rows) {
+    while (walk->records == NULL || walk->row == walk->records->rows) {
         enum result r = walk_on(table, walk, err);
         if (r != RESULT_OK)
             return r;
-        records = walk->batch->records[table->kind];
     }
-    uint32_t left = records->rows - walk->row;
+    uint32_t left = walk->records->rows - walk->row;
     *ret_rows = (struct engine_rows){.count = left < ENGINE_CHUNK_ROWS ? left : ENGINE_CHUNK_ROWS,
-                                     .records = records,
+                                     .records = walk->records,
                                      .numbers = table->numbers[walk->index],
                                      .from = walk->row};
     ret_rows->count = chunk_fits(ret_rows, source->kind);
@@ -360,12 +381,13 @@ static bool number_observers(struct hot_table *table)
     bool done = true;
     for (size_t i = 0; done && i < table->view->count; i++) {
         const struct hot_batch *b = table->view->list[i];
-        uint32_t count = b->observer_count[table->kind];
+        int kind = said_kind(table->kind);
+        uint32_t count = b->observer_count[kind];
         uint32_t *numbers = malloc((count + 1) * sizeof(*numbers));
         table->numbers[i] = numbers;
         done = numbers != NULL;
         for (uint32_t o = 0; done && o < count; o++) {
-            const struct observer *observer = &b->observers[table->kind][o];
+            const struct observer *observer = &b->observers[kind][o];
             done = observers_add(&table->observers, observer) == RESULT_OK;
             numbers[o] = done ? observers_find(&table->observers, observer) : 0;
         }
@@ -388,7 +410,7 @@ enum result hot_table_init(struct hot_table *table, struct hot *hot, const struc
                                            .thread_new = walk_new,
                                            .thread_free = walk_free}};
     for (size_t i = 0; i < view->count; i++)
-        table->source.rows += view->list[i]->entry.rows[kind];
+        table->source.rows += view->list[i]->entry.rows[said_kind((int)kind)];
     if (table->numbers != NULL && number_observers(table))
         return RESULT_OK;
     hot_table_fini(table);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "aggregator/store/hours.h"
 #include "aggregator/store/internal.h"
 #include "common/clock.h"
 
@@ -23,8 +24,8 @@ struct sealing {
     struct batch **batches; /* owned, a reference each; NULL: damaged in the journal, and told */
     struct lives added;
     struct bytes note;
-    const struct records **parts[RECORD_KIND_COUNT]; /* owned */
-    size_t part_count[RECORD_KIND_COUNT];
+    const struct records **parts[STORED_KIND_COUNT]; /* owned */
+    size_t part_count[STORED_KIND_COUNT];
 };
 
 static void sealing_fini(struct sealing *s)
@@ -32,11 +33,24 @@ static void sealing_fini(struct sealing *s)
     for (size_t i = 0; s->batches != NULL && i < s->view.count; i++)
         batch_destroy(&s->batches[i]);
     free(s->batches);
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+    for (size_t i = 0; i < s->part_count[RECORD_HOUR]; i++)
+        records_free((struct records **)&s->parts[RECORD_HOUR][i]); /* made here */
+    for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++)
         free(s->parts[kind]);
     lives_fini(&s->added);
     bytes_free(&s->note);
     hot_view_fini(&s->view);
+}
+
+static enum result add_hours(struct sealing *s, const struct batch *batch, struct error *err)
+{
+    if (batch_rows(batch, RECORD_FLOW) == 0)
+        return RESULT_OK;
+    struct records *hours = hours_of_flows(batch->records[RECORD_FLOW]);
+    if (hours == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    s->parts[RECORD_HOUR][s->part_count[RECORD_HOUR]++] = hours;
+    return RESULT_OK;
 }
 
 /* The batches' records, and what they add to what is known. */
@@ -44,9 +58,9 @@ static enum result open_batches(struct sealing *s, struct error *err)
 {
     enum result r = RESULT_OK;
     s->batches = calloc(s->view.count + 1, sizeof(struct batch *));
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+    for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++)
         s->parts[kind] = calloc(s->view.count + 1, sizeof(struct records *));
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+    for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++)
         r = s->batches == NULL || s->parts[kind] == NULL ? error_set(err, RESULT_AGAIN, "out of memory") : r;
     for (size_t i = 0; i < s->view.count && r == RESULT_OK; i++) {
         struct hot_batch *hot = s->view.list[i];
@@ -64,6 +78,7 @@ static enum result open_batches(struct sealing *s, struct error *err)
             if (batch_rows(s->batches[i], kind) > 0)
                 s->parts[kind][s->part_count[kind]++] = s->batches[i]->records[kind];
         }
+        r = add_hours(s, s->batches[i], err);
     }
     return r;
 }
@@ -83,7 +98,7 @@ static enum result seal_view(struct sealing *s, struct error *err)
                                .note_length = s->note.length,
                                .keep = remember_sealed,
                                .keep_context = &s->added};
-    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+    for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++)
         input.parts[kind] = (struct seal_part){s->parts[kind], s->part_count[kind]};
     return segments_seal(s->store->segments, &input, err);
 }
@@ -131,6 +146,7 @@ static enum result let_go(struct store *store, struct error *err)
 {
     const struct store_keep *keep = &store->options.keep;
     const struct segments_keep segments = {.flows_before_ns = age_limit(store, keep->flows_ns),
+                                           .hours_before_ns = age_limit(store, keep->rollups_ns),
                                            .bytes = keep->segments_bytes};
     enum result r = segments_expire(store->segments, &segments, err);
     if (r == RESULT_OK && segments.flows_before_ns != 0)

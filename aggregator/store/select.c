@@ -15,6 +15,8 @@ enum result select_check(const struct store_query *q, struct error *err)
         return error_set(err, RESULT_REJECT, "only flows are found by an end or a protocol, not a %s", kind->name);
     if (q->kind != RECORD_FLOW && q->kind != RECORD_VERDICT && q->name_count > 0)
         return error_set(err, RESULT_REJECT, "only flows and verdicts are found by flow, not a %s", kind->name);
+    if (q->by_position && q->kind >= RECORD_KIND_COUNT)
+        return error_set(err, RESULT_REJECT, "a %s was never committed, and has no place in that order", kind->name);
     if (q->by_position && (q->endpoint != NULL || q->protocol != 0 || q->name_count != 0 || q->from_ns != 0 ||
                            q->to_ns != 0 || q->limit != 0))
         return error_set(err, RESULT_REJECT, "only a filter narrows what is read in the order committed");

@@ -34,9 +34,10 @@ typedef void store_notice(void *context, const char *text);
 /* How long what is kept; 0: for good. Ages are counted back from the newest flow there is, sizes are of files in bytes.
  */
 struct store_keep {
-    int64_t flows_ns;        /* records of every kind */
+    int64_t flows_ns;        /* records of every kind that is said */
+    int64_t rollups_ns;      /* sums of flows by service and hour (RECORD_HOUR) */
     int64_t evidence_ns;     /* columns of flows that only links rest on */
-    uint64_t segments_bytes; /* all segments together */
+    uint64_t segments_bytes; /* all segments together; sums of flows stay */
     uint64_t batches_bytes;  /* the journal behind what is sealed: what a subscriber can fetch again */
 };
 

@@ -10,6 +10,7 @@
 #include "common/records/alert.h"
 #include "common/records/binding.h"
 #include "common/records/flow.h"
+#include "common/records/hour.h"
 #include "common/records/loss.h"
 #include "common/records/status.h"
 #include "common/records/verdict.h"
@@ -157,6 +158,12 @@ static struct field fields_of_alert[] = {
 #undef X
 };
 
+static struct field fields_of_hour[] = {
+#define X(...) FIELD(hour, 0, __VA_ARGS__)
+    HOUR_TABLE(X)
+#undef X
+};
+
 const struct field *const flow_fields = fields_of_flow;
 
 /* ---- when a field says something, of the kinds but flow */
@@ -180,6 +187,14 @@ static void binding_guard(const struct records *records, enum field_guard guard,
     const struct binding_columns *b = binding_columns(records);
     for (uint32_t n = 0, i = first; n < count; n++, i++)
         says[n] = (b->peer_hi[i] | b->peer_lo[i]) != 0;
+}
+
+static void hour_guard(const struct records *records, enum field_guard guard, uint32_t first, uint32_t count,
+                       uint8_t *says)
+{
+    (void)guard;
+    for (uint32_t n = 0; n < count; n++)
+        says[n] = protocol_has_ports(hour_columns(records)->protocol[first + n]);
 }
 
 static void status_guard(const struct records *records, enum field_guard guard, uint32_t first, uint32_t count,
@@ -221,27 +236,31 @@ static const struct record_list lists_of_alert[] = {{.name = "flows",
                                                      .items_max = ALERT_FLOWS_MAX,
                                                      .size = sizeof(struct alert_flow)}};
 
-#define KIND(name_, NAME_, number_, first_, last_, ...)                                                                \
+#define KIND(name_, NAME_, number_, message_, first_, last_, ...)                                                      \
     static const struct record_kind kind_##name_ = {.name = #name_,                                                    \
                                                     .fields = fields_of_##name_,                                       \
                                                     .field_count = sizeof(fields_of_##name_) / sizeof(struct field),   \
                                                     .stored_count = NAME_##_FIELD_COUNT,                               \
                                                     .row_size = sizeof(struct name_),                                  \
                                                     .number = number_,                                                 \
-                                                    .message = &pavo__##name_##_columns__descriptor,                   \
+                                                    .message = message_,                                               \
                                                     .first_time = NAME_##_FIELD_##first_,                              \
                                                     .last_time = NAME_##_FIELD_##last_,                                \
                                                     .observer = NAME_##_FIELD_observer,                                \
                                                     __VA_ARGS__}
-KIND(flow, FLOW, 10, first_time, last_time, .guard = flow_guard);
-KIND(verdict, VERDICT, 11, first_time, last_time, .guard = verdict_guard, .lists = lists_of_verdict, .list_count = 1);
-KIND(binding, BINDING, 12, first_time, last_time, .guard = binding_guard);
-KIND(loss, LOSS, 13, from_time, to_time, );
-KIND(status, STATUS, 14, time, time, .guard = status_guard, .lists = lists_of_status, .list_count = 2);
-KIND(alert, ALERT, 15, time, time, .lists = lists_of_alert, .list_count = 1);
+KIND(flow, FLOW, 10, &pavo__flow_columns__descriptor, first_time, last_time, .guard = flow_guard);
+KIND(verdict, VERDICT, 11, &pavo__verdict_columns__descriptor, first_time, last_time, .guard = verdict_guard,
+     .lists = lists_of_verdict, .list_count = 1);
+KIND(binding, BINDING, 12, &pavo__binding_columns__descriptor, first_time, last_time, .guard = binding_guard);
+KIND(loss, LOSS, 13, &pavo__loss_columns__descriptor, from_time, to_time, );
+KIND(status, STATUS, 14, &pavo__status_columns__descriptor, time, time, .guard = status_guard, .lists = lists_of_status,
+     .list_count = 2);
+KIND(alert, ALERT, 15, &pavo__alert_columns__descriptor, time, time, .lists = lists_of_alert, .list_count = 1);
 
-const struct record_kind *const record_kinds[RECORD_KIND_COUNT] = {&kind_flow, &kind_verdict, &kind_binding,
-                                                                   &kind_loss, &kind_status,  &kind_alert};
+KIND(hour, HOUR, 16, NULL, time, time, .guard = hour_guard);
+
+const struct record_kind *const record_kinds[STORED_KIND_COUNT] = {
+    &kind_flow, &kind_verdict, &kind_binding, &kind_loss, &kind_status, &kind_alert, &kind_hour};
 
 const struct record_kind *record_kind_by_name(const char *name)
 {
@@ -259,7 +278,7 @@ enum record_kind_number record_kind_number(const struct record_kind *kind)
 
 bool record_kind_counts(const struct record_kind *kind)
 {
-    return kind != &kind_status && kind != &kind_loss;
+    return kind != &kind_status && kind != &kind_loss && kind != &kind_hour;
 }
 
 /* ---- what follows from the tables: "src" for src_hi, and which fields are the two sides of one thing */
@@ -306,4 +325,5 @@ __attribute__((constructor)) static void complete_all(void)
     COMPLETE(loss);
     COMPLETE(status);
     COMPLETE(alert);
+    COMPLETE(hour);
 }

@@ -172,10 +172,12 @@ enum record_kind_number {
     RECORD_LOSS,
     RECORD_STATUS,
     RECORD_ALERT,
-    RECORD_KIND_COUNT
+    RECORD_KIND_COUNT,               /* of those that are said */
+    RECORD_HOUR = RECORD_KIND_COUNT, /* what the store makes of flows */
+    STORED_KIND_COUNT
 };
-extern const struct record_kind *const record_kinds[RECORD_KIND_COUNT];
-/* By name; NULL: none. */
+extern const struct record_kind *const record_kinds[STORED_KIND_COUNT];
+/* By name, of those that are said; NULL: none. */
 const struct record_kind *record_kind_by_name(const char *name);
 /* Its enum record_kind_number. */
 enum record_kind_number record_kind_number(const struct record_kind *kind);

@@ -140,6 +140,51 @@ class Real(unittest.TestCase):
             self.assertEqual(rows, again)
             self.assertEqual(same["command"], coverage["command"])
 
+    @staticmethod
+    def plainly(flows, key):
+        """Sums of find's rows by a key: {key: (flows, packets, bytes)}."""
+        sums = {}
+        for f in flows:
+            for name in key(f):
+                flows_, packets, size = sums.get(name, (0, 0, 0))
+                sums[name] = (flows_ + (f.get("report", 0) == 0), packets + f["src_packets"] + f["dst_packets"],
+                              size + f["src_bytes"] + f["dst_bytes"])
+        return sums
+
+    def test_top_is_what_a_plain_reading_finds(self):
+        flows = self.rows("find")
+        keys = {"sensor": lambda f: [()], "protocol": lambda f: [f["protocol"]], "host": lambda f: {f["src"], f["dst"]},
+                "service": lambda f: [(f["protocol"], f["dst_port"])], "src": lambda f: [f["src"]],
+                "dst": lambda f: [f["dst"]], "pair": lambda f: [(f["src"], f["dst"])]}
+        names = {"sensor": lambda r: (), "protocol": lambda r: r["protocol"], "host": lambda r: r["host"],
+                 "service": lambda r: (r["protocol"], r["dst_port"]), "src": lambda r: r["host"],
+                 "dst": lambda r: r["host"], "pair": lambda r: (r["host"], r["peer"])}
+        for by, key in keys.items():
+            wanted = self.plainly(flows, lambda f: [(f["sensor"], name) for name in key(f)])
+            rows = self.rows("top", "--by", by, "--limit", "0")
+            self.assertEqual({(r["sensor"], names[by](r)): (r["flows"], r["packets"], r["bytes"]) for r in rows}, wanted, by)
+            sizes = [r["bytes"] for r in rows]
+            self.assertEqual(sizes, sorted(sizes, reverse=True))
+        status, (most,), coverage = self.answer("top", "--limit", "1", "sensor inner")
+        self.assertEqual((status, coverage["state"]), (0, "whole"))  # ten were asked for, and ten came: nothing is missing
+
+    def test_series_by_the_hour_is_series_by_flows(self):
+        flows = self.rows("find")
+        wanted = self.plainly(flows, lambda f: [f["sensor"]])
+        for step in "1h", "1d", "90m", "1s":
+            rows = self.rows("series", "--step", step)
+            for sensor, sums in wanted.items():
+                mine = [r for r in rows if r["sensor"] == sensor]
+                self.assertEqual(tuple(sum(r[name] for r in mine) for name in ("flows", "packets", "bytes")), sums, step)
+        for words in (), ("dst port 443",), ("udp or sensor outer",), ("not dst port 443",), ("src port 51544",):
+            for by in "protocol", "service":
+                self.assertEqual(*({(r["sensor"], r["protocol"], r.get("dst_port")): r["bytes"]
+                                    for r in self.rows("series", "--step", step, "--by", by, *words)} for step in ("1h", "61m")))
+        cut = self.rows("series", "--from", "2023-11-14T22:13:20.2Z", "--to", "2023-11-14T22:13:21Z", "sensor inner")
+        late = [f for f in flows if f["sensor"] == "inner" and f["first_time"] >= "2023-11-14T22:13:20.2"]
+        self.assertEqual(sum(r["flows"] for r in cut), len(late))
+        self.assertEqual(self.pavo("series", "--step", "0s")[0], 2)
+
     def test_find_time_and_limit(self):
         self.assertEqual(len(self.rows("find", "--from", "2023-11-14T22:13:20.4Z")), 1)
         self.assertEqual(len(self.rows("find", "--to", "2023-11-14T22:13:20.4Z")), 4)

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hours: typed rows and columns of hour_table.h. */
+#ifndef PAVO_COMMON_RECORDS_HOUR_H
+#define PAVO_COMMON_RECORDS_HOUR_H
+
+#include "common/records/hour_table.h"
+#include "common/records/records.h"
+
+#define HOUR_NS (3600 * 1000000000ll)
+
+struct hour {
+    HOUR_TABLE(RECORD_ROW_MEMBER)
+};
+
+/* Columns in the order of the fields, behind what all records have; the same object as its struct records. */
+struct hour_columns {
+    RECORDS_HEAD;
+    HOUR_TABLE(RECORD_COLUMN_MEMBER)
+};
+
+enum hour_field {
+#define X(number, name, type, kind, merge, guard, doc) HOUR_FIELD_##name,
+    HOUR_TABLE(X)
+#undef X
+        HOUR_FIELD_COUNT
+};
+
+static inline struct hour_columns *hour_columns(const struct records *records)
+{
+    return (struct hour_columns *)records;
+}
+
+/* The beginning of the hour of UTC that a time is in. */
+static inline int64_t hour_of(int64_t time)
+{
+    int64_t into = (time % HOUR_NS + HOUR_NS) % HOUR_NS;
+    return time < INT64_MIN + into ? INT64_MIN : time - into;
+}
+
+#endif
