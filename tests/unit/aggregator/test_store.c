@@ -684,12 +684,12 @@ static void test_health_and_parts(void **state)
     store_health(store, &health);
     assert_int_equal(health.hot_batches + health.hot_rows + health.hot_bytes, 0);
     assert_int_equal(health.sealed_through, 10);
-    assert_int_equal(health.segments, 3);
-    assert_int_equal(health.segment_rows, 50);
+    assert_int_equal(health.segments, 4); /* with hours */
+    assert_int_equal(health.segment_rows, 50 + 10);
     assert_int_equal(health.sealings, 1);
     assert_true(health.sealed_ns > 0 && health.segment_bytes > health.index_bytes && health.index_bytes > 0);
     assert_ok(store_parts(store, &parts, &count, &err), err);
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 4);
     uint64_t rows = 0, bytes = 0;
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(parts[i].files, 1);
@@ -698,7 +698,7 @@ static void test_health_and_parts(void **state)
         rows += parts[i].rows;
         bytes += parts[i].bytes + parts[i].index_bytes;
     }
-    assert_int_equal(rows, 50);
+    assert_int_equal(rows, 60);
     assert_int_equal(bytes, health.segment_bytes);
     free(parts);
     store_close(&store);
