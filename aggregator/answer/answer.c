@@ -14,15 +14,15 @@
 
 #include "aggregator/answer/job.h"
 #include "aggregator/answer/work.h"
+#include "aggregator/engine/engine.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/message.h"
 
-#define TICK_MS     200
-#define CHECK_MS    50 /* while queries are under way: how late a limit of time may be noticed */
-#define RETRY_MS    10 /* while a client's queue is full */
-#define WORKER_NICE 10
-#define BUSY        "the aggregator is busy with other queries: ask again in a moment"
+#define TICK_MS  200
+#define CHECK_MS 50 /* while queries are under way: how late a limit of time may be noticed */
+#define RETRY_MS 10 /* while a client's queue is full */
+#define BUSY     "the aggregator is busy with other queries: ask again in a moment"
 
 struct worker {
     struct answerer *answerer;
@@ -93,11 +93,10 @@ static void work_on(struct worker *worker, struct job *job)
         finish_with(job, &err, &work.error);
 }
 
-/* What is asked takes the processor that intake leaves (invariant 5). Of DuckDB's own threads that help with it nobody
- * can say so. */
+/* What is asked takes the processor that intake leaves (invariant 5). DuckDB's own threads that help are as nice. */
 static void stand_back(void)
 {
-    if (setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE) != 0)
+    if (setpriority(PRIO_PROCESS, (id_t)gettid(), ENGINE_NICE) != 0)
         log_debug("queries run at the priority of everything else: %s", strerror(errno));
 }
 

@@ -22,6 +22,8 @@ struct engine_options {
     uint64_t memory_limit; /* bytes for DuckDB's buffers */
     unsigned threads;      /* 0: as many as there are processors */
 };
+/* DuckDB's own threads are as nice as ENGINE_NICE: what comes in goes before what is asked (invariant 5). */
+#define ENGINE_NICE 10
 MUST_CHECK enum result engine_open(const struct engine_options *options, duckdb_database *ret_database,
                                    struct error *err);
 /* A connection that knows engine_from's table function. */
