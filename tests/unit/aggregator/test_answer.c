@@ -652,7 +652,7 @@ static void test_damaged_segment(void **state)
     snprintf(command, sizeof(command), "rm -r '%s'", config.data);
     assert_int_equal(system(command), 0);
     seal_three_days();
-    snprintf(command, sizeof(command), "cd '%s/segments' && truncate -s 1000 $(ls *.parquet | sed -n 2p)", config.data);
+    snprintf(command, sizeof(command), "cd '%s/segments' && truncate -s 1000 $(ls *.parquet | sed -n 3p)", config.data);
     assert_int_equal(system(command), 0);
     start();
 
