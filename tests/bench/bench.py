@@ -24,6 +24,7 @@ import tempfile
 import time
 
 import doors
+import journal
 import live
 import path
 from harness import INPUTS, Run
@@ -113,25 +114,10 @@ def bench_memory(run):
         os.unlink(capture)
 
 
-def bench_journal(run):
-    """A commit of the journal beside a bare write and fdatasync of the same bytes, in turns on the disk of the build."""
-    commits = max(100, int(10_000 * run.arguments.scale))
-    for size in (64, 472):
-        name = f"journal/{size}k"
-        run.say(f"{name}: {commits:,} commits of each")
-        with tempfile.TemporaryDirectory(prefix="journal.", dir=run.build) as folder:
-            command = [run.tool("bench_journal"), "--bytes", str(size * 1024), "--commits", str(commits), folder]
-            report = json.loads(run.measure(command).output)
-        for point in ("p50", "p99", "max"):
-            bare, journal = report[point]["bare"] * 1e3, report[point]["journal"] * 1e3
-            run.row(name, f"bare {point}", bare, "ms")
-            run.row(name, f"journal {point}", journal, "ms", (f"bare {point}", bare))
-
-
 BENCHES = {
     "meter": bench_meter,
     "memory": bench_memory,
-    "journal": bench_journal,
+    "journal": journal.bench_journal,
     "path": path.bench_path,
     "doors": doors.bench_doors,
     "live": live.bench_live,

@@ -47,8 +47,8 @@ def free_ports():
 class Aggregator:
     """One aggregator with a store of its own on a core, and a sensor's key for it."""
 
-    def __init__(self, run, folder):
-        self.run = run
+    def __init__(self, run, folder, options):
+        self.run, self.options = run, options
         self.folder = folder
         self.pavo = run.program("aggregator", "cli", "pavo")
         self.sensor_key, self.reader_key = f"{folder}/bench.key", f"{folder}/analyst.key"
@@ -68,7 +68,7 @@ class Aggregator:
         with open(f"{self.folder}/log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 ["taskset", "-c", str(self.run.other_core), self.run.program("aggregator", "pavo-aggregator"),
-                 "--data", f"{self.folder}/data", "--keys", f"{self.folder}/keys", *doors], stdout=log, stderr=log)
+                 "--data", f"{self.folder}/data", "--keys", f"{self.folder}/keys", *doors, *self.options], stdout=log, stderr=log)
         until = time.monotonic() + READY_S
         while ": ready " not in self.log():
             if self.process.poll() is not None or time.monotonic() > until:
@@ -89,6 +89,12 @@ class Aggregator:
                 return row["committed"], row["packets_committed"]
         raise RuntimeError(f"pavo sensors does not know the sensor:\n{asked.stdout}")
 
+    def sealed(self):
+        """What `pavo store` says of what is hot."""
+        asked = subprocess.run([self.pavo, "--aggregator", self.address, "--key", self.reader_key, "--json", "store"],
+                               stdout=subprocess.PIPE, text=True, check=False, timeout=READY_S)
+        return next(row["state"] for row in map(json.loads, asked.stdout.splitlines()) if row.get("part") == "hot")
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -96,10 +102,11 @@ class Aggregator:
 
 
 @contextlib.contextmanager
-def aggregator(run):
-    folder = tempfile.mkdtemp(dir=run.scratch)
+def aggregator(run, place=None, *options):
+    """One in a folder of its own in `place`, or in memory."""
+    folder = tempfile.mkdtemp(dir=place or run.scratch)
     os.chmod(folder, 0o711)
-    one = Aggregator(run, folder)
+    one = Aggregator(run, folder, options)
     try:
         one.start()
         yield one
