@@ -217,20 +217,72 @@ static bool parse_with_unit(const char *text, const struct unit *units, int64_t 
     return false;
 }
 
-enum result duration_parse(const char *text, int64_t *ret_ns, struct error *err)
+/* The unit whose name is the word at *at, whole. NULL: there is none. */
+static const struct unit *take_unit(const char **at)
 {
-    static const struct unit units[] = {{"", NS_PER_S},
-                                        {"ns", 1},
+    static const struct unit units[] = {{"ns", 1},
                                         {"us", NS_PER_US},
                                         {"ms", NS_PER_MS},
                                         {"s", NS_PER_S},
+                                        {"sec", NS_PER_S},
+                                        {"second", NS_PER_S},
                                         {"m", 60 * NS_PER_S},
+                                        {"min", 60 * NS_PER_S},
+                                        {"minute", 60 * NS_PER_S},
                                         {"h", 3600 * NS_PER_S},
+                                        {"hour", 3600 * NS_PER_S},
                                         {"d", 86400 * NS_PER_S},
+                                        {"day", 86400 * NS_PER_S},
+                                        {"week", 7 * 86400 * NS_PER_S},
                                         {NULL, 0}};
-    if (parse_with_unit(text, units, ret_ns))
+    size_t length = 0;
+    while (isalpha((unsigned char)(*at)[length]))
+        length++;
+    for (const struct unit *u = units; u->name != NULL; u++) {
+        size_t name = strlen(u->name);
+        bool plural = name >= 3 && length == name + 1 && (*at)[name] == 's';
+        if ((length == name || plural) && strncmp(*at, u->name, name) == 0) {
+            *at += length;
+            return u;
+        }
+    }
+    return NULL;
+}
+
+bool duration_take(const char **at, int64_t *ret_ns)
+{
+    int64_t sum = 0;
+    const char *p = *at, *end = NULL;
+    while (isdigit((unsigned char)*p)) {
+        int64_t whole, nano, ns;
+        if (!take_decimal(&p, &whole, &nano))
+            return false;
+        p += strspn(p, " ");
+        const struct unit *unit = take_unit(&p);
+        if (unit == NULL || !scale(whole, nano, unit->value, &ns) || __builtin_add_overflow(sum, ns, &sum))
+            return false;
+        end = p;
+        p += strspn(p, " ");
+    }
+    if (end == NULL)
+        return false;
+    *at = end;
+    *ret_ns = sum;
+    return true;
+}
+
+enum result duration_parse(const char *text, int64_t *ret_ns, struct error *err)
+{
+    static const struct unit seconds[] = {{"", NS_PER_S}, {NULL, 0}};
+    const char *at = text;
+    int64_t ns;
+    if (parse_with_unit(text, seconds, ret_ns))
         return RESULT_OK;
-    return error_set(err, RESULT_REJECT, "'%.64s' is no duration; write 250ms, 5s, 2m, 1h or 3d", text);
+    if (strchr(text, ' ') == NULL && duration_take(&at, &ns) && *at == '\0') {
+        *ret_ns = ns;
+        return RESULT_OK;
+    }
+    return error_set(err, RESULT_REJECT, "'%.64s' is no duration; write 250ms, 5s, 2m, 1h30m or 3d", text);
 }
 
 enum result size_parse(const char *text, uint64_t *ret_bytes, struct error *err)
