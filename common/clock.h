@@ -20,12 +20,6 @@ int64_t clock_monotonic_ns(void); /* CLOCK_MONOTONIC: time-outs */
 /* "2026-11-23 20:36:40.123456" local, with `utc` "2026-11-23T20:36:40.123456Z". Returns `text`. */
 const char *time_text(int64_t ns, bool utc, char text[static TIME_TEXT_MAX]);
 
-/* What people type, relative to `now_ns`, in local time unless it ends in Z:
- *   2026-11-23T20:36:40[.fraction][Z]   2026-11-23 20:36:40   2026-11-23   20:36:40   20:36
- *   now   -90s -15m -2h -3d (ago)   @1700000000[.5] (Unix)
- * A time of day alone is its last occurrence not after now. RESULT_REJECT names the forms. */
-MUST_CHECK enum result time_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct error *err);
-
 /* "250ms", "5s", "2m", "1h", "3d", "2h30m"; a bare number is seconds. */
 MUST_CHECK enum result duration_parse(const char *text, int64_t *ret_ns, struct error *err);
 
