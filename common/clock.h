@@ -20,14 +20,12 @@ int64_t clock_monotonic_ns(void); /* CLOCK_MONOTONIC: time-outs */
 /* "2026-11-23 20:36:40.123456" local, with `utc` "2026-11-23T20:36:40.123456Z". Returns `text`. */
 const char *time_text(int64_t ns, bool utc, char text[static TIME_TEXT_MAX]);
 
-/* What people type, relative to `now_ns`, in local time unless it ends in Z:
- *   2026-11-23T20:36:40[.fraction][Z]   2026-11-23 20:36:40   2026-11-23   20:36:40   20:36
- *   now   -90s -15m -2h -3d (ago)   @1700000000[.5] (Unix)
- * A time of day alone is its last occurrence not after now. RESULT_REJECT names the forms. */
-MUST_CHECK enum result time_parse(const char *text, int64_t now_ns, int64_t *ret_ns, struct error *err);
-
-/* "250ms", "5s", "2m", "1h", "3d"; a bare number is seconds. */
+/* "250ms", "5s", "2m", "1h", "3d", "2h30m"; a bare number is seconds. */
 MUST_CHECK enum result duration_parse(const char *text, int64_t *ret_ns, struct error *err);
+
+/* The duration that stands at the beginning of *at, which moves behind it: as above, and with blanks and whole words,
+ * as in "10 minutes" and "1 hour 5 min", but not without a unit. False: there is none, or it is too long. */
+bool duration_take(const char **at, int64_t *ret_ns);
 
 /* "512", "64k", "16M", "2G" (powers of 1024). */
 MUST_CHECK enum result size_parse(const char *text, uint64_t *ret_bytes, struct error *err);

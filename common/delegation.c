@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/when.h"
 
 #define CHALLENGE_HEAD  "pavo-challenge 1 "
 #define SIGNATURE_HEAD  "pavo-signature 1 "
@@ -68,6 +69,15 @@ static bool cut(char *text, char *words[static CHALLENGE_WORDS])
     return true;
 }
 
+static bool time_take(const char *word, int64_t *ret_ns)
+{
+    struct when when;
+    if (when_parse(word, NULL, &when, NULL, NULL) != RESULT_OK)
+        return false;
+    *ret_ns = when.from_ns;
+    return true;
+}
+
 enum result delegation_challenge_parse(const char *text, struct delegation_challenge *ret_challenge, struct error *err)
 {
     enum { AGGREGATOR, GATEWAY, GATEWAY_KEY, READER, NONCE, EXPIRY };
@@ -86,8 +96,7 @@ enum result delegation_challenge_parse(const char *text, struct delegation_chall
         wrong = "a name in it is none";
     else if (!hex_parse(words[NONCE], made.nonce, sizeof(made.nonce)))
         wrong = "its nonce is not of 64 hexadecimal digits";
-    else if (time_parse(words[EXPIRY], 0, &made.expires_ns, NULL) != RESULT_OK ||
-             strcmp(delegation_challenge_text(&made, again), text) != 0)
+    else if (!time_take(words[EXPIRY], &made.expires_ns) || strcmp(delegation_challenge_text(&made, again), text) != 0)
         wrong = "it is not written as an aggregator writes it";
     if (wrong != NULL)
         return error_set(err, RESULT_REJECT, "the challenge is damaged (%s): copy it whole, as one line", wrong);

@@ -10,37 +10,9 @@
 
 #include "common/clock.h"
 #include "common/nearest.h"
+#include "common/when.h"
 
 /* ---- values, by type */
-
-/* "+01:30" as nanoseconds; false: none. */
-static bool take_zone(const char *text, int64_t *ret_ns)
-{
-    if ((text[0] != '+' && text[0] != '-') || !isdigit((unsigned char)text[1]) || !isdigit((unsigned char)text[2]) ||
-        text[3] != ':' || !isdigit((unsigned char)text[4]) || !isdigit((unsigned char)text[5]) || text[6] != '\0')
-        return false;
-    int64_t minutes = ((text[1] - '0') * 10 + text[2] - '0') * 60 + (text[4] - '0') * 10 + text[5] - '0';
-    *ret_ns = (text[0] == '-' ? -minutes : minutes) * 60 * NS_PER_S;
-    return true;
-}
-
-/* RFC 3339: a date, T, a time and Z or an offset. What clock.h takes besides is relative to somebody's clock or zone.
- */
-static bool take_rfc3339(const char *text, int64_t *ret_ns)
-{
-    char copy[64];
-    int64_t zone = 0;
-    size_t length = strlen(text);
-    if (length < sizeof("2026-11-23T20:36:40Z") - 1 || length >= sizeof(copy) || text[10] != 'T')
-        return false;
-    memcpy(copy, text, length + 1);
-    if (copy[length - 1] != 'Z') {
-        if (!take_zone(copy + length - 6, &zone))
-            return false;
-        strcpy(copy + length - 6, "Z");
-    }
-    return time_parse(copy, 0, ret_ns, NULL) == RESULT_OK && !__builtin_sub_overflow(*ret_ns, zone, ret_ns);
-}
 
 static bool take_integer(const char *text, int64_t *ret_ns)
 {
@@ -54,14 +26,24 @@ static bool take_integer(const char *text, int64_t *ret_ns)
     return true;
 }
 
-static enum result parse_time(const struct parameter *p, const char *text, struct argument *ret, struct error *err)
+/* Nobody knows here where and when the asker is: pavo has made local times absolute before. */
+static enum result take_when(const struct parameter *p, const char *text, struct argument *ret, struct error *err)
 {
-    int64_t ns = 0;
-    if ((!take_integer(text, &ns) && !take_rfc3339(text, &ns)) || ns > ARGUMENT_TIME_MAX || ns < -ARGUMENT_TIME_MAX)
-        return error_set(err, RESULT_REJECT,
-                         "%s: '%.64s' is no time; it is RFC 3339 (2026-11-23T20:36:40.5Z) or nanoseconds since 1970",
-                         p->name, text);
-    ret->time = ns == 0 ? 1 : ns; /* nanosecond 0 means "unbounded" further in */
+    struct when when = {0};
+    struct error why;
+    enum result r = RESULT_OK;
+    if (take_integer(text, &when.from_ns))
+        when.to_ns = when.from_ns + 1;
+    else if (p->type == PARAMETER_MOMENT)
+        r = when_parse_span(text, NULL, &when, NULL, &why);
+    else
+        r = when_parse(text, NULL, &when, NULL, &why);
+    if (r != RESULT_OK)
+        return error_set(err, RESULT_REJECT, "%s: %s", p->name, why.text);
+    if (when.from_ns < -ARGUMENT_TIME_MAX || when.to_ns > ARGUMENT_TIME_MAX + 1)
+        return error_set(err, RESULT_REJECT, "%s: '%.64s' is too far from 1970", p->name, text);
+    ret->time = when.from_ns == 0 ? 1 : when.from_ns; /* nanosecond 0 means "unbounded" further in */
+    ret->time_end = when.to_ns;
     return RESULT_OK;
 }
 
@@ -69,7 +51,7 @@ static enum result parse_span(const struct parameter *p, const char *text, struc
 {
     int64_t ns;
     if (duration_parse(text, &ns, NULL) != RESULT_OK || ns > ARGUMENT_TIME_MAX)
-        return error_set(err, RESULT_REJECT, "%s: '%.64s' is no duration; write 250ms, 5s, 2m, 1h or 3d", p->name,
+        return error_set(err, RESULT_REJECT, "%s: '%.64s' is no duration; write 250ms, 5s, 2m, 1h30m or 3d", p->name,
                          text);
     ret->time = ns;
     return RESULT_OK;
@@ -186,10 +168,10 @@ static enum result parse_later(const struct parameter *p, const char *text, stru
 
 static enum result (*const parsers[PARAMETER_TYPE_COUNT])(const struct parameter *, const char *, struct argument *,
                                                           struct error *) = {
-    [PARAMETER_TEXT] = parse_text,     [PARAMETER_FILTER] = parse_later, [PARAMETER_TIME] = parse_time,
-    [PARAMETER_SPAN] = parse_span,     [PARAMETER_END] = parse_end,      [PARAMETER_PROTOCOL] = parse_protocol,
-    [PARAMETER_NUMBER] = parse_number, [PARAMETER_WORD] = parse_word,    [PARAMETER_FLAG] = parse_flag,
-    [PARAMETER_TOPIC] = parse_topic};
+    [PARAMETER_TEXT] = parse_text,         [PARAMETER_FILTER] = parse_later,  [PARAMETER_TIME] = take_when,
+    [PARAMETER_MOMENT] = take_when,        [PARAMETER_SPAN] = parse_span,     [PARAMETER_END] = parse_end,
+    [PARAMETER_PROTOCOL] = parse_protocol, [PARAMETER_NUMBER] = parse_number, [PARAMETER_WORD] = parse_word,
+    [PARAMETER_FLAG] = parse_flag,         [PARAMETER_TOPIC] = parse_topic};
 
 /* ---- all of them */
 
@@ -251,6 +233,24 @@ static enum result parse_values(struct arguments *a, struct argument_error *ret_
     return RESULT_OK;
 }
 
+/* What is to lie after another does. */
+static enum result check_order(const struct arguments *a, struct argument_error *ret_error, struct error *err)
+{
+    for (unsigned i = 0; i < a->question->parameter_count; i++) {
+        const struct parameter *p = &a->question->parameters[i];
+        const struct argument *value = &a->values[i];
+        if (p->not_before == NULL || value->text == NULL)
+            continue;
+        const struct parameter *q = question_parameter(a->question, p->not_before);
+        const struct argument *earlier = &a->values[q - a->question->parameters];
+        if (earlier->text != NULL && earlier->time > value->time)
+            return blame(ret_error, q->name, 0,
+                         error_set(err, RESULT_REJECT, "--%s is after --%s: %.64s, and %.64s", q->name, p->name,
+                                   earlier->text, value->text));
+    }
+    return RESULT_OK;
+}
+
 static enum result parse_filters(struct arguments *a, struct argument_error *ret_error, struct error *err)
 {
     for (unsigned i = 0; i < a->question->parameter_count; i++) {
@@ -277,6 +277,8 @@ enum result arguments_parse(const struct question *question, Pavo__Argument *con
     enum result r = assign(&made, texts, count, ret_error, err);
     if (r == RESULT_OK)
         r = parse_values(&made, ret_error, err);
+    if (r == RESULT_OK)
+        r = check_order(&made, ret_error, err);
     if (r == RESULT_OK)
         r = parse_filters(&made, ret_error, err);
     if (r == RESULT_OK)
@@ -315,10 +317,12 @@ static void add_word(struct json *text, const char *word)
 static void add_value(struct json *text, const struct parameter *p, const struct argument *value)
 {
     static const struct field as_time = {.type = FIELD_TIME, .kind = KIND_TIME};
-    char scratch[FIELD_TEXT_MAX];
+    char scratch[FIELD_TEXT_MAX], moment[WHEN_TEXT_MAX];
     if (p->type == PARAMETER_TIME)
         add_word(text, field_text(&as_time, &(struct value){.known = true, .number = (uint64_t)value->time},
                                   STYLE_PLAIN, scratch));
+    else if (p->type == PARAMETER_MOMENT)
+        add_word(text, when_text(&(struct when){value->time, value->time_end}, moment));
     else
         add_word(text, value->text);
 }

@@ -23,7 +23,10 @@ static const struct parameter parameters[] = {
                  .help = "the address, and the port where it is known; on either side of any boundary",
                  .positional = true,
                  .required = true},
-    [NAT_AT] = {.name = "at", .type = PARAMETER_TIME, .help = "at that moment; without one, at any, the newest first"},
+    [NAT_AT] = {.name = "at",
+                .type = PARAMETER_MOMENT,
+                .help = "at that moment, which is as long as it was written: 20:36 is a minute; without one, at any, "
+                        "the newest first"},
     [NAT_SLACK] = {.name = "slack",
                    .type = PARAMETER_SPAN,
                    .help = "how far from that moment a connection may lie",
@@ -82,7 +85,7 @@ static enum result find_flows(struct nat *nat, struct error *err)
     const struct store_query query = {.endpoint = &nat->end,
                                       .protocol = (uint8_t)work_argument(nat->work, NAT_PROTOCOL)->number,
                                       .from_ns = nat->at_ns == 0 ? 0 : nat->at_ns - reach,
-                                      .to_ns = nat->at_ns == 0 ? 0 : nat->at_ns + reach + 1,
+                                      .to_ns = nat->at_ns == 0 ? 0 : nat->at_end_ns + reach,
                                       .limit = NAT_REPORTS_MAX};
     uint64_t reports = 0;
     enum result r = flow_set_find(&nat->flows, nat->work->reader, &query, &reports, err);
@@ -185,11 +188,12 @@ static enum result run(struct work *work, struct error *err)
                       .flows = flow_set_new(&work->memory),
                       .verdicts = verdict_set_new(&work->memory),
                       .at_ns = work_argument(work, NAT_AT)->time,
+                      .at_end_ns = work_argument(work, NAT_AT)->time_end,
                       .slack_ns = work_argument(work, NAT_SLACK)->time,
                       .limit = limit == 0 || limit > NAT_LIMIT_MAX ? NAT_LIMIT_MAX : (uint32_t)limit};
     if (nat.at_ns != 0) {
         work->coverage.from_ns = nat.at_ns - nat.slack_ns;
-        work->coverage.to_ns = nat.at_ns + nat.slack_ns + 1;
+        work->coverage.to_ns = nat.at_end_ns + nat.slack_ns;
     }
     enum result r = find_flows(&nat, err);
     if (r == RESULT_OK)

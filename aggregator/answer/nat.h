@@ -10,7 +10,8 @@
 struct nat {
     struct work *work;
     struct endpoint end; /* asked about */
-    int64_t at_ns;       /* 0: any moment */
+    int64_t at_ns;       /* from then ... 0: any moment */
+    int64_t at_end_ns;   /* ... until then, not included: as long as the moment was written */
     int64_t slack_ns;
     uint32_t limit;              /* rows */
     struct flow_set flows;       /* of the end, and of the views linked with those */
@@ -19,12 +20,12 @@ struct nat {
     bool cut;                    /* there is more than a limit let through */
 };
 
-/* How far [first, last] lies from the moment; 0 when it was alive then. */
+/* How far [first, last] lies from the moment; 0 when it was alive in it. */
 static inline int64_t nat_distance(const struct nat *nat, int64_t first, int64_t last)
 {
     if (nat->at_ns == 0)
         return 0;
-    return nat->at_ns < first ? first - nat->at_ns : nat->at_ns > last ? nat->at_ns - last : 0;
+    return nat->at_end_ns <= first ? first - (nat->at_end_ns - 1) : nat->at_ns > last ? nat->at_ns - last : 0;
 }
 
 const struct record_kind *nat_columns(void);

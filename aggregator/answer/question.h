@@ -18,8 +18,12 @@ struct work;
 #define PARAMETER_TYPES(X)                                                                                             \
     X(TEXT, text, "any text without control characters")                                                               \
     X(FILTER, filter, "a filter (docs/filter.md)")                                                                     \
-    X(TIME, time, "RFC 3339 (2026-11-23T20:36:40.5Z), or nanoseconds since 1970 as a whole number")                    \
-    X(SPAN, span, "a duration: 250ms, 5s, 2m, 1h")                                                                     \
+    X(TIME, time,                                                                                                      \
+      "a date and a time with its zone, as 2026-11-23T20:36:40.5Z (RFC 3339) or as logs write it, whose beginning is " \
+      "meant; or nanoseconds since 1970 as a whole number")                                                            \
+    X(MOMENT, moment,                                                                                                  \
+      "as a time, but all of it is meant: 2026-11-23T20:36Z is a minute; or two, A..B, from A until B is over")        \
+    X(SPAN, span, "a duration: 250ms, 5s, 2m, 1h30m")                                                                  \
     X(END, end, "ADDR, ADDR:PORT or [ADDR]:PORT")                                                                      \
     X(PROTOCOL, protocol, "tcp, udp, icmp ... or a number from 1 to 255")                                              \
     X(NUMBER, number, "a whole number")                                                                                \
@@ -46,6 +50,7 @@ struct parameter {
     unsigned word_count;
     enum record_kind_number kind; /* of a FILTER: what it chooses from ... */
     const char *kind_from;        /* ... or the parameter before it, a TOPIC, that says so */
+    const char *not_before;       /* of a TIME: the one that it must not lie before; NULL: any */
 };
 
 #define QUESTION_PARAMETERS_MAX 8u

@@ -17,7 +17,10 @@ enum { STORED_FILTER, STORED_FROM, STORED_TO, STORED_LIMIT, STORED_PARAMETER_COU
                            .positional = true,                                                                         \
                            .kind = (kind_)},                                                                           \
         [STORED_FROM] = {.name = "from", .type = PARAMETER_TIME, .help = what " alive at that moment or later"},       \
-        [STORED_TO] = {.name = "to", .type = PARAMETER_TIME, .help = what " alive before that moment"},                \
+        [STORED_TO] = {.name = "to",                                                                                   \
+                       .type = PARAMETER_TIME,                                                                         \
+                       .help = what " alive before that moment",                                                       \
+                       .not_before = "from"},                                                                          \
         [STORED_LIMIT] = {.name = "limit",                                                                             \
                           .type = PARAMETER_NUMBER,                                                                    \
                           .help = "at most so many, the newest (above 19,999: of the newest days); 0: as many as the " \

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/when.h"
 
 #define STEP_MS 200 /* how long Ctrl-C may go unnoticed between pages */
 
@@ -29,25 +30,60 @@ const char *ask_time_text(int64_t ns, char text[static ASK_TIME_MAX])
     return text;
 }
 
+/* Columns of a terminal that `bytes` bytes of UTF-8 take, as far as letters are one wide. */
+static int columns_of(const char *text, size_t bytes)
+{
+    int columns = 0;
+    for (size_t i = 0; i < bytes && text[i] != '\0'; i++)
+        columns += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return columns;
+}
+
+/* "  --from 20:36", and under it where the offset lies in the value. */
+static void point(const struct argument *argument, size_t offset)
+{
+    const char *value = argument->value;
+    if (value == NULL || value[0] == '\0' || offset > strlen(value) || strchr(value, '\n') != NULL)
+        return;
+    int indent = 2 + columns_of(value, offset);
+    if (!argument->positional)
+        indent += (int)strlen("--") + (int)strlen(argument->name) + 1;
+    if (argument->positional)
+        fprintf(stderr, "  %s\n", value);
+    else
+        fprintf(stderr, "  --%s %s\n", argument->name, value);
+    fprintf(stderr, "%*s^\n", indent, "");
+}
+
+/* What is typed, as the aggregator takes it. NULL: it is no time, which was said, or out of memory. */
+static char *time_sent(const struct argument *argument, const struct when_here *here)
+{
+    char text[ASK_TIME_MAX], span[WHEN_TEXT_MAX];
+    struct when when = {0};
+    struct error err;
+    size_t offset = 0;
+    enum result r = argument->is_moment ? when_parse_span(argument->value, here, &when, &offset, &err)
+                                        : when_parse(argument->value, here, &when, &offset, &err);
+    if (r != RESULT_OK) {
+        cli_fail(CLI_USAGE, "--%s: %s", argument->name, err.text);
+        point(argument, offset);
+        return NULL;
+    }
+    return strdup(argument->is_moment ? when_text(&when, span) : ask_time_text(when.from_ns, text));
+}
+
 bool arguments_times(struct argument *arguments, size_t count)
 {
+    const struct when_here here = {.now_ns = clock_wall_ns()}; /* one now for all: what was typed goes together */
     for (size_t i = 0; i < count; i++) {
         struct argument *argument = &arguments[i];
-        char text[ASK_TIME_MAX];
-        struct error err;
-        int64_t ns = 0;
-        if (!argument->is_time || argument->value == NULL)
+        if ((!argument->is_time && !argument->is_moment) || argument->value == NULL)
             continue;
-        if (time_parse(argument->value, clock_wall_ns(), &ns, &err) != RESULT_OK) {
-            cli_fail(CLI_USAGE, "--%s: %s", argument->name, err.text);
+        char *sent = time_sent(argument, &here);
+        if (sent == NULL)
             return false;
-        }
         free(argument->value);
-        argument->value = strdup(ask_time_text(ns, text));
-        if (argument->value == NULL) {
-            cli_fail(CLI_UNREACHABLE, "out of memory");
-            return false;
-        }
+        argument->value = sent;
     }
     return true;
 }
@@ -93,31 +129,6 @@ void ask_close(struct ask *ask)
 }
 
 /* ---------------------------------------------------------------- asking */
-
-/* Columns of a terminal that `bytes` bytes of UTF-8 take, as far as letters are one wide. */
-static int columns_of(const char *text, size_t bytes)
-{
-    int columns = 0;
-    for (size_t i = 0; i < bytes && text[i] != '\0'; i++)
-        columns += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return columns;
-}
-
-/* "  --from 20:36", and under it where the offset lies in the value. */
-static void point(const struct argument *argument, size_t offset)
-{
-    const char *value = argument->value;
-    if (value == NULL || value[0] == '\0' || offset > strlen(value) || strchr(value, '\n') != NULL)
-        return;
-    int indent = 2 + columns_of(value, offset);
-    if (!argument->positional)
-        indent += (int)strlen("--") + (int)strlen(argument->name) + 1;
-    if (argument->positional)
-        fprintf(stderr, "  %s\n", value);
-    else
-        fprintf(stderr, "  --%s %s\n", argument->name, value);
-    fprintf(stderr, "%*s^\n", indent, "");
-}
 
 /* What was wrong, and where. An exit code. */
 static int explain(const struct ask *ask, const char *error)

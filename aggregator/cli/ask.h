@@ -13,13 +13,14 @@
 struct argument {
     const char *name;
     char *value;     /* owned; as typed; NULL: not given */
-    bool is_time;    /* typed in one of the local forms of common/clock.h */
+    bool is_time;    /* typed in one of the forms of common/when.h: its beginning is meant ... */
+    bool is_moment;  /* ... or all of it, as long as it was written */
     bool positional; /* typed without its name */
 };
 #define ARGUMENTS_MAX 32
 
 /* Makes typed times what the aggregator reads (RFC 3339 in UTC), so that a question is the same whenever and wherever
- * it is asked. False: the sentence was printed. */
+ * it is asked. False: the sentence was printed, and what it is about. */
 bool arguments_times(struct argument *arguments, size_t count);
 void arguments_free(struct argument *arguments, size_t count);
 

@@ -155,8 +155,10 @@ static bool add_parameter(struct catalogue_form *form, const struct catalogue_en
         return false;
     }
     in_capitals(entry->type[0] == '\0' ? "value" : entry->type, form->words[i], sizeof(form->words[i]));
-    form->arguments[i] = (struct argument){
-        .name = entry->name, .is_time = strcmp(entry->type, "time") == 0, .positional = entry->positional};
+    form->arguments[i] = (struct argument){.name = entry->name,
+                                           .is_time = strcmp(entry->type, "time") == 0,
+                                           .is_moment = strcmp(entry->type, "moment") == 0,
+                                           .positional = entry->positional};
     form->specs[i] = (struct option_spec){.name = entry->name,
                                           .letter = letter_of(entry->name),
                                           .kind = OPTION_STRING,

@@ -21,13 +21,15 @@ static int run(struct cli *cli, const char *question, const struct options *word
          .target = &arguments[FROM].value,
          .argument = "TIME",
          .group = "Which flows",
-         .help = "alive at or after TIME: 20:36, 2026-11-23T20:36:40, -2h (ago), now; local unless it ends in Z"},
+         .help = "alive at or after TIME: 20:36, 'yesterday 20:36', '2026-11-23 20:36:40', -2h (ago), now, and other "
+                 "forms of "
+                 "logs and reports; local unless it says a zone"},
         {.name = "to",
          .letter = 't',
          .kind = OPTION_STRING,
          .target = &arguments[TO].value,
          .argument = "TIME",
-         .help = "alive before TIME"},
+         .help = "alive before TIME; of one written without seconds, or without a time, before its beginning"},
         {.name = "limit",
          .letter = 'n',
          .kind = OPTION_STRING,

@@ -8,6 +8,7 @@
 #include "aggregator/cli/coverage.h"
 #include "aggregator/cli/question.h"
 #include "common/clock.h"
+#include "common/when.h"
 
 #define QUESTION      "nat"
 #define SLACK_DEFAULT "5s" /* the aggregator's */
@@ -57,12 +58,17 @@ static void print_linked(const struct nat *nat, const pavo_columns *page, size_t
 static void print_not_known(const struct nat *nat)
 {
     const struct argument *a = nat->arguments;
-    char time[TIME_TEXT_MAX];
-    int64_t at;
+    char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+    struct when at;
     printf("Not known: no connection of %s", a[END].value);
-    if (a[AT].value != NULL && time_parse(a[AT].value, 0, &at, NULL) == RESULT_OK)
-        printf(" at %s (%s around it)", time_text(at, nat->ask.cli->utc, time),
-               a[SLACK].value == NULL ? SLACK_DEFAULT : a[SLACK].value);
+    if (a[AT].value != NULL && when_parse_span(a[AT].value, NULL, &at, NULL, NULL) == RESULT_OK) {
+        time_text(at.from_ns, nat->ask.cli->utc, from);
+        if (at.to_ns - at.from_ns > NS_PER_S)
+            printf(" from %s until %s", from, time_text(at.to_ns, nat->ask.cli->utc, to));
+        else
+            printf(" at %s", from);
+        printf(" (%s around it)", a[SLACK].value == NULL ? SLACK_DEFAULT : a[SLACK].value);
+    }
     printf(" is linked across a boundary%s.\n", nat->unlinked > 0 ? "" : ", and none was seen on one side either");
 }
 
@@ -139,7 +145,7 @@ static int run(struct cli *cli, struct argument *arguments, int argc, char **arg
 int cli_nat(struct cli *cli, int argc, char **argv)
 {
     struct argument arguments[ARGUMENTS] = {[END] = {.name = "end", .positional = true},
-                                            [AT] = {.name = "at", .is_time = true},
+                                            [AT] = {.name = "at", .is_moment = true},
                                             [SLACK] = {.name = "slack"},
                                             [PROTOCOL] = {.name = "protocol"},
                                             [LIMIT] = {.name = "limit"}};
@@ -150,14 +156,16 @@ int cli_nat(struct cli *cli, int argc, char **argv)
          .target = &arguments[AT].value,
          .argument = "TIME",
          .group = "When, and what",
-         .help = "at that moment: 20:36:40, 2026-11-23T20:36:40, -15m (ago), @1700000000; local unless it ends in Z. "
-                 "Default: any time, the newest first"},
+         .help =
+             "at that moment, as a log or report has it: 20:36, '2026-11-23 20:36:40', 'Nov 23 20:36:40', -15m (ago); "
+             "local unless it says a zone. It is as long as it is written: 20:36 is a minute. Default: any time, "
+             "the newest first"},
         {.name = "slack",
          .letter = 's',
          .kind = OPTION_STRING,
          .target = &arguments[SLACK].value,
          .argument = "TIME",
-         .help = "how far from that moment a connection may lie. Default: " SLACK_DEFAULT},
+         .help = "how far before and after that moment a connection may lie. Default: " SLACK_DEFAULT},
         {.name = "protocol",
          .letter = 'p',
          .kind = OPTION_STRING,

@@ -11,6 +11,7 @@
 #include "aggregator/cli/print.h"
 #include "common/clock.h"
 #include "common/nearest.h"
+#include "common/when.h"
 
 #define SLACK_DEFAULT_NS (5 * NS_PER_S) /* the aggregator's, of the question "nat" */
 
@@ -29,14 +30,15 @@ int64_t question_end(const struct argument *arguments, size_t count)
 {
     const char *to = value_of(arguments, count, "to"), *at = value_of(arguments, count, "at"),
                *slack = value_of(arguments, count, "slack");
-    int64_t end = 0, slack_ns = SLACK_DEFAULT_NS;
-    if (to != NULL && time_parse(to, 0, &end, NULL) == RESULT_OK)
-        return end;
-    if (at == NULL || time_parse(at, 0, &end, NULL) != RESULT_OK)
+    int64_t slack_ns = SLACK_DEFAULT_NS;
+    struct when when;
+    if (to != NULL && when_parse(to, NULL, &when, NULL, NULL) == RESULT_OK)
+        return when.from_ns;
+    if (at == NULL || when_parse_span(at, NULL, &when, NULL, NULL) != RESULT_OK)
         return 0;
     if (slack != NULL && duration_parse(slack, &slack_ns, NULL) != RESULT_OK)
-        return end; /* the aggregator has refused it */
-    return end + slack_ns;
+        return when.to_ns; /* the aggregator has refused it */
+    return when.to_ns + slack_ns;
 }
 
 /* Adds who is behind where that matters: nothing was found, or the time was said. A question of flows, and of what

@@ -18,14 +18,17 @@ static const struct parameter parameters[] = {
 };
 static const struct question ask = {.name = "ask", .parameters = parameters, .parameter_count = 8};
 
-enum { FLAG, TOPIC, CHOICE, NEEDED };
+enum { FLAG, TOPIC, CHOICE, NEEDED, BEGIN, CEASE, MOMENT };
 static const struct parameter others[] = {
     [FLAG] = {.name = "flag", .type = PARAMETER_FLAG},
     [TOPIC] = {.name = "topic", .type = PARAMETER_TOPIC},
     [CHOICE] = {.name = "choice", .type = PARAMETER_FILTER, .kind_from = "topic"},
     [NEEDED] = {.name = "needed", .type = PARAMETER_TEXT, .required = true, .help = "what is needed"},
+    [BEGIN] = {.name = "begin", .type = PARAMETER_TIME},
+    [CEASE] = {.name = "cease", .type = PARAMETER_TIME, .not_before = "begin"},
+    [MOMENT] = {.name = "moment", .type = PARAMETER_MOMENT},
 };
-static const struct question other = {.name = "other", .parameters = others, .parameter_count = 4};
+static const struct question other = {.name = "other", .parameters = others, .parameter_count = 7};
 static const struct question bare = {.name = "bare"};
 
 static struct error err;
@@ -80,6 +83,10 @@ static void test_times(void **state)
     assert_int_equal(time_of("2026-11-23T00:00:00.123456789Z"), TEST_NOW + 123456789);
     assert_int_equal(time_of("2026-11-23T01:30:00+01:30"), TEST_NOW);
     assert_int_equal(time_of("2026-11-22T16:00:00.5-08:00"), TEST_NOW + NS_PER_S / 2);
+    assert_int_equal(time_of("2026-11-23T01:30:00+0130"), TEST_NOW);
+    assert_int_equal(time_of("23/Nov/2026:00:00:00 +0000"), TEST_NOW);
+    assert_int_equal(time_of("Mon, 23 Nov 2026 00:00:00 GMT"), TEST_NOW);
+    assert_int_equal(time_of("@1795392000"), TEST_NOW);
     assert_int_equal(time_of("1795392000000000000"), TEST_NOW);
     assert_int_equal(time_of("-1"), -1);
     assert_int_equal(time_of("4500000000000000000"), ARGUMENT_TIME_MAX);
@@ -91,16 +98,43 @@ static void test_times(void **state)
     refuse_time("20:36:40Z");
     refuse_time("now");
     refuse_time("-15m");
-    refuse_time("@1700000000");
     refuse_time("");
     refuse_time("4500000000000000001");
     refuse_time("99999999999999999999");
-    refuse_time("2026-11-23T00:00:00+0130");
     refuse_time("2026-11-23T00:00:00+1:30");
     refuse_time("2026-02-30T00:00:00Z");
-    refuse_time("2026-11-23T00:00:00.0000000000000000000000000000000000000000000000000Z");
+    refuse_time("2026-11-23T00:00Z..2026-11-23T00:01Z");
     refuse_time("12x");
     refuse_time("-");
+}
+
+static void expect_moment(const char *text, int64_t length_ns)
+{
+    take(&other, "needed", "", "moment", text);
+    assert_int_equal(arguments.values[MOMENT].time, TEST_NOW);
+    assert_int_equal(arguments.values[MOMENT].time_end - TEST_NOW, length_ns);
+}
+
+static void test_moments_are_as_long_as_written(void **state)
+{
+    (void)state;
+    expect_moment("2026-11-23T00:00Z", 60 * NS_PER_S);
+    expect_moment("2026-11-23T00:00:00Z", NS_PER_S);
+    expect_moment("2026-11-23 00:00:00.000 UTC", NS_PER_MS);
+    expect_moment("2026-11-23T00:00Z..2026-11-23T00:04Z", 300 * NS_PER_S);
+    expect_moment("1795392000000000000", 1);
+    refuse(&other, "needed", "", "moment", "2026-11-23T00:00");
+    refuse(&other, "needed", "", "moment", "4500000000000000001");
+}
+
+static void test_reversed_times_are_refused(void **state)
+{
+    (void)state;
+    refuse(&other, "needed", "", "begin", "2026-11-23T00:00:01Z", "cease", "2026-11-23T00:00:00Z");
+    assert_string_equal(where.parameter, "begin");
+    assert_non_null(strstr(err.text, "--begin is after --cease"));
+    take(&other, "needed", "", "begin", "2026-11-23T00:00:00Z", "cease", "2026-11-23T00:00:00Z"); /* alive then */
+    take(&other, "needed", "", "cease", "-1");
 }
 
 static void test_ends_and_protocols(void **state)
@@ -227,6 +261,10 @@ static void test_commands(void **state)
     expect_command("pavo bare");
     take(&ask, "filter", "tcp", "time", "1795392000000000000");
     expect_command("pavo ask --time 2026-11-23T00:00:00.000000000Z tcp");
+    take(&other, "needed", "", "moment", "2026-11-23 01:00 +01:00");
+    expect_command("pavo other --needed '' --moment 2026-11-23T00:00Z");
+    take(&other, "needed", "", "moment", "2026-11-23T00:00Z..2026-11-24T00:00Z");
+    expect_command("pavo other --needed '' --moment 2026-11-23T00:00Z..2026-11-24T00:00Z");
     take(&other, "needed", "it's");
     expect_command("pavo other --needed 'it'\\''s'");
     take(&ask, "filter", "(tcp) and src port 80", "number", "9");
@@ -245,6 +283,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_moments_are_as_long_as_written),
+        cmocka_unit_test(test_reversed_times_are_refused),
         cmocka_unit_test(test_ends_and_protocols),
         cmocka_unit_test(test_numbers_spans_flags),
         cmocka_unit_test(test_words),

@@ -5,6 +5,7 @@
 #include "aggregator/cli/ask.h"
 #include "command.h"
 #include "common/clock.h"
+#include "common/when.h"
 #include "fake_pavo.h"
 
 static void expect_time(const char *typed, const char *expected)
@@ -25,9 +26,9 @@ static void test_times(void **state)
     expect_time("@1700000000.123456789", "2023-11-14T22:13:20.123456789Z");
     struct argument ago = {.name = "from", .value = strdup("-2h"), .is_time = true};
     assert_true(arguments_times(&ago, 1));
-    int64_t ns = 0;
-    assert_int_equal(time_parse(ago.value, 0, &ns, NULL), RESULT_OK);
-    int64_t away = clock_wall_ns() - 7200 * NS_PER_S - ns;
+    struct when when;
+    assert_int_equal(when_parse(ago.value, NULL, &when, NULL, NULL), RESULT_OK);
+    int64_t away = clock_wall_ns() - 7200 * NS_PER_S - when.from_ns;
     assert_true(away >= 0 && away < 60 * NS_PER_S);
     arguments_free(&ago, 1);
     struct argument filter = {.name = "filter", .value = strdup("-2h")}; /* no time */
@@ -36,6 +37,48 @@ static void test_times(void **state)
     arguments_free(&filter, 1);
     char text[ASK_TIME_MAX];
     assert_string_equal(ask_time_text(-1, text), "1969-12-31T23:59:59.999999999Z");
+}
+
+static void expect_moment(const char *typed, const char *expected)
+{
+    struct argument argument = {.name = "at", .value = strdup(typed), .is_moment = true};
+    assert_true(arguments_times(&argument, 1));
+    assert_string_equal(argument.value, expected);
+    arguments_free(&argument, 1);
+}
+
+/* All of what was written is sent, also what is no whole minute or hour elsewhere. */
+static void test_moments(void **state)
+{
+    (void)state;
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    tzset();
+    expect_moment("2026-11-23 20:36", "2026-11-23T19:36Z");
+    expect_moment("2026-11-23 20:36:40", "2026-11-23T19:36:40Z");
+    expect_moment("2026-11-23 20:36:40.5", "2026-11-23T19:36:40.5Z");
+    expect_moment("2026-10-25", "2026-10-24T22:00Z..2026-10-25T22:59Z");
+    expect_moment("2026-11-23T19:36Z..2026-11-23T19:40Z", "2026-11-23T19:36Z..2026-11-23T19:40Z");
+}
+
+static int times_of(struct cli *cli, int argc, char **argv)
+{
+    (void)cli;
+    (void)argc;
+    struct argument argument = {.name = "from", .value = strdup(argv[1]), .is_time = true};
+    bool taken = arguments_times(&argument, 1);
+    arguments_free(&argument, 1);
+    return taken ? -1 : CLI_USAGE;
+}
+
+static void test_times_refused_where(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN(times_of, "times", "22:60:00"), CLI_USAGE);
+    assert_string_equal(said,
+                        "pavo: --from: '22:60:00': minutes go from 00 to 59, not 60\n  --from 22:60:00\n            "
+                        "^\n");
+    assert_int_equal(RUN(times_of, "times", "20:36..20:40"), CLI_USAGE);
+    assert_non_null(strstr(said, "one moment"));
 }
 
 /* Asks `argv[0]` with a named and a positional argument; an exit code. */
@@ -107,10 +150,8 @@ static void test_broken_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_asked),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_broken_off),
+        cmocka_unit_test(test_times), cmocka_unit_test(test_moments), cmocka_unit_test(test_times_refused_where),
+        cmocka_unit_test(test_asked), cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

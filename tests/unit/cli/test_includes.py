@@ -15,9 +15,10 @@ AGGREGATOR = pathlib.Path(sys.argv[1])
 # What any of them may include of Pavo beside pavo.h and its own folder, and why.
 ALLOWED = {
     "common/options.h": "options, help and configuration files look alike in every program",
-    "common/clock.h": "times are typed and shown alike in every program",
+    "common/clock.h": "times are shown, and durations typed, alike in every program",
+    "common/when.h": "and so are moments typed",
     "common/log.h": "so are log lines",
-    "common/result.h": "what the three above answer with",
+    "common/result.h": "what those above answer with",
     "common/nearest.h": "did you mean ...?",
     "common/address.h": "addresses as people type them",
 }

@@ -37,7 +37,7 @@ static void test_known(void **state)
     (void)state;
     prepare(&both);
     assert_int_equal(RUN(cli_nat, "nat", "X", "--at", "@1700000000", "-s", "1m", "-p", "tcp"), CLI_ANSWERED);
-    assert_string_equal(fake_asked(), "nat end=X at=2023-11-14T22:13:20.000000000Z slack=1m protocol=tcp");
+    assert_string_equal(fake_asked(), "nat end=X at=2023-11-14T22:13:20Z slack=1m protocol=tcp");
     assert_string_equal(printed,
                         "FIRST X was Y\n"
                         "    tcp, SF, from FIRST to LAST; 396 B sent in 6 packets, 539 B received in 5\n"
@@ -65,6 +65,11 @@ static void test_not_known(void **state)
                         "Not known: no connection of X at 2023-11-14T22:13:20.000000Z (5s around it) is linked "
                         "across a boundary, and none was seen on one side either.\n"
                         "\nNot seen: nothing is known to be missing in that time.\n");
+    assert_int_equal(RUN(cli_nat, "nat", "X", "--at", "2023-11-14 22:13Z", "--utc"), CLI_NOTHING);
+    assert_memory_equal(printed,
+                        "Not known: no connection of X from 2023-11-14T22:13:00.000000Z until "
+                        "2023-11-14T22:14:00.000000Z (5s around it)",
+                        111);
 }
 
 /* What is not there may be where nothing was seen, or is still to be reported. */

@@ -94,8 +94,9 @@ static void test_end(void **state)
     (void)state;
     assert_int_equal(end_of(NULL, NULL, "1m"), 0);
     assert_int_equal(end_of("1970-01-01T00:00:10Z", NULL, NULL), 10 * NS_PER_S);
-    assert_int_equal(end_of(NULL, "1970-01-01T00:00:10Z", NULL), 15 * NS_PER_S);
-    assert_int_equal(end_of(NULL, "1970-01-01T00:00:10Z", "1m"), 70 * NS_PER_S);
+    assert_int_equal(end_of(NULL, "1970-01-01T00:00:10.000000000Z", NULL), 15 * NS_PER_S + 1);
+    assert_int_equal(end_of(NULL, "1970-01-01T00:00:10Z", "1m"), 71 * NS_PER_S);
+    assert_int_equal(end_of(NULL, "1970-01-01T00:00Z", "1m"), 120 * NS_PER_S);
 }
 
 /* Who is behind is noted of flows, where nothing was found or the time was said; and not for JSON, which has it all. */

@@ -213,6 +213,11 @@ class Real(unittest.TestCase):
             (["verdict"], "did you mean 'verdicts'"),
             (["find", "--form", "1"], "did you mean '--from'"),
             (["find", "--from", "yesterday-ish"], "--from: "),
+            (["find", "--from", "22:60"], "--from: '22:60': minutes go from 00 to 59, not 60\n  --from 22:60\n            ^"),
+            (["find", "--from", "now", "--to", "-1h"], "--from is after --to: "),
+            (["links", "--from", "2026-11-24", "--to", "2026-11-23"], "--from is after --to: "),
+            (["verdicts", "--from", "05/11/2026"], "5 November or 11 May"),
+            (["nat", "10.0.0.1", "--at", "10m"], "'-10m' or '10m ago'"),
             (["find", "--limit", "many"], "  --limit many\n          ^"),
             (["find", "--json", "--csv"], "choose one"),
             (["nat"], "one address was expected"),
@@ -248,6 +253,16 @@ class Real(unittest.TestCase):
         self.assertRegex(text, r"linked by both sequence numbers, confidence [\d.]+ %; agreeing: ")
         self.assertRegex(text, r"at boundary nat: seen inside by inner \(flow \d+\), outside by outer \(flow \d+\)")
         self.assertIn("Not seen: nothing is known to be missing", out)
+
+    def test_nat_at_what_was_written(self):
+        """A minute without seconds is that minute: the connection is of 22:13:20, and the store holds nothing before."""
+        for when, slack, status in (("2023-11-14 22:13", "5s", 0), ("2023-11-14 22:13:00", "5s", 4),
+                                    ("14/Nov/2023:22:13:20 +0000", "0s", 0), ("Tue, 14 Nov 2023 17:13:20 -0500", "0s", 0),
+                                    ("1700000000", "0s", 0), ("2023-11-14T22:13:20.000Z", "0s", 0),
+                                    ("2023-11-14 22:12", "20s", 4), ("2023-11-14 22:12", "21s", 0)):
+            self.assertEqual(self.pavo("nat", "203.0.113.5:40312", "--at", when, "--slack", slack)[0], status, when)
+        coverage = self.answer("nat", "203.0.113.5:40312", "--at", "2023-11-14 22:13")[2]
+        self.assertIn(" --at 2023-11-14T22:13Z ", coverage["command"])
 
     def test_nat_other_directions(self):
         self.assertIn("10.0.1.17:51544 came out as 203.0.113.5:40312, talking to 198.51.100.9:443\n",

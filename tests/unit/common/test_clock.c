@@ -16,76 +16,6 @@
 #define NOW (1795466200ll * NS_PER_S + NS_PER_S / 2)
 #define DAY (86400ll * NS_PER_S)
 
-static int64_t parsed(const char *text)
-{
-    struct error err = {""};
-    int64_t ns = -1;
-    if (time_parse(text, NOW, &ns, &err) != RESULT_OK)
-        fail_msg("%s: %s", text, err.text);
-    return ns;
-}
-
-static void test_time_forms(void **state)
-{
-    (void)state;
-    assert_int_equal(parsed("now"), NOW);
-    assert_int_equal(parsed("-90s"), NOW - 90 * NS_PER_S);
-    assert_int_equal(parsed("-3d"), NOW - 3 * DAY);
-    assert_int_equal(parsed("-1.5h"), NOW - 5400 * NS_PER_S);
-    assert_int_equal(parsed("@1700000000.25"), 1700000000ll * NS_PER_S + NS_PER_S / 4);
-    assert_int_equal(parsed("2026-11-23T20:36:40Z"), NOW - NS_PER_S / 2);
-    assert_int_equal(parsed("2026-11-23T20:36:40.123456789Z"), NOW - NS_PER_S / 2 + 123456789);
-    assert_int_equal(parsed("2026-11-23T15:36:40"), NOW - NS_PER_S / 2);
-    assert_int_equal(parsed("2026-11-23 15:36:40"), NOW - NS_PER_S / 2);
-    assert_int_equal(parsed("2026-11-23 15:36"), NOW - NS_PER_S / 2 - 40 * NS_PER_S);
-    assert_int_equal(parsed("2026-11-23"), 1795410000ll * NS_PER_S); /* local midnight */
-    assert_int_equal(parsed("1969-12-31T23:59:59.5Z"), -NS_PER_S / 2);
-}
-
-static void test_time_of_day_is_never_in_the_future(void **state)
-{
-    (void)state;
-    assert_int_equal(parsed("15:36:40"), NOW - NS_PER_S / 2);
-    assert_int_equal(parsed("15:36:40.5"), NOW);
-    assert_int_equal(parsed("15:36:41"), NOW + NS_PER_S / 2 - DAY);
-    assert_int_equal(parsed("23:00Z"), 1795474800ll * NS_PER_S - DAY);
-    assert_int_equal(parsed("20:36Z"), NOW - NS_PER_S / 2 - 40 * NS_PER_S);
-}
-
-static void test_time_rejects(void **state)
-{
-    (void)state;
-    static const char *const bad[] = {"",
-                                      "yesterday",
-                                      "24:00",
-                                      "12:60",
-                                      "12:5",
-                                      "2026-02-30",
-                                      "2026-13-01",
-                                      "2026-11-23T",
-                                      "-5",
-                                      "@",
-                                      "20:36x",
-                                      "2026-11-23T20:36:40+",
-                                      "@1e5",
-                                      "2026-11-23 ",
-                                      "-",
-                                      "9999-01-01",
-                                      "@99999999999999999",
-                                      "- 5s",
-                                      "2026-11-23T20:36:40.Z"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct error err = {""};
-        int64_t ns = 7;
-        if (strcmp(bad[i], "-5") == 0)
-            continue; /* a bare number is seconds */
-        if (time_parse(bad[i], NOW, &ns, &err) != RESULT_REJECT)
-            fail_msg("'%s' was taken", bad[i]);
-        assert_int_equal(ns, 7);
-        assert_non_null(strstr(err.text, "2026-11-23T20:36:40"));
-    }
-}
-
 static void test_time_text(void **state)
 {
     (void)state;
@@ -95,9 +25,6 @@ static void test_time_text(void **state)
     assert_string_equal(time_text(-1000, true, text), "1969-12-31T23:59:59.999999Z");
     assert_string_equal(time_text(INT64_MAX, true, text), "2262-04-11T23:47:16.854775Z");
     assert_string_equal(time_text(INT64_MIN, true, text), "1677-09-21T00:12:43.145224Z");
-    int64_t ns;
-    assert_int_equal(time_parse("2026-11-23T20:36:40.500000Z", 0, &ns, NULL), RESULT_OK);
-    assert_int_equal(ns, NOW);
 }
 
 static void test_durations_and_sizes(void **state)
@@ -106,9 +33,10 @@ static void test_durations_and_sizes(void **state)
     static const struct {
         const char *text;
         int64_t ns;
-    } durations[] = {{"250ms", 250 * NS_PER_MS}, {"5s", 5 * NS_PER_S}, {"2m", 120 * NS_PER_S},
-                     {"1h", 3600 * NS_PER_S},    {"3d", 3 * DAY},      {"7", 7 * NS_PER_S},
-                     {"0.5s", NS_PER_S / 2},     {"10us", 10000},      {"0", 0}};
+    } durations[] = {{"250ms", 250 * NS_PER_MS}, {"5s", 5 * NS_PER_S},   {"2m", 120 * NS_PER_S},
+                     {"1h", 3600 * NS_PER_S},    {"3d", 3 * DAY},        {"7", 7 * NS_PER_S},
+                     {"0.5s", NS_PER_S / 2},     {"10us", 10000},        {"0", 0},
+                     {"2h30m", 9000 * NS_PER_S}, {"1d12h", 3 * DAY / 2}, {"2hours", 7200 * NS_PER_S}};
     for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
         int64_t ns = -1;
         assert_int_equal(duration_parse(durations[i].text, &ns, NULL), RESULT_OK);
@@ -124,8 +52,8 @@ static void test_durations_and_sizes(void **state)
         assert_int_equal(size_parse(sizes[i].text, &bytes, NULL), RESULT_OK);
         assert_int_equal(bytes, sizes[i].bytes);
     }
-    static const char *const bad[] = {"",        "s", "5 s", "-5s", "5x", "5ss", "1e3", "99999999999999999999",
-                                      "200000d", ".5"};
+    static const char *const bad[] = {"",        "s",  "5 s",  "-5s", "5x", "5ss", "1e3", "99999999999999999999",
+                                      "200000d", ".5", "2h30", "h",   "1hs"};
     struct error err;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         int64_t ns = 7;
@@ -137,15 +65,40 @@ static void test_durations_and_sizes(void **state)
     }
 }
 
+static void test_durations_at_the_beginning(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ns; /* -1: none */
+        size_t length;
+    } cases[] = {{"10 minutes ago", 600 * NS_PER_S, 10},
+                 {"1 hour 5 min", 3900 * NS_PER_S, 12},
+                 {"3 weeks", 21 * DAY, 7},
+                 {"2h30m", 9000 * NS_PER_S, 5},
+                 {"10", -1, 0},
+                 {"1h 30", -1, 0},
+                 {"1 fortnight", -1, 0},
+                 {"90000d 90000d", -1, 0},
+                 {"", -1, 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *at = cases[i].text;
+        int64_t ns = -1;
+        assert_int_equal(duration_take(&at, &ns), cases[i].ns >= 0);
+        assert_int_equal(ns, cases[i].ns);
+        assert_int_equal(at - cases[i].text, cases[i].length);
+    }
+}
+
 int main(void)
 {
     /* A zone written out, so that the test needs no zone files. */
     setenv("TZ", "EST5EDT,M3.2.0,M11.1.0", 1);
     tzset();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_time_forms),          cmocka_unit_test(test_time_of_day_is_never_in_the_future),
-        cmocka_unit_test(test_time_rejects),        cmocka_unit_test(test_time_text),
+        cmocka_unit_test(test_time_text),
         cmocka_unit_test(test_durations_and_sizes),
+        cmocka_unit_test(test_durations_at_the_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

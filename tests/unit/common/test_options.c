@@ -173,7 +173,7 @@ static void test_bad_files(void **state)
         {"batch-rows = 99999999999999999999", "x:1: batch-rows: '99999999999999999999' is no number"},
         {"buffer-size = 1k", "x:1: buffer-size: '1k' is not between 1048576 and 1073741824 bytes"},
         {"status-interval = 1ms", "x:1: status-interval: '1ms' is not between 1000 and 3600000 ms"},
-        {"status-interval = soon", "x:1: status-interval: 'soon' is no duration; write 250ms, 5s, 2m, 1h or 3d"},
+        {"status-interval = soon", "x:1: status-interval: 'soon' is no duration; write 250ms, 5s, 2m, 1h30m or 3d"},
         {"verbose = perhaps", "x:1: verbose: 'perhaps' is neither yes nor no"},
         {"verbose\n", "x:1: neither [section] nor key = value"},
         {"key = a\n= b\n", "x:2: not of the form key = value"},
@@ -219,7 +219,7 @@ static void test_bad_flags(void **state)
         {ARGV("--verb"), "unknown option '--verb'; did you mean '--verbose'?"},
         {ARGV("--vers"), "unknown option '--vers'; did you mean '--verbose'?"},
         {ARGV("--conf", "x"), "unknown option '--conf'; pavo-test --help lists them"},
-        {ARGV("-s", "x"), "--status-interval: 'x' is no duration; write 250ms, 5s, 2m, 1h or 3d"},
+        {ARGV("-s", "x"), "--status-interval: 'x' is no duration; write 250ms, 5s, 2m, 1h30m or 3d"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct error err = {""};

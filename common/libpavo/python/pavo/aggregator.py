@@ -155,7 +155,8 @@ class Aggregator:
         """The answer to a question, once it has begun. The next question ends it, as closing it does.
 
         Arguments are named as the question has them (`from_` for from); None is left out. Times may be a datetime,
-        whole nanoseconds since 1970 or RFC 3339; spans a timedelta or text (5s); all else is text, or becomes it.
+        whole nanoseconds since 1970, or text with a date and a zone (RFC 3339); spans a timedelta or text (5s); all else
+        is text, or becomes it.
         Raises QuestionError, Refused, Unreachable.
         """
         given = {name.rstrip("_"): argument_text(value) for name, value in arguments.items() if value is not None}
