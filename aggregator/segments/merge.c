@@ -102,7 +102,7 @@ static enum result read_more(struct merge *m, struct input *in, struct error *er
     }
     uint32_t count = (uint32_t)(in->rows.count - in->read);
     enum result r;
-    while ((r = chunk_read(&in->rows, m->kind, &observers, in->read, count, &in->records, err)) == RESULT_FULL &&
+    while ((r = chunk_read(&in->rows, m->kind, NULL, &observers, in->read, count, &in->records, err)) == RESULT_FULL &&
            count > 1)
         count = (count + 1) / 2;
     if (r != RESULT_OK)

@@ -163,7 +163,7 @@ static enum result open_hot(struct store_reader *reader, struct error *err)
 static enum result open_segment(struct store_reader *reader, const struct segment *segment, struct error *err)
 {
     struct segments *segments = reader->store->segments;
-    enum result r = segment_open(segments, segment, select_address(&reader->query), NULL, &reader->view, err);
+    enum result r = segment_open(segments, segment, select_address(&reader->query), reader->read, &reader->view, err);
     if (r != RESULT_OK)
         return r;
     struct sql from = {0};
@@ -223,7 +223,7 @@ static enum result take_rows(struct store_reader *reader, uint32_t count, struct
                              struct error *err)
 {
     for (;; count /= 2) {
-        enum result r = chunk_read(&reader->rows, record_kinds[reader->query.kind], &reader->observers,
+        enum result r = chunk_read(&reader->rows, record_kinds[reader->query.kind], reader->handed, &reader->observers,
                                    reader->chunk_at, count, ret_records, err);
         if (r == RESULT_OK)
             reader->chunk_at += count;
@@ -355,6 +355,7 @@ enum result store_find(struct store_reader *reader, const struct store_query *qu
         return r;
     reader->query = *query;
     reader->left = query->limit;
+    select_fields(reader);
     return query->by_position ? replay_begin(reader, err) : make_plan(reader, err);
 }
 

@@ -21,7 +21,9 @@ struct store_reader {
 
     /* The query under way. */
     struct store_query query;
-    uint64_t left; /* of query.limit */
+    uint64_t left;                   /* of query.limit */
+    bool handed[RECORDS_FIELDS_MAX]; /* fields that are handed out */
+    bool read[RECORDS_FIELDS_MAX];   /* those, and what the conditions are about */
     struct hot_view hot;
     struct segment_set *segments;
     struct unit *plan; /* owned: newest first */
@@ -53,6 +55,8 @@ void reader_end(struct store_reader *reader);
 
 /* RESULT_REJECT: conditions that are not for the kind. */
 MUST_CHECK enum result select_check(const struct store_query *query, struct error *err);
+/* reader->handed and reader->read, by its query. */
+void select_fields(struct store_reader *reader);
 /* A query's address, if all it wants has it as src or dst; NULL: it is not so simple. */
 const struct address *select_address(const struct store_query *query);
 /* Into reader->sql, for rows `from` (SQL behind FROM) that lack the columns in `missing` (NULL: none). */

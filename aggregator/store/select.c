@@ -26,6 +26,41 @@ enum result select_check(const struct store_query *q, struct error *err)
     return RESULT_OK;
 }
 
+/* What a list is read by. */
+static void with_counts(const struct record_kind *kind, bool *fields)
+{
+    for (unsigned f = 0; f < kind->stored_count; f++) {
+        if (fields[f] && kind->fields[f].list != 0)
+            fields[kind->lists[kind->fields[f].list - 1].count] = true;
+    }
+}
+
+void select_fields(struct store_reader *reader)
+{
+    static const unsigned of_endpoint[] = {FLOW_FIELD_src_hi, FLOW_FIELD_src_lo, FLOW_FIELD_src_port,
+                                           FLOW_FIELD_dst_hi, FLOW_FIELD_dst_lo, FLOW_FIELD_dst_port};
+    static const unsigned of_names[] = {VERDICT_FIELD_flow, VERDICT_FIELD_verdict, VERDICT_FIELD_partner_observer,
+                                        VERDICT_FIELD_partner_flow};
+    const struct store_query *q = &reader->query;
+    const struct record_kind *kind = record_kinds[q->kind];
+    for (unsigned f = 0; f < kind->stored_count; f++)
+        reader->handed[f] = q->fields == NULL || q->fields[f];
+    reader->handed[kind->observer] = reader->handed[kind->first_time] = true;
+    with_counts(kind, reader->handed);
+    memcpy(reader->read, reader->handed, sizeof(reader->read));
+    reader->read[kind->last_time] = true;
+    if (q->filter != NULL)
+        sql_filter_fields(filter_root(q->filter), kind, reader->read);
+    for (size_t i = 0; q->endpoint != NULL && i < sizeof(of_endpoint) / sizeof(*of_endpoint); i++)
+        reader->read[of_endpoint[i]] = true;
+    if (q->protocol != 0)
+        reader->read[FLOW_FIELD_protocol] = true;
+    if (q->name_count > 0 && q->kind == RECORD_FLOW)
+        reader->read[FLOW_FIELD_flow] = true;
+    for (size_t i = 0; q->name_count > 0 && q->kind == RECORD_VERDICT && i < sizeof(of_names) / sizeof(*of_names); i++)
+        reader->read[of_names[i]] = true;
+}
+
 /* " AND linked", as verdict_is_linked has it: the partner's columns of others say nothing. */
 static void and_linked(struct sql *sql)
 {
@@ -114,7 +149,9 @@ static void add_arms(struct store_reader *reader, const struct sql *from, const 
     const struct filter_node *pinned = pinned_of(q);
     struct sql *sql = &reader->sql;
     for (unsigned arm = 0; arm < (pinned != NULL || q->endpoint != NULL ? 2u : 1u); arm++) {
-        sql_add(sql, "%sSELECT * FROM (SELECT ", arm > 0 ? " UNION ALL " : "");
+        sql_add(sql, "%sSELECT ", arm > 0 ? " UNION ALL " : "");
+        schema_names(sql, kind, reader->handed);
+        sql_add(sql, " FROM (SELECT ");
         schema_select(sql, kind, missing);
         sql_add(sql, " FROM %s) WHERE ", from->failed || from->text == NULL ? "" : from->text);
         add_conditions(sql, q, &reader->observers);

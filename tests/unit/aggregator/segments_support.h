@@ -152,7 +152,7 @@ static inline enum result print_chunk(struct print *print, const struct db_rows 
     while (at < rows->count) {
         struct records *records;
         count = count > rows->count - at ? (uint32_t)rows->count - at : count;
-        enum result r = chunk_read(rows, kind, observers, at, count, &records, why);
+        enum result r = chunk_read(rows, kind, NULL, observers, at, count, &records, why);
         if (r == RESULT_FULL && count > 1) {
             count /= 2;
             continue;
