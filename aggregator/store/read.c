@@ -163,7 +163,10 @@ static enum result open_hot(struct store_reader *reader, struct error *err)
 static enum result open_segment(struct store_reader *reader, const struct segment *segment, struct error *err)
 {
     struct segments *segments = reader->store->segments;
-    enum result r = segment_open(segments, segment, select_address(&reader->query), reader->read, &reader->view, err);
+    const struct store_query *q = &reader->query;
+    struct segment_wish wish = {.from_ns = q->from_ns, .to_ns = q->to_ns, .fields = reader->read};
+    wish.addresses = select_addresses(q, &wish.address_count);
+    enum result r = segment_open(segments, segment, &wish, &reader->view, err);
     if (r != RESULT_OK)
         return r;
     struct sql from = {0};

@@ -57,8 +57,8 @@ void reader_end(struct store_reader *reader);
 MUST_CHECK enum result select_check(const struct store_query *query, struct error *err);
 /* reader->handed and reader->read, by its query. */
 void select_fields(struct store_reader *reader);
-/* A query's address, if all it wants has it as src or dst; NULL: it is not so simple. */
-const struct address *select_address(const struct store_query *query);
+/* Addresses of which all that a query wants has one as src or dst; none: it is not so simple. */
+const struct address *select_addresses(const struct store_query *query, size_t *ret_count);
 /* Into reader->sql, for rows `from` (SQL behind FROM) that lack the columns in `missing` (NULL: none). */
 void select_query(struct store_reader *reader, const struct sql *from, const bool *missing);
 

@@ -102,6 +102,9 @@ struct store_query {
     uint64_t after, through;     /* by_position: after < position <= through; 0: unbounded */
     const struct endpoint *endpoint; /* flows: src or dst is this; port 0: any. NULL: any */
     uint8_t protocol;                /* flows: 0: any */
+    const struct address *addresses; /* flows: all that are wanted have one of these as src or dst, by what else is
+                                        asked: it narrows where they are looked for, and no more */
+    size_t address_count;            /* 0: not known */
     const struct flow_name *names;   /* flows: these; verdicts: about these, as view or partner */
     size_t name_count;               /* up to STORE_NAMES_MAX; 0: any */
     uint64_t limit;                  /* rows; 0: none */

@@ -268,6 +268,10 @@ static void restamp(const struct segments *segments, uint64_t from, uint64_t id,
     seal->day = day;
     seal->first_ns += shift_ns;
     seal->last_ns += shift_ns;
+    for (size_t g = 0; g < seal->n_group_first_ns; g++) {
+        seal->group_first_ns[g] += shift_ns;
+        seal->group_last_ns[g] += shift_ns;
+    }
     if (seal_write(segments, seal, &err) != RESULT_OK)
         die(path, &err);
     store__segment__free_unpacked(seal, NULL);

@@ -176,7 +176,8 @@ static inline enum result print_segment(struct segments *segments, const struct 
     struct segment_view view;
     struct db_rows rows = {0};
     struct sql sql = {0};
-    enum result r = segment_open(segments, segment, address, NULL, &view, why);
+    enum result r = segment_open(
+        segments, segment, &(struct segment_wish){.addresses = address, .address_count = address != NULL}, &view, why);
     if (r != RESULT_OK)
         return r;
     const struct sql_observers observers = {view.observers, view.observer_count};
