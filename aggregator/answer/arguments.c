@@ -159,7 +159,7 @@ static enum result parse_text(const struct parameter *p, const char *text, struc
     return RESULT_OK;
 }
 
-/* Filters are parsed when the others are known: see parse_filters. */
+/* Filters and columns are parsed when the others are known: see parse_filters, parse_columns. */
 static enum result parse_later(const struct parameter *p, const char *text, struct argument *ret, struct error *err)
 {
     (void)p, (void)text, (void)ret, (void)err;
@@ -171,7 +171,7 @@ static enum result (*const parsers[PARAMETER_TYPE_COUNT])(const struct parameter
     [PARAMETER_TEXT] = parse_text,         [PARAMETER_FILTER] = parse_later,  [PARAMETER_TIME] = take_when,
     [PARAMETER_MOMENT] = take_when,        [PARAMETER_SPAN] = parse_span,     [PARAMETER_END] = parse_end,
     [PARAMETER_PROTOCOL] = parse_protocol, [PARAMETER_NUMBER] = parse_number, [PARAMETER_WORD] = parse_word,
-    [PARAMETER_FLAG] = parse_flag,         [PARAMETER_TOPIC] = parse_topic};
+    [PARAMETER_FLAG] = parse_flag,         [PARAMETER_TOPIC] = parse_topic,   [PARAMETER_COLUMNS] = parse_later};
 
 /* ---- all of them */
 
@@ -270,6 +270,100 @@ static enum result parse_filters(struct arguments *a, struct argument_error *ret
     return RESULT_OK;
 }
 
+/* ---- columns */
+
+static void add_column(struct arguments *a, int field)
+{
+    for (unsigned i = 0; i < a->order_count; i++) {
+        if (a->order[i] == (unsigned)field)
+            return;
+    }
+    if (field >= 0 && a->order_count < RECORDS_FIELDS_MAX)
+        a->order[a->order_count++] = (uint16_t)field;
+}
+
+/* What a table has: columns with a heading, and the ports that stand in an address's. */
+static void add_shown(struct arguments *a, const struct record_kind *kind)
+{
+    char port[64];
+    for (unsigned i = 0; i < kind_places(kind); i++) {
+        const struct field *field = &kind->fields[kind_in_place(kind, i)];
+        if (field->heading == NULL)
+            continue;
+        add_column(a, (int)(field - kind->fields));
+        snprintf(port, sizeof(port), "%s_port", field->label);
+        if (field->kind == KIND_ADDRESS)
+            add_column(a, kind_field(kind, port));
+    }
+}
+
+/* A field as answers name it: an observer's is called after its sensor or epoch. -1: none. */
+static int column_find(const struct record_kind *kind, const char *name)
+{
+    char observer[64];
+    size_t length = strlen(name), stem = 0;
+    if (length >= 6 && strcmp(name + length - 6, "sensor") == 0)
+        stem = length - 6;
+    else if (length >= 5 && strcmp(name + length - 5, "epoch") == 0)
+        stem = length - 5;
+    else
+        return kind_field(kind, name);
+    int found = kind_field(kind, name);
+    snprintf(observer, sizeof(observer), "%.*sobserver", stem > 40 ? 40 : (int)stem, name);
+    return found >= 0 ? found : kind_field(kind, observer);
+}
+
+static enum result no_column(const struct parameter *p, const struct record_kind *kind, const char *name,
+                             struct error *err)
+{
+    struct nearest nearest = {.word = name};
+    for (unsigned f = 0; f < kind->field_count; f++)
+        nearest_try(&nearest, kind->fields[f].label);
+    if (nearest.name != NULL)
+        return error_set(err, RESULT_REJECT, "%s: there is no '%.64s'; did you mean %s?", p->name, name, nearest.name);
+    return error_set(err, RESULT_REJECT, "%s: there is no '%.64s'; pavo questions lists what an answer has", p->name,
+                     name);
+}
+
+static enum result parse_columns(struct arguments *a, const struct parameter *p, const char *text, size_t *ret_offset,
+                                 struct error *err)
+{
+    const struct record_kind *kind = a->question->columns();
+    if (strcmp(text, "shown") == 0) {
+        add_shown(a, kind);
+        return RESULT_OK;
+    }
+    for (const char *at = text;; at++) {
+        char name[64];
+        size_t length = strcspn(at, ",");
+        snprintf(name, sizeof(name), "%.*s", length > 63 ? 63 : (int)length, at);
+        int field = column_find(kind, name);
+        *ret_offset = (size_t)(at - text);
+        if (field < 0 || kind->fields[field].kind == KIND_LOWER)
+            return no_column(p, kind, name, err);
+        if (kind->fields[field].list != 0) /* who reads items must know how many there are */
+            add_column(a, kind->lists[kind->fields[field].list - 1].count);
+        add_column(a, field);
+        at += length;
+        if (*at == '\0')
+            return RESULT_OK;
+    }
+}
+
+static enum result parse_all_columns(struct arguments *a, struct argument_error *ret_error, struct error *err)
+{
+    for (unsigned i = 0; i < a->question->parameter_count; i++) {
+        const struct parameter *p = &a->question->parameters[i];
+        size_t offset = 0;
+        if (p->type != PARAMETER_COLUMNS || a->values[i].text == NULL)
+            continue;
+        enum result r = parse_columns(a, p, a->values[i].text, &offset, err);
+        if (r != RESULT_OK)
+            return blame(ret_error, p->name, offset, r);
+    }
+    return RESULT_OK;
+}
+
 enum result arguments_parse(const struct question *question, Pavo__Argument *const *texts, size_t count,
                             struct arguments *ret_arguments, struct argument_error *ret_error, struct error *err)
 {
@@ -281,6 +375,8 @@ enum result arguments_parse(const struct question *question, Pavo__Argument *con
         r = check_order(&made, ret_error, err);
     if (r == RESULT_OK)
         r = parse_filters(&made, ret_error, err);
+    if (r == RESULT_OK)
+        r = parse_all_columns(&made, ret_error, err);
     if (r == RESULT_OK)
         *ret_arguments = made;
     else

@@ -27,6 +27,8 @@ struct argument {
 struct arguments {
     const struct question *question;
     struct argument values[QUESTION_PARAMETERS_MAX]; /* in the order of its parameters */
+    uint16_t order[RECORDS_FIELDS_MAX];              /* COLUMNS: the fields of the question's columns that are wanted */
+    unsigned order_count;                            /* 0: all */
 };
 
 /* Where a refusal lies. */

@@ -127,9 +127,7 @@ static const struct heading *const headings[RECORD_KIND_COUNT] = {
     [RECORD_FLOW] = headings_of_flow, [RECORD_VERDICT] = headings_of_verdict, [RECORD_BINDING] = headings_of_binding,
     [RECORD_LOSS] = headings_of_loss, [RECORD_STATUS] = headings_of_status,   [RECORD_ALERT] = headings_of_alert};
 
-/* Room for the fields of any kind, computed ones included. */
-enum { FIELDS_MAX = 128 };
-_Static_assert(FLOW_FIELD_COUNT + 8 < FIELDS_MAX, "the largest kind fits");
+_Static_assert(FLOW_FIELD_COUNT + 8 < RECORDS_FIELDS_MAX, "the largest kind fits");
 
 /* Those with a heading first, as a table has them; the others behind, as they stand. */
 static void arrange(const struct record_kind *kind, enum record_kind_number number, uint16_t *order)
@@ -148,8 +146,8 @@ static void arrange(const struct record_kind *kind, enum record_kind_number numb
 
 const struct record_kind *answer_columns_of(enum record_kind_number number)
 {
-    static struct field fields[RECORD_KIND_COUNT][FIELDS_MAX];
-    static uint16_t orders[RECORD_KIND_COUNT][FIELDS_MAX];
+    static struct field fields[RECORD_KIND_COUNT][RECORDS_FIELDS_MAX];
+    static uint16_t orders[RECORD_KIND_COUNT][RECORDS_FIELDS_MAX];
     static struct record_kind kinds[RECORD_KIND_COUNT];
     const struct record_kind *of = record_kinds[number];
     pthread_mutex_lock(&lock);
@@ -164,6 +162,7 @@ const struct record_kind *answer_columns_of(enum record_kind_number number)
         kinds[number].fields = fields[number];
         arrange(&kinds[number], number, orders[number]);
         kinds[number].order = orders[number];
+        kinds[number].order_count = of->field_count;
     }
     pthread_mutex_unlock(&lock);
     return &kinds[number];

@@ -52,7 +52,7 @@ const struct record_kind *answer_columns_of(enum record_kind_number kind);
 /* The field in place `i` of an answer. */
 static inline const struct field *answer_column(const struct record_kind *kind, unsigned i)
 {
-    return &kind->fields[kind->order == NULL ? i : kind->order[i]];
+    return &kind->fields[kind_in_place(kind, i)];
 }
 
 #endif

@@ -45,11 +45,12 @@ enum result flow_set_add(struct flow_set *set, const struct flow_name *name, con
     uint32_t at;
     if (index_get(&set->index, key, &at)) {
         flow_merge(&set->flows[at].flow, report);
+        set->flows[at].begun |= report->report == 0;
         return RESULT_OK;
     }
     if (!grow(set) || index_put(&set->index, key, set->count) != RESULT_OK)
         return budget_exceeded(err);
-    set->flows[set->count++] = (struct whole_flow){*name, *report};
+    set->flows[set->count++] = (struct whole_flow){*name, *report, report->report == 0};
     return RESULT_OK;
 }
 

@@ -10,6 +10,7 @@
 struct whole_flow {
     struct flow_name name;
     struct flow flow; /* its `observer` means nothing */
+    bool begun;       /* the first of its reports is in it */
 };
 
 struct flow_set {

@@ -76,45 +76,83 @@ static enum result hold(struct links *links, struct verdict_set *found, struct e
     return RESULT_OK;
 }
 
-static enum result look_up(struct links *links, const struct flow_batch *flows, struct error *err)
+static bool is_enough(const struct links *links)
+{
+    return links->answered + links->held.count >= links->limit;
+}
+
+/* Flows in one look-up: where few pairs are wanted, few flows have them. */
+static uint32_t names_at_once(const struct links *links)
+{
+    return links->limit < STORE_NAMES_MAX / 4 ? 4 * (uint32_t)links->limit : STORE_NAMES_MAX;
+}
+
+/* `newest`: the flows are the newest there are, in order, so that nothing newer comes once there are enough. */
+static enum result look_up(struct links *links, const struct flow_batch *flows, bool newest, struct error *err)
 {
     struct verdict_set found = verdict_set_new(&links->work->memory);
-    struct flow_name *names = calloc(STORE_NAMES_MAX, sizeof(*names));
-    enum result r = names == NULL ? budget_exceeded(err) : RESULT_OK;
-    for (uint32_t from = 0; from < flows->rows && r == RESULT_OK; from += STORE_NAMES_MAX) {
-        uint32_t count = flows->rows - from < STORE_NAMES_MAX ? flows->rows - from : STORE_NAMES_MAX;
+    struct seen_flow *seen = calloc(STORE_NAMES_MAX, sizeof(*seen));
+    enum result r = seen == NULL ? budget_exceeded(err) : RESULT_OK;
+    uint32_t most = newest ? names_at_once(links) : STORE_NAMES_MAX, count;
+    found.fields = links->work->fields;
+    for (uint32_t from = 0; from < flows->rows && r == RESULT_OK && !(newest && is_enough(links)); from += count) {
+        count = flows->rows - from < most ? flows->rows - from : most;
         for (uint32_t i = 0; i < count; i++)
-            names[i] = (struct flow_name){flows->observers[flows->observer[from + i]], flows->flow[from + i]};
-        r = verdict_set_find(&found, links->work->second, names, count, err);
+            seen[i] = (struct seen_flow){{flows->observers[flows->observer[from + i]], flows->flow[from + i]},
+                                         flows->first_time[from + i],
+                                         flows->last_time[from + i],
+                                         flows->report[from + i] == 0};
+        r = verdict_set_find(&found, links->work->second, seen, count, err);
         if (r == RESULT_OK)
             r = hold(links, &found, err);
         verdict_set_clear(&found);
     }
     links->cut = links->cut || found.cut;
     verdict_set_fini(&found);
-    free(names);
+    free(seen);
     return r;
 }
 
+/* Until there are enough, or RESULT_END. */
+static enum result look_through(struct links *links, const struct store_query *query, bool newest, uint64_t *ret_flows,
+                                struct error *err)
+{
+    struct records *records;
+    uint64_t flows = 0;
+    enum result r = store_find(links->work->reader, query, err);
+    while (r == RESULT_OK && (r = store_next(links->work->reader, &records, NULL, err)) == RESULT_OK) {
+        flows += records->rows;
+        r = look_up(links, flow_batch_of(records), newest, err);
+        records_free(&records);
+        if (r == RESULT_OK && (newest ? is_enough(links) : links->answered >= links->limit)) {
+            links->cut = true; /* and the rest of the flows is not looked through */
+            r = RESULT_END;
+        }
+    }
+    *ret_flows = flows;
+    return r;
+}
+
+/* The newest flows first: with a limit that is mostly all. Then all of them, as they stand. */
 static enum result run(struct work *work, struct error *err)
 {
+    static const bool fields[FLOW_FIELD_COUNT] = {[FLOW_FIELD_flow] = true,
+                                                  [FLOW_FIELD_report] = true,
+                                                  [FLOW_FIELD_observer] = true,
+                                                  [FLOW_FIELD_first_time] = true,
+                                                  [FLOW_FIELD_last_time] = true};
     struct links links = {.work = work,
                           .limit = stored_limit(work),
                           .seen = {.budget = &work->memory},
                           .held = verdict_set_new(&work->memory)};
     struct store_query query = stored_query(work);
-    struct records *records;
     uint64_t flows = 0;
-    query.limit = LINKS_FLOWS_MAX;
-    enum result r = store_find(work->reader, &query, err);
-    while (r == RESULT_OK && (r = store_next(work->reader, &records, NULL, err)) == RESULT_OK) {
-        flows += records->rows;
-        r = look_up(&links, flow_batch_of(records), err);
-        records_free(&records);
-        if (r == RESULT_OK && links.answered >= links.limit) {
-            links.cut = true; /* and the rest of the flows is not looked through */
-            r = RESULT_END;
-        }
+    query.fields = fields;
+    query.limit = STORE_SORTED_MAX;
+    enum result r = look_through(&links, &query, true, &flows, err);
+    if (r == RESULT_END && !is_enough(&links) && flows == STORE_SORTED_MAX) {
+        query.limit = LINKS_FLOWS_MAX;
+        r = look_through(&links, &query, false, &flows, err);
     }
     if (r == RESULT_END)
         r = answer_held(&links, err);

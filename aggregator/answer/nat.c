@@ -38,6 +38,15 @@ static const struct parameter parameters[] = {
                    .fallback = "20"},
 };
 
+/* What is read of a flow. */
+static const bool flow_fields_read[FLOW_FIELD_COUNT] = {
+#define READ(field) [FLOW_FIELD_##field] = true
+    READ(flow),      READ(report),      READ(observer),  READ(src_hi),    READ(src_lo),     READ(dst_hi),
+    READ(dst_lo),    READ(src_port),    READ(dst_port),  READ(protocol),  READ(state),      READ(first_time),
+    READ(last_time), READ(src_packets), READ(src_bytes), READ(dst_bytes), READ(dst_packets)
+#undef READ
+};
+
 /* ---- the flows of the end */
 
 struct near {
@@ -82,7 +91,8 @@ static enum result keep_near(struct nat *nat, uint32_t most, struct error *err)
 static enum result find_flows(struct nat *nat, struct error *err)
 {
     int64_t reach = nat->slack_ns + (nat->end.port != 0 ? NAT_REACH_NS : 0);
-    const struct store_query query = {.endpoint = &nat->end,
+    const struct store_query query = {.fields = flow_fields_read,
+                                      .endpoint = &nat->end,
                                       .protocol = (uint8_t)work_argument(nat->work, NAT_PROTOCOL)->number,
                                       .from_ns = nat->at_ns == 0 ? 0 : nat->at_ns - reach,
                                       .to_ns = nat->at_ns == 0 ? 0 : nat->at_end_ns + reach,
@@ -97,11 +107,19 @@ static enum result find_flows(struct nat *nat, struct error *err)
 
 /* ---- the other sides */
 
-static size_t want(const struct nat *nat, const struct flow_name *name, struct flow_name *wanted, size_t count)
+/* Views that are not here, and an address of each. */
+struct wanted {
+    struct flow_name *names;   /* owned */
+    struct address *addresses; /* owned */
+    size_t count;
+};
+
+static void want(const struct nat *nat, const struct flow_name *name, struct address address, struct wanted *wanted)
 {
-    if (flow_set_get(&nat->flows, name) == NULL)
-        wanted[count++] = *name;
-    return count;
+    if (flow_set_get(&nat->flows, name) != NULL)
+        return;
+    wanted->addresses[wanted->count] = address;
+    wanted->names[wanted->count++] = *name;
 }
 
 /* Is one of a link's views among the flows? One that was revised may be about others than those looked up. */
@@ -114,38 +132,42 @@ static bool is_here(const struct nat *nat, const struct known_verdict *link)
 static enum result find_partners(struct nat *nat, uint32_t from, struct error *err)
 {
     struct verdict_set *set = &nat->verdicts;
-    struct flow_name *wanted = calloc(2 * (set->count - from) + 1u, sizeof(*wanted));
+    size_t most = 2 * (set->count - from) + 1u;
+    struct wanted wanted = {calloc(most, sizeof(*wanted.names)), calloc(most, sizeof(*wanted.addresses)), 0};
     int64_t first = INT64_MAX, last = INT64_MIN;
-    size_t count = 0;
-    if (wanted == NULL)
-        return budget_exceeded(err);
-    for (uint32_t i = from; i < set->count; i++) {
+    enum result r = wanted.names == NULL || wanted.addresses == NULL ? budget_exceeded(err) : RESULT_OK;
+    for (uint32_t i = from; i < set->count && r == RESULT_OK; i++) {
         const struct known_verdict *known = &set->verdicts[i];
-        if (!verdict_is_linked(known->verdict.verdict) || !is_here(nat, known))
+        const struct verdict *v = &known->verdict;
+        if (!verdict_is_linked(v->verdict) || !is_here(nat, known))
             continue;
-        count = want(nat, &known->view, wanted, count);
-        count = want(nat, &known->partner, wanted, count);
+        want(nat, &known->view, (struct address){v->src_hi, v->src_lo}, &wanted);
+        want(nat, &known->partner, (struct address){v->post_nat_src_hi, v->post_nat_src_lo}, &wanted);
         first = known->verdict.first_time < first ? known->verdict.first_time : first;
         last = known->verdict.last_time > last ? known->verdict.last_time : last;
     }
     for (uint32_t i = 0; i < nat->flows.count; i++)
         last = nat->flows.flows[i].flow.last_time > last ? nat->flows.flows[i].flow.last_time : last;
-    enum result r = RESULT_OK;
-    for (size_t at = 0; r == RESULT_OK && at < count; at += STORE_NAMES_MAX) {
+    for (size_t at = 0; r == RESULT_OK && at < wanted.count; at += STORE_NAMES_MAX) {
+        size_t some = wanted.count - at < STORE_NAMES_MAX ? wanted.count - at : STORE_NAMES_MAX;
         uint64_t reports = 0;
         if (nat->flows.count > NAT_FLOWS_MAX) {
             nat->cut = true;
             break;
         }
-        const struct store_query query = {.names = wanted + at,
-                                          .name_count = count - at < STORE_NAMES_MAX ? count - at : STORE_NAMES_MAX,
+        const struct store_query query = {.fields = flow_fields_read,
+                                          .names = wanted.names + at,
+                                          .name_count = some,
+                                          .addresses = wanted.addresses + at,
+                                          .address_count = some,
                                           .from_ns = first - NAT_REACH_NS,
                                           .to_ns = last + NAT_REACH_NS,
                                           .limit = NAT_REPORTS_MAX};
         r = flow_set_find(&nat->flows, nat->work->reader, &query, &reports, err);
         nat->cut = nat->cut || reports >= NAT_REPORTS_MAX;
     }
-    free(wanted);
+    free(wanted.names);
+    free(wanted.addresses);
     return r;
 }
 
@@ -153,15 +175,17 @@ static enum result find_partners(struct nat *nat, uint32_t from, struct error *e
 static enum result follow(struct nat *nat, uint32_t from, struct error *err)
 {
     uint32_t count = nat->flows.count, verdicts = nat->verdicts.count;
-    struct flow_name *names = calloc(count - from + 1u, sizeof(*names));
-    enum result r = names == NULL ? budget_exceeded(err) : RESULT_OK;
-    for (uint32_t i = from; r == RESULT_OK && i < count; i++)
-        names[i - from] = nat->flows.flows[i].name;
+    struct seen_flow *flows = calloc(count - from + 1u, sizeof(*flows));
+    enum result r = flows == NULL ? budget_exceeded(err) : RESULT_OK;
+    for (uint32_t i = from; r == RESULT_OK && i < count; i++) {
+        const struct whole_flow *whole = &nat->flows.flows[i];
+        flows[i - from] = (struct seen_flow){whole->name, whole->flow.first_time, whole->flow.last_time, whole->begun};
+    }
     for (uint32_t at = 0; r == RESULT_OK && at < count - from; at += STORE_NAMES_MAX) {
         uint32_t some = count - from - at < STORE_NAMES_MAX ? count - from - at : STORE_NAMES_MAX;
-        r = verdict_set_find(&nat->verdicts, nat->work->second, names + at, some, err);
+        r = verdict_set_find(&nat->verdicts, nat->work->second, flows + at, some, err);
     }
-    free(names);
+    free(flows);
     nat->cut = nat->cut || nat->verdicts.cut;
     return r == RESULT_OK ? find_partners(nat, verdicts, err) : r;
 }

@@ -29,6 +29,7 @@ struct work;
     X(NUMBER, number, "a whole number")                                                                                \
     X(WORD, word, "one of the words listed")                                                                           \
     X(FLAG, flag, "yes or no")                                                                                         \
+    X(COLUMNS, columns, "`shown`: those that a table has; or names of columns with commas between")                    \
     X(TOPIC, topic, "a kind of record: flow, verdict, binding, loss, status or alert")
 enum parameter_type {
 #define X(name, word, doc) PARAMETER_##name,

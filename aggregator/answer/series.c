@@ -16,7 +16,7 @@ static const struct parameter parameters[] = {
                        .positional = true,
                        .kind = RECORD_FLOW},
     [SERIES_FROM] = {.name = "from", .type = PARAMETER_TIME, .help = "of records that began then or later"},
-    [SERIES_TO] = {.name = "to", .type = PARAMETER_TIME, .help = "of records that began before"},
+    [SERIES_TO] = {.name = "to", .type = PARAMETER_TIME, .help = "of records that began before", .not_before = "from"},
     [SERIES_STEP] = {.name = "step",
                      .type = PARAMETER_SPAN,
                      .help = "of time between two rows, counted from 1970 UTC",

@@ -25,6 +25,7 @@ enum result stored_run(struct work *work, struct error *err)
     uint64_t limit = stored_limit(work), left = limit;
     struct records *records;
     query.limit = limit + 1;
+    query.fields = work->fields;
     enum result r = store_find(work->reader, &query, err);
     while (r == RESULT_OK && (r = store_next(work->reader, &records, NULL, err)) == RESULT_OK) {
         uint32_t rows = records->rows < left ? records->rows : (uint32_t)left;

@@ -6,7 +6,7 @@
 #include "aggregator/answer/columns.h"
 #include "aggregator/answer/work.h"
 
-enum { STORED_FILTER, STORED_FROM, STORED_TO, STORED_LIMIT, STORED_PARAMETER_COUNT };
+enum { STORED_FILTER, STORED_FROM, STORED_TO, STORED_LIMIT, STORED_COLUMNS, STORED_PARAMETER_COUNT };
 
 /* Of a question about `what` ("flows"), chosen by a filter over records of `kind_`. */
 #define STORED_PARAMETERS(kind_, what)                                                                                 \
@@ -26,6 +26,7 @@ enum { STORED_FILTER, STORED_FROM, STORED_TO, STORED_LIMIT, STORED_PARAMETER_COU
                           .help = "at most so many, the newest (above 19,999: of the newest days); 0: as many as the " \
                                   "aggregator answers, 1,000,000",                                                     \
                           .fallback = "0"},                                                                            \
+        [STORED_COLUMNS] = {.name = "columns", .type = PARAMETER_COLUMNS, .help = "these alone; without, all"},        \
     }
 
 /* Rows it may answer with. */

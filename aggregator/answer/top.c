@@ -14,7 +14,7 @@ static const struct parameter parameters[] = {
                     .positional = true,
                     .kind = RECORD_FLOW},
     [TOP_FROM] = {.name = "from", .type = PARAMETER_TIME, .help = "of records that began then or later"},
-    [TOP_TO] = {.name = "to", .type = PARAMETER_TIME, .help = "of records that began before"},
+    [TOP_TO] = {.name = "to", .type = PARAMETER_TIME, .help = "of records that began before", .not_before = "from"},
     [TOP_BY] = {.name = "by",
                 .type = PARAMETER_WORD,
                 .help = TALLY_HELP,

@@ -118,14 +118,54 @@ enum result verdict_set_move(struct verdict_set *set, struct known_verdict *know
     return RESULT_OK;
 }
 
-static enum result read_all(struct verdict_set *set, struct store_reader *reader, const struct flow_name *names,
-                            size_t count, struct error *err)
+/* ---- looking up */
+
+/* Names that are looked up in [from, to). */
+struct look_up {
+    struct flow_name *names; /* owned */
+    size_t count;
+    bool any; /* at all times: the two below are 0 */
+    int64_t from_ns, to_ns;
+};
+
+/* Widens the time by one flow's. */
+static void add_name(struct look_up *l, const struct flow_name *name, int64_t first_ns, int64_t last_ns)
 {
-    const struct store_query query = {
-        .kind = RECORD_VERDICT, .names = names, .name_count = count, .limit = VERDICTS_READ_MAX};
+    int64_t from_ns = first_ns - VERDICT_REACH_NS, to_ns = last_ns + VERDICT_REACH_NS;
+    l->any |= first_ns == 0 && last_ns == 0;
+    l->from_ns = l->any ? 0 : l->count == 0 || from_ns < l->from_ns ? from_ns : l->from_ns;
+    l->to_ns = l->any ? 0 : l->count == 0 || to_ns > l->to_ns ? to_ns : l->to_ns;
+    l->names[l->count++] = *name;
+}
+
+/* What says which verdict it is, and is so read in any case. */
+static void wanted_fields(const struct verdict_set *set, bool *fields)
+{
+    static const unsigned always[] = {
+        VERDICT_FIELD_observer,         VERDICT_FIELD_flow,         VERDICT_FIELD_boundary,
+        VERDICT_FIELD_verdict,          VERDICT_FIELD_revision,     VERDICT_FIELD_first_time,
+        VERDICT_FIELD_partner_observer, VERDICT_FIELD_partner_flow, VERDICT_FIELD_last_time};
+    for (unsigned f = 0; f < VERDICT_FIELD_COUNT; f++)
+        fields[f] = set->fields == NULL || set->fields[f];
+    for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
+        fields[always[i]] = true;
+}
+
+static enum result read_some(struct verdict_set *set, struct store_reader *reader, const struct look_up *l, size_t at,
+                             struct error *err)
+{
+    bool fields[RECORDS_FIELDS_MAX];
+    wanted_fields(set, fields);
+    const struct store_query query = {.kind = RECORD_VERDICT,
+                                      .fields = fields,
+                                      .names = l->names + at,
+                                      .name_count = l->count - at < STORE_NAMES_MAX ? l->count - at : STORE_NAMES_MAX,
+                                      .from_ns = l->from_ns,
+                                      .to_ns = l->to_ns,
+                                      .limit = VERDICTS_READ_MAX};
     struct records *records;
     uint64_t rows = 0;
-    enum result r = count == 0 ? RESULT_END : store_find(reader, &query, err);
+    enum result r = store_find(reader, &query, err);
     while (r == RESULT_OK && (r = store_next(reader, &records, NULL, err)) == RESULT_OK) {
         for (uint32_t i = 0; i < records->rows && r == RESULT_OK; i++)
             r = verdict_set_add(set, records, i, err);
@@ -136,34 +176,86 @@ static enum result read_all(struct verdict_set *set, struct store_reader *reader
     return r == RESULT_END ? RESULT_OK : r;
 }
 
+static enum result read_all(struct verdict_set *set, struct store_reader *reader, const struct look_up *l,
+                            struct error *err)
+{
+    enum result r = RESULT_OK;
+    for (size_t at = 0; at < l->count && r == RESULT_OK; at += STORE_NAMES_MAX)
+        r = read_some(set, reader, l, at, err);
+    return r;
+}
+
+/* Flows in the time they were seen in. */
+static enum result find_near(struct verdict_set *set, struct store_reader *reader, const struct seen_flow *flows,
+                             size_t count, struct look_up *l, struct error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        add_name(l, &flows[i].name, flows[i].first_ns, flows[i].last_ns);
+    return read_all(set, reader, l, err);
+}
+
+/* Flows that nothing was found of, and that were there before: a verdict is as old as the first that was seen of it. */
+static enum result find_before(struct verdict_set *set, struct store_reader *reader, const struct seen_flow *flows,
+                               size_t count, struct look_up *l, struct error *err)
+{
+    struct index told = {0};
+    enum result r = RESULT_OK;
+    uint32_t ignored;
+    for (uint32_t i = 0; i < set->count && r == RESULT_OK; i++) {
+        const struct known_verdict *known = &set->verdicts[i];
+        if (index_put(&told, index_key_of_flow(&known->view), 0) != RESULT_OK ||
+            index_put(&told, index_key_of_flow(&known->partner), 0) != RESULT_OK)
+            r = budget_exceeded(err);
+    }
+    const int64_t looked_from_ns = l->from_ns;
+    const bool looked_at_all = l->any;
+    l->count = 0;
+    for (size_t i = 0; i < count && r == RESULT_OK; i++) {
+        if (!flows[i].begun && !index_get(&told, index_key_of_flow(&flows[i].name), &ignored))
+            add_name(l, &flows[i].name, flows[i].first_ns, flows[i].last_ns);
+    }
+    index_fini(&told);
+    l->from_ns = 0;
+    l->to_ns = looked_from_ns;
+    return r == RESULT_OK && !looked_at_all ? read_all(set, reader, l, err) : r;
+}
+
 /* What names a view only as a partner may have been revised since to name another: the verdicts about the views that
  * were not asked for themselves tell. */
-enum result verdict_set_find(struct verdict_set *set, struct store_reader *reader, const struct flow_name *names,
-                             size_t count, struct error *err)
+static enum result find_others(struct verdict_set *set, struct store_reader *reader, const struct seen_flow *flows,
+                               size_t count, uint32_t from, struct look_up *l, struct error *err)
 {
-    uint32_t from = set->count;
     struct index asked = {0};
-    struct flow_name *others = NULL;
-    size_t other_count = 0;
-    enum result r = read_all(set, reader, names, count, err);
-    if (r == RESULT_OK)
-        others = calloc(set->count - from + 1u, sizeof(*others));
-    if (r == RESULT_OK && others == NULL)
-        r = budget_exceeded(err);
+    enum result r = RESULT_OK;
+    free(l->names);
+    *l = (struct look_up){.names = calloc(set->count - from + 1u, sizeof(*l->names))};
+    if (l->names == NULL)
+        return budget_exceeded(err);
     for (size_t i = 0; i < count && r == RESULT_OK; i++) {
-        if (index_put(&asked, index_key_of_flow(&names[i]), 0) != RESULT_OK)
+        if (index_put(&asked, index_key_of_flow(&flows[i].name), 0) != RESULT_OK)
             r = budget_exceeded(err);
     }
     for (uint32_t i = from; i < set->count && r == RESULT_OK; i++) {
+        const struct known_verdict *known = &set->verdicts[i];
         uint32_t ignored;
-        if (!index_get(&asked, index_key_of_flow(&set->verdicts[i].view), &ignored))
-            others[other_count++] = set->verdicts[i].view;
+        if (!index_get(&asked, index_key_of_flow(&known->view), &ignored))
+            add_name(l, &known->view, known->verdict.first_time, known->verdict.last_time);
     }
-    for (size_t at = 0; at < other_count && r == RESULT_OK; at += STORE_NAMES_MAX)
-        r = read_all(set, reader, others + at, other_count - at < STORE_NAMES_MAX ? other_count - at : STORE_NAMES_MAX,
-                     err);
-    free(others);
     index_fini(&asked);
+    return r == RESULT_OK ? read_all(set, reader, l, err) : r;
+}
+
+enum result verdict_set_find(struct verdict_set *set, struct store_reader *reader, const struct seen_flow *flows,
+                             size_t count, struct error *err)
+{
+    uint32_t from = set->count;
+    struct look_up l = {.names = calloc(count + 1u, sizeof(*l.names))};
+    enum result r = l.names == NULL ? budget_exceeded(err) : find_near(set, reader, flows, count, &l, err);
+    if (r == RESULT_OK)
+        r = find_before(set, reader, flows, count, &l, err);
+    if (r == RESULT_OK)
+        r = find_others(set, reader, flows, count, from, &l, err);
+    free(l.names);
     return r;
 }
 

@@ -18,11 +18,21 @@ struct known_verdict {
     struct verdict_term *terms; /* owned; verdict.terms of them */
 };
 
+/* A flow whose verdicts are wanted, and when it was seen. */
+struct seen_flow {
+    struct flow_name name;
+    int64_t first_ns, last_ns; /* of the reports at hand; both 0: not known */
+    bool begun;                /* its first report is one of those: nothing was said of it long before them */
+};
+/* A verdict's times are those of the views, by the clocks of two sensors. */
+#define VERDICT_REACH_NS (600ll * 1000000000)
+
 struct verdict_set {
     struct known_verdict *verdicts; /* owned */
     uint32_t count, capacity;
     struct budget *budget; /* charged; NULL: there is none */
     struct index index;    /* by boundary and view: where in `verdicts` */
+    const bool *fields;    /* of verdicts, borrowed: those that are wanted; NULL: all */
     bool cut;              /* VERDICTS_READ_MAX was reached: there may be more */
 };
 static inline struct verdict_set verdict_set_new(struct budget *budget)
@@ -38,10 +48,12 @@ void verdict_set_clear(struct verdict_set *set);
 const struct known_verdict *verdict_set_get(const struct verdict_set *set, const char *boundary,
                                             const struct flow_name *view);
 
-/* Adds what is known of these views, each as the view a verdict is about or as its partner; up to STORE_NAMES_MAX.
+/* Adds what is known of these views, each as the view a verdict is about or as its partner; up to STORE_NAMES_MAX. It
+ * is looked for in the time they were seen in, and before that for those that nothing is found of and that were there
+ * before.
  * RESULT_AGAIN: interrupted, or out of memory. */
 MUST_CHECK enum result verdict_set_find(struct verdict_set *set, struct store_reader *reader,
-                                        const struct flow_name *names, size_t count, struct error *err);
+                                        const struct seen_flow *flows, size_t count, struct error *err);
 
 /* Adds one row of verdicts, if it is later than what is there. RESULT_AGAIN: out of memory. */
 MUST_CHECK enum result verdict_set_add(struct verdict_set *set, const struct records *records, uint32_t row,

@@ -3,6 +3,7 @@
 #include "aggregator/answer/work.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/records/page.h"
@@ -29,7 +30,7 @@ static enum result send_pages(struct work *work, const struct records *records, 
     while (at < rows && r == RESULT_OK) {
         struct page_view view;
         uint32_t count = rows - at < most ? rows - at : most;
-        r = page_view_init_as(&view, work->arguments.question->columns(), records, at, count, err);
+        r = page_view_init_as(&view, work->columns, records, at, count, err);
         if (r != RESULT_OK)
             break;
         Pavo__Reply reply = PAVO__REPLY__INIT;
@@ -58,7 +59,7 @@ static enum result flush(struct work *work, struct error *err)
 enum result work_room(struct work *work, struct error *err)
 {
     if (work->page == NULL)
-        work->page = records_new(work->arguments.question->columns(), WORK_PAGE_ROWS);
+        work->page = records_new(work->columns, WORK_PAGE_ROWS);
     if (work->page == NULL)
         return out_of_memory(err);
     return work->page->rows == WORK_PAGE_ROWS || work->page->observer_count + 2 > RECORDS_OBSERVERS_MAX
@@ -101,8 +102,8 @@ static enum result send_head(struct work *work, struct error *err)
         json_fini(&command);
         return out_of_memory(err);
     }
-    enum result r = page_head_init(&head, question->columns == NULL ? &no_columns : question->columns(), question->name,
-                                   command.text, err);
+    enum result r =
+        page_head_init(&head, work->columns == NULL ? &no_columns : work->columns, question->name, command.text, err);
     if (r == RESULT_OK) {
         Pavo__Reply reply = PAVO__REPLY__INIT;
         reply.more = true;
@@ -150,6 +151,24 @@ static enum result check_session(const struct work *work, struct error *err)
                : sessions_check(work->sessions, work->asker, session->data, session->len, clock_monotonic_ns(), err);
 }
 
+/* Which columns are answered, and which fields they come from. */
+static void choose_columns(struct work *work)
+{
+    const struct arguments *arguments = &work->arguments;
+    work->columns = arguments->question->columns == NULL ? NULL : arguments->question->columns();
+    if (work->columns == NULL || work->columns->number == 0)
+        return;
+    if (arguments->order_count > 0) {
+        work->narrowed = *work->columns;
+        work->narrowed.order = arguments->order;
+        work->narrowed.order_count = arguments->order_count;
+        work->columns = &work->narrowed;
+    }
+    memset(work->fields, 0, sizeof(work->fields));
+    for (unsigned i = 0; i < kind_places(work->columns); i++)
+        kind_rests(work->columns, kind_in_place(work->columns, i), work->fields);
+}
+
 enum result work_answer(struct work *work, struct error *err)
 {
     const struct question *question = NULL;
@@ -164,6 +183,7 @@ enum result work_answer(struct work *work, struct error *err)
                             err);
     if (r != RESULT_OK)
         return r;
+    choose_columns(work);
     coverage_begin(&work->coverage, work->options->store);
     r = send_head(work, err);
     if (r == RESULT_OK)

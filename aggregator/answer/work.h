@@ -42,6 +42,9 @@ struct work {
 
     /* Of work_answer, for the question. */
     struct arguments arguments;
+    const struct record_kind *columns; /* the question's, or of those the ones that are wanted; NULL: none */
+    struct record_kind narrowed;       /* what it points to then */
+    bool fields[RECORDS_FIELDS_MAX];   /* by stored field: what they are made from, of records as they are */
     struct coverage coverage;
     struct records *page;        /* rows not sent yet, of the question's columns; owned */
     struct argument_error error; /* which argument a failure is about */

@@ -5,7 +5,7 @@
 #include "aggregator/cli/question.h"
 
 /* Both are asked for by time and filter. */
-enum { FROM, TO, LIMIT, FILTER, ARGUMENTS };
+enum { FROM, TO, LIMIT, COLUMNS, FILTER, ARGUMENTS };
 
 static int run(struct cli *cli, const char *question, const struct options *words, const char *nothing, int argc,
                char **argv)
@@ -13,6 +13,7 @@ static int run(struct cli *cli, const char *question, const struct options *word
     struct argument arguments[ARGUMENTS] = {[FROM] = {.name = "from", .is_time = true},
                                             [TO] = {.name = "to", .is_time = true},
                                             [LIMIT] = {.name = "limit"},
+                                            [COLUMNS] = {.name = "columns"},
                                             [FILTER] = {.name = "filter", .positional = true}};
     const struct option_spec specs[] = {
         {.name = "from",
@@ -36,6 +37,14 @@ static int run(struct cli *cli, const char *question, const struct options *word
          .target = &arguments[LIMIT].value,
          .argument = "N",
          .help = "at most N rows, the newest. Default: as many as the aggregator gives"},
+        {.name = "columns",
+         .letter = 'o',
+         .kind = OPTION_STRING,
+         .target = &arguments[COLUMNS].value,
+         .argument = "NAMES",
+         .help =
+             "these columns alone, with commas between: src,dst,src_bytes. Default: in a table those it has room for "
+             "(shown), with --json and --csv all"},
         {0}};
     struct options options = *words;
     options.specs = specs;

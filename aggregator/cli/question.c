@@ -93,9 +93,24 @@ static int print_answer(struct ask *ask, const struct question *question)
     return printed ? conclude(ask, found, question->nothing) : CLI_UNREACHABLE;
 }
 
+/* A table has no place for more. */
+static bool default_columns(const struct cli *cli, const struct question *question)
+{
+    for (size_t i = 0; i < question->count && !cli->json && !cli->csv; i++) {
+        struct argument *argument = &question->arguments[i];
+        if (strcmp(argument->name, "columns") != 0 || argument->value != NULL)
+            continue;
+        argument->value = strdup("shown");
+        return argument->value != NULL;
+    }
+    return true;
+}
+
 int question_run(const struct cli *cli, const struct question *question)
 {
     struct ask ask;
+    if (!default_columns(cli, question))
+        return cli_fail(CLI_UNREACHABLE, "out of memory");
     if (!arguments_times(question->arguments, question->count))
         return CLI_USAGE;
     int code = ask_open(cli, &ask);

@@ -215,23 +215,36 @@ static enum result make_room(struct records *records, struct error *err)
     return records_make_items(records, items) ? RESULT_OK : error_set(err, RESULT_AGAIN, "out of memory");
 }
 
-static enum result read_fields(const struct db_rows *rows, struct records *records, idx_t from, struct error *err)
+static bool is_among(const bool *fields, unsigned f)
+{
+    return fields == NULL || fields[f];
+}
+
+/* Lists behind the values that say how long they are. */
+static enum result read_fields(const struct db_rows *rows, struct records *records, const bool *fields, idx_t from,
+                               struct error *err)
 {
     const struct record_kind *kind = records->kind;
     bool read = true;
-    for (unsigned f = 0; f < kind->stored_count && read; f++) {
-        if (kind->fields[f].list == 0)
-            read = read_values(records, f, 0, db_column(rows, f), from, records->rows);
-    }
-    enum result r = read ? make_room(records, err) : RESULT_OK;
-    for (unsigned f = 0; f < kind->stored_count && read && r == RESULT_OK; f++) {
-        if (kind->fields[f].list != 0)
-            read = read_list(records, f, duckdb_data_chunk_get_vector(rows->chunk, f), from);
+    enum result r = RESULT_OK;
+    for (unsigned pass = 0; pass < 2 && read && r == RESULT_OK; pass++) {
+        idx_t column = 0;
+        if (pass == 1)
+            r = make_room(records, err);
+        for (unsigned f = 0; f < kind->stored_count && read && r == RESULT_OK; f++) {
+            if (!is_among(fields, f))
+                continue;
+            if (pass == 0 && kind->fields[f].list == 0)
+                read = read_values(records, f, 0, db_column(rows, column), from, records->rows);
+            else if (pass == 1 && kind->fields[f].list != 0)
+                read = read_list(records, f, duckdb_data_chunk_get_vector(rows->chunk, column), from);
+            column++;
+        }
     }
     return read ? r : error_set(err, RESULT_AGAIN, "out of memory");
 }
 
-enum result chunk_read(const struct db_rows *rows, const struct record_kind *kind,
+enum result chunk_read(const struct db_rows *rows, const struct record_kind *kind, const bool *fields,
                        const struct sql_observers *observers, idx_t from, uint32_t count, struct records **ret_records,
                        struct error *err)
 {
@@ -239,9 +252,9 @@ enum result chunk_read(const struct db_rows *rows, const struct record_kind *kin
     if (records == NULL)
         return error_set(err, RESULT_AGAIN, "out of memory");
     records->rows = count;
-    enum result r = read_fields(rows, records, from, err);
+    enum result r = read_fields(rows, records, fields, from, err);
     for (unsigned f = 0; f < kind->stored_count && r == RESULT_OK; f++) {
-        if (kind->fields[f].kind == KIND_OBSERVER)
+        if (kind->fields[f].kind == KIND_OBSERVER && is_among(fields, f))
             r = translate(records, f, observers, err);
     }
     if (r == RESULT_OK)

@@ -67,6 +67,9 @@ duckdb_logical_type schema_type(const struct record_kind *kind, unsigned field);
  * written without: zero, empty. */
 void schema_select(struct sql *sql, const struct record_kind *kind, const bool *missing);
 
+/* Appends the names of those in `fields` (NULL: all). */
+void schema_names(struct sql *sql, const struct record_kind *kind, const bool *fields);
+
 /* ---- source.c: records in memory as a table */
 
 /* Rows that one chunk is made of: `count` rows of `records` from `from` on; or, with `refs`, those, which may be of
@@ -107,9 +110,10 @@ void engine_from(struct sql *sql, const struct engine_source *source);
 void chunk_write(duckdb_vector vector, const struct engine_rows *rows, unsigned field);
 /* How many of the rows fit a chunk by their lists' items; at least 1. */
 uint32_t chunk_fits(const struct engine_rows *rows, const struct record_kind *kind);
-/* Rows from .. from + count - 1 of a result that has schema_select's columns, as records. RESULT_FULL: so many
+/* Rows from .. from + count - 1 of a result that has the columns of `fields` (by field; NULL: all), as records; what is
+ * not among those stays zero. RESULT_FULL: so many
  * have more observers or items than records may; fewer would do. */
-MUST_CHECK enum result chunk_read(const struct db_rows *rows, const struct record_kind *kind,
+MUST_CHECK enum result chunk_read(const struct db_rows *rows, const struct record_kind *kind, const bool *fields,
                                   const struct sql_observers *observers, idx_t from, uint32_t count,
                                   struct records **ret_records, struct error *err);
 

@@ -49,3 +49,14 @@ void schema_select(struct sql *sql, const struct record_kind *kind, const bool *
         sql_add(sql, "\"%s\"", field->name);
     }
 }
+
+void schema_names(struct sql *sql, const struct record_kind *kind, const bool *fields)
+{
+    const char *separator = "";
+    for (unsigned f = 0; f < kind->stored_count; f++) {
+        if (fields != NULL && !fields[f])
+            continue;
+        sql_add(sql, "%s\"%s\"", separator, kind->fields[f].name);
+        separator = ", ";
+    }
+}

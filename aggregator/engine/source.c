@@ -156,6 +156,9 @@ static enum result set_options(duckdb_config config, const struct engine_options
         {"allow_community_extensions", "false"},
         {"enable_external_file_cache", "false"}, /* the kernel has one, which gives its memory back */
         {"temp_directory", ""},
+        /* With several threads a streamed UNION ALL of filtered scans kept in order ends where its first branch does
+         * (DuckDB 1.4.4), and says nothing. With one thread the order is kept all the same. */
+        {"preserve_insertion_order", o->threads == 1 ? "true" : "false"},
         {o->threads == 0 ? NULL : "threads", threads},
     };
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {

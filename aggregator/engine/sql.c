@@ -249,6 +249,33 @@ void sql_filter(struct sql *sql, const struct filter *filter, const struct filte
     write_node(&w, filter_root(filter));
 }
 
+void sql_filter_fields(const struct filter_node *node, const struct record_kind *kind, bool *fields)
+{
+    switch (node->op) {
+    case FILTER_TRUE:
+        return;
+    case FILTER_AND:
+    case FILTER_OR:
+        sql_filter_fields(node->left, kind, fields);
+        sql_filter_fields(node->right, kind, fields);
+        return;
+    case FILTER_NOT:
+        sql_filter_fields(node->left, kind, fields);
+        return;
+    case FILTER_ADDRESS:
+        fields[node->field + 1] = fields[node->twin + 1] = true;
+        break;
+    case FILTER_COMPARE:
+    case FILTER_MASK:
+    case FILTER_TEXT:
+    case FILTER_SENSOR:
+        break;
+    }
+    fields[node->field] = fields[node->twin] = true;
+    if (kind->observer >= 0)
+        fields[kind->observer] = true; /* who cannot know it */
+}
+
 const struct filter_node *sql_filter_pin(const struct filter_node *root)
 {
     if (root->op == FILTER_ADDRESS && root->side == FILTER_EITHER && root->twin != root->field &&

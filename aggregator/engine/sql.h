@@ -35,6 +35,9 @@ const struct filter_node *sql_filter_pin(const struct filter_node *root);
 void sql_filter(struct sql *sql, const struct filter *filter, const struct filter_node *pinned, enum sql_arm arm,
                 const struct sql_observers *observers);
 
+/* Sets the fields, of the kind's stored ones, that sql_filter's condition names. */
+void sql_filter_fields(const struct filter_node *root, const struct record_kind *kind, bool *fields);
+
 /* Appends "(src is the endpoint)" and the like; port 0: any. */
 void sql_endpoint(struct sql *sql, const char *side, const struct endpoint *endpoint);
 

@@ -100,6 +100,7 @@ struct writing {
     struct index_entry *entries; /* owned */
     size_t entry_count, entry_capacity;
     uint64_t written;
+    int64_t group_first_ns[SEGMENT_GROUPS_MAX], group_last_ns[SEGMENT_GROUPS_MAX];
 };
 /* All of its files, under their names. `observers` are numbered as the rows' refs have them. RESULT_END: there were no
  * rows, and no file is there. */

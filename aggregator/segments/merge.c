@@ -102,7 +102,7 @@ static enum result read_more(struct merge *m, struct input *in, struct error *er
     }
     uint32_t count = (uint32_t)(in->rows.count - in->read);
     enum result r;
-    while ((r = chunk_read(&in->rows, m->kind, &observers, in->read, count, &in->records, err)) == RESULT_FULL &&
+    while ((r = chunk_read(&in->rows, m->kind, NULL, &observers, in->read, count, &in->records, err)) == RESULT_FULL &&
            count > 1)
         count = (count + 1) / 2;
     if (r != RESULT_OK)
@@ -384,7 +384,7 @@ static enum result open_input(struct merge *m, struct held_segment *held, struct
 {
     struct segments *s = m->writing.segments;
     enum result r = atomic_load(&s->stopping) ? error_set(err, RESULT_AGAIN, "the aggregator ends")
-                                              : segment_open(s, &held->segment, NULL, NULL, &in->view, err);
+                                              : segment_open(s, &held->segment, NULL, &in->view, err);
     in->segment = &held->segment;
     if (r == RESULT_OK && fields_check(m->kind, in->view.missing) != held->segment.fields)
         r = error_set(err, RESULT_REJECT, "segment %016" PRIx64 " has fields of a newer version and is not merged",

@@ -115,12 +115,18 @@ struct segment_view {
     bool *missing;   /* owned; by field: stored fields that it has not, so that nobody knows their values */
     uint64_t groups; /* row groups to be read, a bit each */
 };
-/* Looks up which row groups may have `address` as src or dst (NULL: all), and checks what a statement reads of them:
- * `fields` by field (NULL: all) and all that is not in columns. RESULT_END: no row has it. RESULT_REJECT: damaged, and
- * the sentence says which file. */
+/* What a statement wants of a segment; zeros: all of it. Each narrows, by row groups. */
+struct segment_wish {
+    const struct address *addresses; /* of flows: one of these is src or dst */
+    size_t address_count;
+    int64_t from_ns, to_ns; /* alive in [from, to); 0: unbounded */
+    const bool *fields;     /* by field; NULL: all */
+};
+/* Looks up which row groups may have what is wished (NULL: all), and checks what a statement reads of them: the fields
+ * and all that is not in columns. RESULT_END: no row has it. RESULT_REJECT: damaged, and the sentence says which file.
+ */
 MUST_CHECK enum result segment_open(struct segments *segments, const struct segment *segment,
-                                    const struct address *address, const bool *fields, struct segment_view *ret_view,
-                                    struct error *err);
+                                    const struct segment_wish *wish, struct segment_view *ret_view, struct error *err);
 void segment_view_fini(struct segment_view *view);
 /* Appends what stands behind FROM: its row groups. */
 void segment_from(struct sql *sql, const struct segments *segments, const struct segment_view *view);

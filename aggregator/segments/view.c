@@ -158,14 +158,45 @@ static uint64_t all_groups(const struct segment *segment)
     return segment->groups >= 64 ? UINT64_MAX : (1ull << segment->groups) - 1;
 }
 
-enum result segment_open(struct segments *segments, const struct segment *segment, const struct address *address,
-                         const bool *fields, struct segment_view *ret_view, struct error *err)
+/* Row groups that have one of the addresses. RESULT_END: none has. */
+static enum result find_addresses(struct segments *segments, const struct segment_wish *wish, struct segment_view *view,
+                                  struct error *err)
 {
+    uint64_t found = 0;
+    for (size_t i = 0; i < wish->address_count; i++) {
+        const struct address *address = &wish->addresses[i];
+        uint64_t groups = 0;
+        enum result r = index_look(segments, view->segment, index_hash(address->hi, address->lo), &groups, err);
+        if (r != RESULT_OK && r != RESULT_END)
+            return r;
+        found |= groups;
+    }
+    view->groups &= found;
+    return view->groups == 0 ? RESULT_END : RESULT_OK;
+}
+
+/* Without the row groups of other times. RESULT_END: none is left. */
+static enum result find_times(const Store__Segment *seal, const struct segment_wish *wish, struct segment_view *view)
+{
+    bool known = seal->n_group_first_ns == seal->groups && seal->n_group_last_ns == seal->groups;
+    for (unsigned g = 0; known && g < seal->groups; g++) {
+        if ((wish->from_ns != 0 && seal->group_last_ns[g] < wish->from_ns) ||
+            (wish->to_ns != 0 && seal->group_first_ns[g] >= wish->to_ns))
+            view->groups &= ~(1ull << g);
+    }
+    return view->groups == 0 ? RESULT_END : RESULT_OK;
+}
+
+enum result segment_open(struct segments *segments, const struct segment *segment, const struct segment_wish *wish,
+                         struct segment_view *ret_view, struct error *err)
+{
+    static const struct segment_wish all = {0};
     struct segment_view view = {.segment = segment, .groups = all_groups(segment)};
     Store__Segment *seal = NULL;
     enum result r = RESULT_OK;
-    if (address != NULL && segment->kind == RECORD_FLOW)
-        r = index_look(segments, segment, index_hash(address->hi, address->lo), &view.groups, err);
+    wish = wish == NULL ? &all : wish;
+    if (wish->address_count > 0 && segment->kind == RECORD_FLOW)
+        r = find_addresses(segments, wish, &view, err);
     if (r == RESULT_OK)
         r = seal_read(segments, segment->id, &seal, err);
     if (r != RESULT_OK)
@@ -173,7 +204,9 @@ enum result segment_open(struct segments *segments, const struct segment *segmen
     if (seal->bytes != segment->bytes || seal->groups != segment->groups)
         r = error_set(err, RESULT_REJECT, "segment %016" PRIx64 ": its .seal file is another's", segment->id);
     if (r == RESULT_OK)
-        r = check_file(segments, seal, record_kinds[segment->kind], fields, view.groups, err);
+        r = find_times(seal, wish, &view);
+    if (r == RESULT_OK)
+        r = check_file(segments, seal, record_kinds[segment->kind], wish->fields, view.groups, err);
     if (r == RESULT_OK)
         r = take_observers(&view, seal, err);
     if (r == RESULT_OK)
@@ -217,7 +250,7 @@ void segment_from(struct sql *sql, const struct segments *segments, const struct
 enum result segment_check(struct segments *segments, const struct segment *segment, struct error *err)
 {
     struct segment_view view;
-    enum result r = segment_open(segments, segment, NULL, NULL, &view, err);
+    enum result r = segment_open(segments, segment, NULL, &view, err);
     if (r != RESULT_OK)
         return r;
     segment_view_fini(&view);

@@ -57,7 +57,11 @@ void seal_fini(Store__Segment *seal)
     free(seal->chunk_checks);
     seal->columns = NULL;
     seal->observers = NULL;
+    free(seal->group_first_ns);
+    free(seal->group_last_ns);
     seal->chunk_offsets = seal->chunk_lengths = seal->chunk_checks = NULL;
+    seal->group_first_ns = seal->group_last_ns = NULL;
+    seal->n_group_first_ns = seal->n_group_last_ns = 0;
     seal->n_columns = seal->n_observers = seal->n_chunk_offsets = seal->n_chunk_lengths = seal->n_chunk_checks = 0;
 }
 
@@ -119,6 +123,7 @@ static void note_addresses(struct writing *w, const struct engine_rows *rows)
 
 static void note_times(struct writing *w, const struct engine_rows *rows)
 {
+    uint64_t group = w->written / w->seal->group_rows;
     const struct record_kind *kind = w->source.kind;
     for (uint32_t i = 0; i < rows->count; i++) {
         const struct engine_ref *ref = &rows->refs[i];
@@ -126,6 +131,8 @@ static void note_times(struct writing *w, const struct engine_rows *rows)
         int64_t last = ((const int64_t *)records_column(ref->records, (unsigned)kind->last_time))[ref->row];
         w->seal->first_ns = first < w->seal->first_ns ? first : w->seal->first_ns;
         w->seal->last_ns = last > w->seal->last_ns ? last : w->seal->last_ns;
+        w->group_first_ns[group] = first < w->group_first_ns[group] ? first : w->group_first_ns[group];
+        w->group_last_ns[group] = last > w->group_last_ns[group] ? last : w->group_last_ns[group];
     }
 }
 
@@ -334,6 +341,20 @@ static enum result list_observers(Store__Segment *seal, const struct observers *
     return RESULT_OK;
 }
 
+static enum result list_group_times(const struct writing *w, struct error *err)
+{
+    Store__Segment *seal = w->seal;
+    size_t size = seal->groups * sizeof(int64_t);
+    seal->group_first_ns = malloc(size);
+    seal->group_last_ns = malloc(size);
+    if (seal->group_first_ns == NULL || seal->group_last_ns == NULL)
+        return no_memory(err);
+    memcpy(seal->group_first_ns, w->group_first_ns, size);
+    memcpy(seal->group_last_ns, w->group_last_ns, size);
+    seal->n_group_first_ns = seal->n_group_last_ns = seal->groups;
+    return RESULT_OK;
+}
+
 static enum result write_files(struct writing *w, const struct observers *observers, struct error *err)
 {
     enum result r = copy_rows(w, err);
@@ -344,6 +365,8 @@ static enum result write_files(struct writing *w, const struct observers *observ
         r = describe(w, err);
     if (r == RESULT_OK)
         r = list_observers(w->seal, observers, err);
+    if (r == RESULT_OK)
+        r = list_group_times(w, err);
     if (r == RESULT_OK && w->source.kind == record_kinds[RECORD_FLOW])
         r = index_write(w->segments, w->seal->id, w->entries, w->entry_count, &w->seal->index_bytes, err);
     if (r == RESULT_OK)
@@ -355,6 +378,10 @@ enum result segment_write(struct writing *w, const struct observers *observers, 
 {
     w->seal->first_ns = INT64_MAX;
     w->seal->last_ns = INT64_MIN;
+    for (unsigned g = 0; g < SEGMENT_GROUPS_MAX; g++) {
+        w->group_first_ns[g] = INT64_MAX;
+        w->group_last_ns[g] = INT64_MIN;
+    }
     w->source.threads = 1;
     w->source.next = next_rows;
     for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++) {

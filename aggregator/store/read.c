@@ -163,7 +163,10 @@ static enum result open_hot(struct store_reader *reader, struct error *err)
 static enum result open_segment(struct store_reader *reader, const struct segment *segment, struct error *err)
 {
     struct segments *segments = reader->store->segments;
-    enum result r = segment_open(segments, segment, select_address(&reader->query), NULL, &reader->view, err);
+    const struct store_query *q = &reader->query;
+    struct segment_wish wish = {.from_ns = q->from_ns, .to_ns = q->to_ns, .fields = reader->read};
+    wish.addresses = select_addresses(q, &wish.address_count);
+    enum result r = segment_open(segments, segment, &wish, &reader->view, err);
     if (r != RESULT_OK)
         return r;
     struct sql from = {0};
@@ -223,7 +226,7 @@ static enum result take_rows(struct store_reader *reader, uint32_t count, struct
                              struct error *err)
 {
     for (;; count /= 2) {
-        enum result r = chunk_read(&reader->rows, record_kinds[reader->query.kind], &reader->observers,
+        enum result r = chunk_read(&reader->rows, record_kinds[reader->query.kind], reader->handed, &reader->observers,
                                    reader->chunk_at, count, ret_records, err);
         if (r == RESULT_OK)
             reader->chunk_at += count;
@@ -355,6 +358,7 @@ enum result store_find(struct store_reader *reader, const struct store_query *qu
         return r;
     reader->query = *query;
     reader->left = query->limit;
+    select_fields(reader);
     return query->by_position ? replay_begin(reader, err) : make_plan(reader, err);
 }
 

@@ -21,7 +21,9 @@ struct store_reader {
 
     /* The query under way. */
     struct store_query query;
-    uint64_t left; /* of query.limit */
+    uint64_t left;                   /* of query.limit */
+    bool handed[RECORDS_FIELDS_MAX]; /* fields that are handed out */
+    bool read[RECORDS_FIELDS_MAX];   /* those, and what the conditions are about */
     struct hot_view hot;
     struct segment_set *segments;
     struct unit *plan; /* owned: newest first */
@@ -53,8 +55,10 @@ void reader_end(struct store_reader *reader);
 
 /* RESULT_REJECT: conditions that are not for the kind. */
 MUST_CHECK enum result select_check(const struct store_query *query, struct error *err);
-/* A query's address, if all it wants has it as src or dst; NULL: it is not so simple. */
-const struct address *select_address(const struct store_query *query);
+/* reader->handed and reader->read, by its query. */
+void select_fields(struct store_reader *reader);
+/* Addresses of which all that a query wants has one as src or dst; none: it is not so simple. */
+const struct address *select_addresses(const struct store_query *query, size_t *ret_count);
 /* Into reader->sql, for rows `from` (SQL behind FROM) that lack the columns in `missing` (NULL: none). */
 void select_query(struct store_reader *reader, const struct sql *from, const bool *missing);
 

@@ -26,6 +26,41 @@ enum result select_check(const struct store_query *q, struct error *err)
     return RESULT_OK;
 }
 
+/* What a list is read by. */
+static void with_counts(const struct record_kind *kind, bool *fields)
+{
+    for (unsigned f = 0; f < kind->stored_count; f++) {
+        if (fields[f] && kind->fields[f].list != 0)
+            fields[kind->lists[kind->fields[f].list - 1].count] = true;
+    }
+}
+
+void select_fields(struct store_reader *reader)
+{
+    static const unsigned of_endpoint[] = {FLOW_FIELD_src_hi, FLOW_FIELD_src_lo, FLOW_FIELD_src_port,
+                                           FLOW_FIELD_dst_hi, FLOW_FIELD_dst_lo, FLOW_FIELD_dst_port};
+    static const unsigned of_names[] = {VERDICT_FIELD_flow, VERDICT_FIELD_verdict, VERDICT_FIELD_partner_observer,
+                                        VERDICT_FIELD_partner_flow};
+    const struct store_query *q = &reader->query;
+    const struct record_kind *kind = record_kinds[q->kind];
+    for (unsigned f = 0; f < kind->stored_count; f++)
+        reader->handed[f] = q->fields == NULL || q->fields[f];
+    reader->handed[kind->observer] = reader->handed[kind->first_time] = true;
+    with_counts(kind, reader->handed);
+    memcpy(reader->read, reader->handed, sizeof(reader->read));
+    reader->read[kind->last_time] = true;
+    if (q->filter != NULL)
+        sql_filter_fields(filter_root(q->filter), kind, reader->read);
+    for (size_t i = 0; q->endpoint != NULL && i < sizeof(of_endpoint) / sizeof(*of_endpoint); i++)
+        reader->read[of_endpoint[i]] = true;
+    if (q->protocol != 0)
+        reader->read[FLOW_FIELD_protocol] = true;
+    if (q->name_count > 0 && q->kind == RECORD_FLOW)
+        reader->read[FLOW_FIELD_flow] = true;
+    for (size_t i = 0; q->name_count > 0 && q->kind == RECORD_VERDICT && i < sizeof(of_names) / sizeof(*of_names); i++)
+        reader->read[of_names[i]] = true;
+}
+
 /* " AND linked", as verdict_is_linked has it: the partner's columns of others say nothing. */
 static void and_linked(struct sql *sql)
 {
@@ -67,8 +102,17 @@ static void add_conditions(struct sql *sql, const struct store_query *q, const s
         and_names(sql, q, observers);
 }
 
+/* As arm 2: either. */
 static void and_endpoint(struct sql *sql, const struct endpoint *endpoint, unsigned arm)
 {
+    if (arm == 2) {
+        sql_add(sql, " AND (");
+        sql_endpoint(sql, "src", endpoint);
+        sql_add(sql, " OR ");
+        sql_endpoint(sql, "dst", endpoint);
+        sql_add(sql, ")");
+        return;
+    }
     sql_add(sql, " AND ");
     sql_endpoint(sql, arm == 0 ? "src" : "dst", endpoint);
     if (arm == 1) {
@@ -96,14 +140,23 @@ static const struct filter_node *host_of(const struct filter_node *node)
     return left != NULL ? left : host_of(node->right);
 }
 
-const struct address *select_address(const struct store_query *q)
+const struct address *select_addresses(const struct store_query *q, size_t *ret_count)
 {
-    if (q->kind != RECORD_FLOW)
-        return NULL;
-    if (q->endpoint != NULL)
-        return &q->endpoint->address;
-    const struct filter_node *node = q->filter == NULL ? NULL : host_of(filter_root(q->filter));
-    return node == NULL ? NULL : &node->prefix.address;
+    const struct filter_node *node =
+        q->kind != RECORD_FLOW || q->filter == NULL ? NULL : host_of(filter_root(q->filter));
+    const struct address *one = q->endpoint != NULL ? &q->endpoint->address
+                                : node != NULL      ? &node->prefix.address
+                                                    : NULL;
+    *ret_count = one != NULL ? 1 : q->address_count;
+    return one != NULL ? one : q->addresses;
+}
+
+/* The index has left so few row groups that opening the file once more costs more than reading both ends of all rows.
+ */
+static bool is_narrow(const struct store_reader *reader)
+{
+    const struct segment *segment = reader->view.segment;
+    return segment != NULL && (unsigned)__builtin_popcountll(reader->view.groups) * 4 <= segment->groups;
 }
 
 /* One arm, or two where "either side" is asked for: an OR over both would have every row group read. */
@@ -111,18 +164,25 @@ static void add_arms(struct store_reader *reader, const struct sql *from, const 
 {
     const struct store_query *q = &reader->query;
     const struct record_kind *kind = record_kinds[q->kind];
-    const struct filter_node *pinned = pinned_of(q);
+    bool narrow = is_narrow(reader);
+    const struct filter_node *pinned = narrow ? NULL : pinned_of(q);
     struct sql *sql = &reader->sql;
-    for (unsigned arm = 0; arm < (pinned != NULL || q->endpoint != NULL ? 2u : 1u); arm++) {
-        sql_add(sql, "%sSELECT * FROM (SELECT ", arm > 0 ? " UNION ALL " : "");
+    for (unsigned arm = 0; arm < (pinned != NULL || (q->endpoint != NULL && !narrow) ? 2u : 1u); arm++) {
+        sql_add(sql, "%sSELECT ", arm > 0 ? " UNION ALL " : "");
+        schema_names(sql, kind, reader->handed);
+        sql_add(sql, " FROM (SELECT ");
         schema_select(sql, kind, missing);
         sql_add(sql, " FROM %s) WHERE ", from->failed || from->text == NULL ? "" : from->text);
         add_conditions(sql, q, &reader->observers);
         if (q->endpoint != NULL)
-            and_endpoint(sql, q->endpoint, arm);
+            and_endpoint(sql, q->endpoint, narrow ? 2 : arm);
         if (q->filter != NULL) {
             sql_add(sql, " AND ");
-            sql_filter(sql, q->filter, pinned, arm == 0 ? SQL_ARM_SRC : SQL_ARM_DST_NOT_SRC, &reader->observers);
+            sql_filter(sql, q->filter, pinned,
+                       pinned == NULL ? SQL_ARM_BOTH
+                       : arm == 0     ? SQL_ARM_SRC
+                                      : SQL_ARM_DST_NOT_SRC,
+                       &reader->observers);
         }
     }
 }

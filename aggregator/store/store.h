@@ -95,11 +95,16 @@ void store_reader_resume(struct store_reader *reader);
 /* Which records; each condition that is set narrows. Borrowed until the query's end. */
 struct store_query {
     enum record_kind_number kind;
-    const struct filter *filter;     /* of that kind; NULL: all */
-    int64_t from_ns, to_ns;          /* alive in [from, to), by the kind's first and last time; 0: unbounded */
-    uint64_t after, through;         /* by_position: after < position <= through; 0: unbounded */
+    const bool *fields;          /* by stored field: those that are wanted; the others stay zero, but for who speaks and
+                                    the first time. NULL: all, as by_position has them in any case */
+    const struct filter *filter; /* of that kind; NULL: all */
+    int64_t from_ns, to_ns;      /* alive in [from, to), by the kind's first and last time; 0: unbounded */
+    uint64_t after, through;     /* by_position: after < position <= through; 0: unbounded */
     const struct endpoint *endpoint; /* flows: src or dst is this; port 0: any. NULL: any */
     uint8_t protocol;                /* flows: 0: any */
+    const struct address *addresses; /* flows: all that are wanted have one of these as src or dst, by what else is
+                                        asked: it narrows where they are looked for, and no more */
+    size_t address_count;            /* 0: not known */
     const struct flow_name *names;   /* flows: these; verdicts: about these, as view or partner */
     size_t name_count;               /* up to STORE_NAMES_MAX; 0: any */
     uint64_t limit;                  /* rows; 0: none */

@@ -39,17 +39,11 @@ static unsigned columns_of(const struct field *field)
     return field->kind == KIND_LOWER ? 0 : field->kind == KIND_OBSERVER ? 2 : 1;
 }
 
-/* The field that is answered in place `i`. */
-static unsigned field_in_place(const struct record_kind *kind, unsigned i)
-{
-    return kind->order == NULL ? i : kind->order[i];
-}
-
 static size_t column_count(const struct record_kind *kind)
 {
     size_t count = 0;
-    for (unsigned f = 0; f < kind->field_count; f++)
-        count += columns_of(&kind->fields[f]);
+    for (unsigned i = 0; i < kind_places(kind); i++)
+        count += columns_of(&kind->fields[kind_in_place(kind, i)]);
     return count;
 }
 
@@ -85,8 +79,8 @@ enum result page_head_init(struct page_head *head, const struct record_kind *kin
     Pavo__Column *columns = get(&head->memory, count, sizeof(*columns));
     Pavo__Column **pointers = get(&head->memory, count, sizeof(*pointers));
     bool made = columns != NULL && pointers != NULL;
-    for (unsigned i = 0; made && i < kind->field_count; i++) {
-        const struct field *field = &kind->fields[field_in_place(kind, i)];
+    for (unsigned i = 0; made && i < kind_places(kind); i++) {
+        const struct field *field = &kind->fields[kind_in_place(kind, i)];
         for (unsigned k = 0; k < columns_of(field); k++, at++) {
             pavo__column__init(&columns[at]);
             fill_column(&columns[at], kind, field);
@@ -293,7 +287,7 @@ enum result page_view_init_as(struct page_view *view, const struct record_kind *
                               uint32_t first, uint32_t count, struct error *err)
 {
     *view = (struct page_view){.message = PAVO__PAGE__INIT};
-    size_t columns = column_count(records->kind), at = 0;
+    size_t columns = column_count(kind), at = 0;
     Pavo__Values *values = get(&view->memory, columns, sizeof(*values));
     Pavo__Values **pointers = get(&view->memory, columns, sizeof(*pointers));
     bool made = values != NULL && pointers != NULL;
@@ -301,8 +295,8 @@ enum result page_view_init_as(struct page_view *view, const struct record_kind *
         pavo__values__init(&values[c]);
         pointers[c] = &values[c];
     }
-    for (unsigned i = 0; made && i < records->kind->field_count; i++) {
-        unsigned f = field_in_place(kind, i);
+    for (unsigned i = 0; made && i < kind_places(kind); i++) {
+        unsigned f = kind_in_place(kind, i);
         const struct field *field = &records->kind->fields[f];
         if (columns_of(field) > 0)
             made = lend_column(view, records, f, span_of(records, field, first, count), &values[at]);

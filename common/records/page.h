@@ -34,7 +34,7 @@ struct page_view {
 MUST_CHECK enum result page_view_init(struct page_view *view, const struct records *records, uint32_t first,
                                       uint32_t count, struct error *err);
 /* The same for a head that was made of another kind with the same fields: an answer's, which has an order and headings
- * of its own. */
+ * of its own, and perhaps only some of the fields. */
 MUST_CHECK enum result page_view_init_as(struct page_view *view, const struct record_kind *kind,
                                          const struct records *records, uint32_t first, uint32_t count,
                                          struct error *err);

@@ -40,6 +40,7 @@ uint64_t epoch_new(int64_t now_ns, uint32_t random);
 #define RECORDS_ROWS_MAX      65536u
 #define RECORDS_OBSERVERS_MAX 1024u
 #define RECORDS_LISTS_MAX     2u
+#define RECORDS_FIELDS_MAX    128u       /* of any kind, computed ones included */
 #define RECORDS_ITEMS_MAX     (1u << 20) /* of one list, over all rows */
 
 struct record_list {
@@ -63,7 +64,8 @@ struct record_kind {
     unsigned list_count;
     int first_time, last_time; /* fields that say when; -1: none */
     int observer;              /* the field that says who speaks; -1: none */
-    const uint16_t *order;     /* the fields in the order answers have them, each once; NULL: as they stand */
+    const uint16_t *order;     /* the fields that answers have, in their order, each once; NULL: all, as they stand */
+    unsigned order_count;
     /* Rows for which a guard holds, as bytes 0 or 1 for rows first .. first + count - 1. GUARD_NONE and GUARD_SET are
      * not asked. NULL: the kind uses no others. */
     void (*guard)(const struct records *records, enum field_guard guard, uint32_t first, uint32_t count, uint8_t *says);
@@ -147,8 +149,21 @@ size_t records_weight(const struct records *records);
 
 /* ---- values */
 
+/* Fields that answers have, and the one in place `i`. */
+static inline unsigned kind_places(const struct record_kind *kind)
+{
+    return kind->order == NULL ? kind->field_count : kind->order_count;
+}
+
+static inline unsigned kind_in_place(const struct record_kind *kind, unsigned i)
+{
+    return kind->order == NULL ? i : kind->order[i];
+}
+
 /* Index of a field by name or label; -1. */
 int kind_field(const struct record_kind *kind, const char *name);
+/* Sets, of kind->stored_count fields, those that this one's value (and whether it is known) is read from. */
+void kind_rests(const struct record_kind *kind, unsigned field, bool *fields);
 const struct field *kind_field_by_number(const struct record_kind *kind, uint32_t number);
 
 /* The value of any field, computed ones too (for those TEXT is written to `scratch`). Of a list's field: `row` is the

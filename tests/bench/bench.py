@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 
+import answers
 import doors
 import journal
 import live
@@ -119,6 +120,7 @@ BENCHES = {
     "memory": bench_memory,
     "journal": journal.bench_journal,
     "path": path.bench_path,
+    "answers": answers.bench_answers,
     "doors": doors.bench_doors,
     "live": live.bench_live,
     "idle": live.bench_idle,

@@ -152,7 +152,7 @@ static inline enum result print_chunk(struct print *print, const struct db_rows 
     while (at < rows->count) {
         struct records *records;
         count = count > rows->count - at ? (uint32_t)rows->count - at : count;
-        enum result r = chunk_read(rows, kind, observers, at, count, &records, why);
+        enum result r = chunk_read(rows, kind, NULL, observers, at, count, &records, why);
         if (r == RESULT_FULL && count > 1) {
             count /= 2;
             continue;
@@ -176,7 +176,8 @@ static inline enum result print_segment(struct segments *segments, const struct 
     struct segment_view view;
     struct db_rows rows = {0};
     struct sql sql = {0};
-    enum result r = segment_open(segments, segment, address, NULL, &view, why);
+    enum result r = segment_open(
+        segments, segment, &(struct segment_wish){.addresses = address, .address_count = address != NULL}, &view, why);
     if (r != RESULT_OK)
         return r;
     const struct sql_observers observers = {view.observers, view.observer_count};

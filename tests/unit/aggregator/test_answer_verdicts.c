@@ -57,7 +57,7 @@ static void commit(uint64_t view, uint64_t partner, uint32_t revision)
 static void find(struct verdict_set *set, struct flow_name name)
 {
     verdict_set_fini(set);
-    assert_ok(verdict_set_find(set, reader, &name, 1, &err), err);
+    assert_ok(verdict_set_find(set, reader, &(struct seen_flow){.name = name}, 1, &err), err);
 }
 
 static void test_as_view_and_as_partner(void **state)
@@ -131,12 +131,12 @@ static void test_budget(void **state)
     struct budget budget = {.left = LEFT}, small = {.left = 100};
     struct verdict_set set = verdict_set_new(&budget), moved = verdict_set_new(&budget);
     struct verdict_set poor = verdict_set_new(&small);
-    struct flow_name view = inside(1);
+    struct seen_flow view = {.name = inside(1)};
     commit(1, 9, 0);
     commit(1, 8, 1); /* takes the first one's place */
     commit(2, 7, 0);
     assert_ok(verdict_set_find(&set, reader, &view, 1, &err), err);
-    view = inside(2);
+    view.name = inside(2);
     assert_ok(verdict_set_find(&set, reader, &view, 1, &err), err);
     assert_int_equal(set.count, 2);
     assert_true(budget.left < LEFT);

@@ -150,7 +150,7 @@ static void assert_comes_back(struct some *some, uint32_t (*order)(const struct 
     while ((r = db_rows_next(&rows, &err)) == RESULT_OK) {
         struct records *records;
         struct engine_ref ref;
-        assert_ok(chunk_read(&rows, some->source.kind, &observers, 0, (uint32_t)rows.count, &records, &err), err);
+        assert_ok(chunk_read(&rows, some->source.kind, NULL, &observers, 0, (uint32_t)rows.count, &records, &err), err);
         for (uint32_t i = 0; i < records->rows; i++) {
             assert_true(locate(some, order(some, at + i), &ref));
             assert_same_row(ref.records, ref.row, records, i);
@@ -334,7 +334,8 @@ static void test_an_unknown_observer_is_refused(void **state)
     sql_add(&columns, " FROM ");
     open_statement(&some, columns.text, "", &rows);
     assert_ok(db_rows_next(&rows, &err), err);
-    assert_int_equal(chunk_read(&rows, some.source.kind, &few, 0, (uint32_t)rows.count, &records, &err), RESULT_REJECT);
+    assert_int_equal(chunk_read(&rows, some.source.kind, NULL, &few, 0, (uint32_t)rows.count, &records, &err),
+                     RESULT_REJECT);
     db_rows_close(&rows);
     sql_fini(&columns);
     records_free(&list[0]);

@@ -142,7 +142,8 @@ static void test_an_address_is_found(void **state)
                 wanted.rows += batches[b]->src_lo[i] == address.lo || batches[b]->dst_lo[i] == address.lo;
         }
         struct segment_view view;
-        enum result r = segment_open(segments, segment, &address, NULL, &view, &err);
+        enum result r = segment_open(segments, segment,
+                                     &(struct segment_wish){.addresses = &address, .address_count = 1}, &view, &err);
         assert_int_equal(r, wanted.rows == 0 ? RESULT_END : RESULT_OK);
         if (r != RESULT_OK)
             continue;
@@ -163,7 +164,9 @@ static void test_an_address_is_found(void **state)
     assert_true(narrowed >= 15); /* sources stand together */
     const struct address nobody = {0x20010db800000000u, 1};
     struct segment_view view;
-    assert_int_equal(segment_open(segments, segment, &nobody, NULL, &view, &err), RESULT_END);
+    assert_int_equal(
+        segment_open(segments, segment, &(struct segment_wish){.addresses = &nobody, .address_count = 1}, &view, &err),
+        RESULT_END);
     segment_set_release(&set);
     for (unsigned b = 0; b < BATCHES; b++)
         flow_batch_destroy(&batches[b]);

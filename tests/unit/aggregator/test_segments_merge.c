@@ -72,7 +72,7 @@ static void test_rows_stand_in_order(void **state)
     struct db_rows rows;
     assert_int_equal(segment_set_get(set, 0)->groups, 12 * 11000 / SEGMENT_GROUP_LEAST + 1);
     assert_ok(segment_check(segments, segment_set_get(set, 0), &err), err);
-    assert_ok(segment_open(segments, segment_set_get(set, 0), NULL, NULL, &view, &err), err);
+    assert_ok(segment_open(segments, segment_set_get(set, 0), NULL, &view, &err), err);
     sql_add(&sql, "SELECT src_hi, src_lo, dst_hi FROM ");
     segment_from(&sql, segments, &view);
     assert_ok(db_rows_open(reading, &sql, &rows, &err), err);
@@ -221,7 +221,7 @@ static void test_old_evidence_goes(void **state)
         struct print found = {0};
         struct segment_view view;
         assert_int_equal(s->without_evidence, s->last_ns < TEST_NOW - 30 * DAY);
-        assert_ok(segment_open(segments, s, NULL, NULL, &view, &err), err);
+        assert_ok(segment_open(segments, s, NULL, &view, &err), err);
         for (unsigned f = 0; f < FLOW_FIELD_COUNT; f++)
             assert_int_equal(view.missing[f], s->without_evidence && evidence[f]);
         segment_view_fini(&view);

@@ -14,10 +14,11 @@ static void test_find(void **state)
     (void)state;
     fake_answers(answers, 2);
     assert_int_equal(RUN(cli_find, "find", "-n", "5", "host", "10.0.0.1", "--to", "@0"), CLI_NOTHING);
-    assert_string_equal(fake_asked(), "find to=1970-01-01T00:00:00.000000000Z limit=5 filter=host 10.0.0.1");
+    assert_string_equal(fake_asked(),
+                        "find to=1970-01-01T00:00:00.000000000Z limit=5 columns=shown filter=host 10.0.0.1");
     assert_string_equal(said, "pavo: no flow found\n");
     assert_int_equal(RUN(cli_find, "find"), CLI_NOTHING);
-    assert_string_equal(fake_asked(), "find");
+    assert_string_equal(fake_asked(), "find columns=shown");
     assert_int_equal(RUN(cli_find, "find", "--form", "1"), CLI_USAGE);
     assert_non_null(strstr(said, "did you mean '--from'"));
 }
@@ -27,7 +28,7 @@ static void test_links(void **state)
     (void)state;
     fake_answers(answers, 2);
     assert_int_equal(RUN(cli_links, "links", "tcp"), CLI_ANSWERED);
-    assert_string_equal(fake_asked(), "links filter=tcp");
+    assert_string_equal(fake_asked(), "links columns=shown filter=tcp");
     assert_string_equal(printed, "BOUNDARY\nnat\n");
 }
 

@@ -217,6 +217,7 @@ static void an_order_holds_for_head_and_pages(void **state)
     for (unsigned i = 0; i < LOSS_FIELD_COUNT; i++)
         order[i] = (uint16_t)(LOSS_FIELD_COUNT - 1 - i);
     backwards.order = order;
+    backwards.order_count = LOSS_FIELD_COUNT;
     assert_int_equal(records_observer(records, &(struct observer){.sensor = "inner", .epoch = 7}, &index), RESULT_OK);
     assert_int_equal(records_add(records, &(struct loss){.observer = index, .count = 5, .reason = "full"}), RESULT_OK);
     assert_int_equal(page_head_init(&head, &backwards, "losses", "pavo losses", &err), RESULT_OK);
