@@ -40,6 +40,7 @@ enum filter_value {
     FILTER_VALUE_FIELD,    /* `field` as it is; with a pair: per `side`, see filter_node */
     FILTER_VALUE_SUM,      /* field + twin: `bytes > 1m` */
     FILTER_VALUE_DURATION, /* twin - field, two times, nanoseconds */
+    FILTER_VALUE_RATE,     /* scale * (field + twin) for each of (over + over_twin), or of two times over_twin - over */
 };
 
 /* Read-only for the two readers. `field` is an index into the fields of filter_kind(); so is `twin`, the dst side of a
@@ -52,10 +53,15 @@ enum filter_value {
  * What it must know:
  *   - a column that is absent is zero (a text: ""), and zero is a value like any other;
  *   - COMPARE, MASK, ADDRESS and TEXT are false, whatever their comparison, for a flow whose observer cannot know the
- *     field (struct observer.unknown); of a pair each side for itself, SUM and DURATION when either is not known.
+ *     field (struct observer.unknown); of a pair each side for itself, SUM, DURATION and RATE when any of theirs is
+ *     not known.
  *     Otherwise every node is true or false, never unknown;
  *   - I32, I64 and TIME fields and DURATION compare signed, all others unsigned; `value` always fits the field and is
  *     its bits, extended to 64: int64_t where signed;
+ *   - a TEXT may be of a computed field: field->derive says what it is; where it does not, the node is false;
+ *   - RATE with SRC or DST takes that side's field and, of what is no time, that side's `over`. It compares without
+ *     rounding: scale * field against value * over, of which neither may wrap (both fit 127 bits, `value` is at most
+ *     FILTER_RATE_MAX). Where it is over nothing, or over time that ran backwards, the node is false;
  *   - SUM is the true sum: it must not wrap or fail at the edge of the field's type (`value` is at most INT64_MAX, so
  *     a sum that saturates at UINT64_MAX does). DURATION may be negative where a clock ran backwards;
  *   - `text` is what a person typed: clean (text_is_clean), and nothing else is promised of it;
@@ -66,6 +72,8 @@ struct filter_node {
     enum filter_value value_of;
     enum filter_comparison comparison;
     unsigned field, twin;
+    unsigned over, over_twin; /* RATE */
+    uint64_t scale;
     uint64_t value;
     uint64_t mask;
     struct address_prefix prefix;
@@ -75,6 +83,7 @@ struct filter_node {
 
 struct filter; /* owns the nodes and the texts */
 
+#define FILTER_RATE_MAX  ((1ull << 53) - 1)
 #define FILTER_TEXT_MAX  4096u
 #define FILTER_NODES_MAX 1024u
 #define FILTER_DEPTH_MAX 64u

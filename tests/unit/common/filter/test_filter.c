@@ -196,7 +196,7 @@ static const struct meaning meanings[] = {
     {"tcp src bytes > 1k", "h"},
     {"bytes >= 0.0009m", "h"},
     {"duration > 2s", "h"},
-    {"duration 2.5", "h"},
+    {"duration 2.5s", "h"},
     {"duration < 10ms", "pd"},
     {"state SF", "hd"},
     {"state sf or s0", "hpd"},
@@ -666,8 +666,8 @@ static const struct mistake mistakes[] = {
     {"state XX", 6, "is none of the words of state (OTH, S0,"},
     {"state > SF", 8, "no order"},
     {"flags XYZ", 6, "TCP flags"},
-    {"client_rtt > 10", 13, "with its unit"},
-    {"duration 5x", 9, "bare number is seconds"},
+    {"client_rtt > 10", 13, "lacks its unit: 10ms"},
+    {"duration 5x", 9, "with its unit"},
     {"first_time > 2023-02-30T00:00:00Z", 13, "UTC time"},
     {"first_time > 2023-02-28", 13, "UTC time"},
     {"mac 00:11", 4, "MAC address"},
@@ -689,7 +689,7 @@ static const struct {
     enum record_kind_number kind;
     struct mistake mistake;
 } mistakes_of_kinds[] = {
-    {RECORD_FLOW, {"boundary nat", 0, "a flow has no 'boundary' (a verdict has)"}},
+    {RECORD_FLOW, {"boundary nat", 0, "a flow has no 'boundary' (a verdict has: ask `pavo verdicts`)"}},
     {RECORD_VERDICT, {"bytes > 5", 0, "a verdict has no 'bytes' (a flow has)"}},
     {RECORD_VERDICT, {"tcp and verdct waiting", 8, "did you mean 'verdict'"}},
     {RECORD_VERDICT, {"verdict linked", 8, "'linked' is none of the words of verdict (unknown, translated, forwarded"}},
@@ -708,7 +708,7 @@ static const struct {
     {RECORD_VERDICT, {"boundary \"\xff\"", 9, "UTF-8"}},
     {RECORD_VERDICT, {"\"verdict\" waiting", 0, "expected, not \"verdict\""}},
     {RECORD_VERDICT, {"sensor a/b/c", 7, "no sensor's name"}},
-    {RECORD_FLOW, {"community_id x", 0, "'community_id' is computed"}},
+    {RECORD_FLOW, {"community_id x", 13, "is no Community ID"}},
     {RECORD_FLOW, {"observer 3", 0, "use sensor NAME"}},
     {RECORD_FLOW, {"history \"\"", 8, "history letters"}},
     {RECORD_FLOW, {"src retransmits 4294967296", 16, "more than retransmits can be (4294967295)"}},
@@ -938,7 +938,11 @@ static bool observer_knows(const struct records *records, uint32_t row, unsigned
 static bool field_holds(const struct filter_node *node, const struct records *records, uint32_t row, unsigned f)
 {
     const struct field *field = &records->kind->fields[f];
-    struct value value = records_value(records, row, f, NULL);
+    char scratch[FIELD_TEXT_MAX];
+    struct value value = records_value(records, row, f, scratch);
+    if (f >= records->kind->stored_count) {
+        return value.known && (strcmp(value.text, node->text) == 0) == (node->comparison == FILTER_EQ);
+    }
     if (!observer_knows(records, row, f))
         return false;
     switch (node->op) {
@@ -951,6 +955,32 @@ static bool field_holds(const struct filter_node *node, const struct records *re
     default:
         return compared(node->comparison, extended(field, value.number), extended(field, node->value));
     }
+}
+
+/* One field of a pair, or both; *ret_known is cleared where an observer cannot know one. */
+static __int128 taken(const struct records *records, uint32_t row, enum filter_side side, unsigned src, unsigned dst,
+                      bool *ret_known)
+{
+    __int128 sum = 0;
+    if (side != FILTER_DST)
+        sum += records_value(records, row, src, NULL).number, *ret_known &= observer_knows(records, row, src);
+    if (side != FILTER_SRC)
+        sum += records_value(records, row, dst, NULL).number, *ret_known &= observer_knows(records, row, dst);
+    return sum;
+}
+
+static bool rate_holds(const struct filter_node *node, const struct records *records, uint32_t row)
+{
+    bool known = true;
+    __int128 amount = taken(records, row, node->side, node->field, node->twin, &known), over;
+    if (records->kind->fields[node->over].type == FIELD_TIME) {
+        over = (int64_t)records_value(records, row, node->over_twin, NULL).number -
+               (int64_t)records_value(records, row, node->over, NULL).number;
+        known = known && observer_knows(records, row, node->over) && observer_knows(records, row, node->over_twin);
+    } else {
+        over = taken(records, row, node->side, node->over, node->over_twin, &known);
+    }
+    return known && over > 0 && compared(node->comparison, amount * node->scale, over * node->value);
 }
 
 static bool whole_holds(const struct filter_node *node, const struct records *records, uint32_t row)
@@ -980,6 +1010,8 @@ static bool holds(const struct filter_node *node, const struct records *records,
     default:
         break;
     }
+    if (node->op == FILTER_COMPARE && node->value_of == FILTER_VALUE_RATE)
+        return rate_holds(node, records, row);
     if (node->op == FILTER_COMPARE && node->value_of != FILTER_VALUE_FIELD)
         return whole_holds(node, records, row);
     bool src = field_holds(node, records, row, node->field), dst = field_holds(node, records, row, node->twin);
