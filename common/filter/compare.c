@@ -298,6 +298,7 @@ static bool read_mask(struct parser *p, struct address_prefix *prefix)
     if ((prefix->address.lo & ~fixed.lo) != 0)
         return complain_token(p, "the network has bits behind the mask '%.64s'", p->token.text) != NULL;
     prefix->length = length;
+    advance(p);
     return true;
 }
 
