@@ -2,9 +2,12 @@
 /* What filters ask of a row that SQL has no words for, as functions of DuckDB. */
 #include "aggregator/engine/functions.h"
 
+#include <inttypes.h>
+
 #include "common/records/community_id.h"
 
 #define COMMUNITY_ID "pavo_community_id"
+#define IN_SET       "pavo_in_set"
 
 /* The arguments, in this order; all come as UBIGINT. */
 static const unsigned community_fields[] = {FLOW_FIELD_src_hi,         FLOW_FIELD_src_lo,   FLOW_FIELD_dst_hi,
@@ -44,6 +47,25 @@ void function_community_id(struct sql *sql)
     sql_add(sql, ")");
 }
 
+static void in_set(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    (void)info;
+    const uint64_t *sets = duckdb_vector_get_data(duckdb_data_chunk_get_vector(input, 0)),
+                   *hi = duckdb_vector_get_data(duckdb_data_chunk_get_vector(input, 1)),
+                   *lo = duckdb_vector_get_data(duckdb_data_chunk_get_vector(input, 2));
+    bool *has = duckdb_vector_get_data(output);
+    idx_t count = duckdb_data_chunk_get_size(input);
+    for (idx_t row = 0; row < count; row++) {
+        const struct address_set *set = (const struct address_set *)(uintptr_t)sets[row];
+        has[row] = address_set_has(set, (struct address){hi[row], lo[row]});
+    }
+}
+
+void function_in_set(struct sql *sql, const struct address_set *set, const char *high, const char *low)
+{
+    sql_add(sql, IN_SET "(%" PRIuPTR "::UBIGINT,\"%s\",\"%s\")", (uintptr_t)set, high, low);
+}
+
 static duckdb_state add(duckdb_connection connection, const char *name, idx_t arguments, duckdb_type returns,
                         duckdb_scalar_function_t run)
 {
@@ -64,7 +86,8 @@ static duckdb_state add(duckdb_connection connection, const char *name, idx_t ar
 
 enum result functions_add(duckdb_connection connection, struct error *err)
 {
-    return add(connection, COMMUNITY_ID, COMMUNITY_FIELDS, DUCKDB_TYPE_VARCHAR, community_ids) == DuckDBSuccess
+    return add(connection, COMMUNITY_ID, COMMUNITY_FIELDS, DUCKDB_TYPE_VARCHAR, community_ids) == DuckDBSuccess &&
+                   add(connection, IN_SET, 3, DUCKDB_TYPE_BOOLEAN, in_set) == DuckDBSuccess
                ? RESULT_OK
                : error_set(err, RESULT_FATAL, "DuckDB does not take a function");
 }

@@ -139,6 +139,9 @@ static void leaf_field(const struct writing *w, const struct filter_node *node, 
     if (node->op == FILTER_ADDRESS) {
         sql_add(sql, "%s", node->comparison == FILTER_NE ? "NOT " : "");
         prefix_condition(sql, field->name, field[1].name, &node->prefix);
+    } else if (node->op == FILTER_SET) {
+        sql_add(sql, "%s", node->comparison == FILTER_NE ? "NOT " : "");
+        function_in_set(sql, node->set, field->name, field[1].name);
     } else if (node->op == FILTER_MASK) {
         sql_add(sql, "(\"%s\"::UBIGINT & %" PRIu64 "::UBIGINT) %s %" PRIu64 "::UBIGINT", field->name, node->mask,
                 operators[node->comparison], node->value);
@@ -290,6 +293,7 @@ static void write_node(const struct writing *w, const struct filter_node *node)
     case FILTER_ADDRESS:
     case FILTER_COMPARE:
     case FILTER_MASK:
+    case FILTER_SET:
     case FILTER_TEXT:
         leaf(w, node);
         break;

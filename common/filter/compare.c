@@ -12,8 +12,9 @@
 struct operand {
     struct filter_operand number;
     struct address_prefix prefix;
-    uint16_t port;    /* of the end that has the address; 0: any */
-    const char *text; /* the filter's own */
+    struct address_set *set; /* in place of a prefix; borrowed */
+    uint16_t port;           /* of the end that has the address; 0: any */
+    const char *text;        /* the filter's own */
 };
 
 /* More than one leaf: on a pair each side needs its own. */
@@ -129,6 +130,12 @@ static const struct filter_node *bare_test(struct parser *p, const struct qualif
     struct filter_node *node;
     switch (q->word.unit) {
     case KIND_ADDRESS:
+        if (operand->set != NULL) {
+            node = build_leaf(&p->build, FILTER_SET, place, comparison);
+            if (node != NULL)
+                node->set = operand->set;
+            return node;
+        }
         return operand->port == 0 ? build_address(&p->build, place, comparison, &operand->prefix)
                                   : end_test(p, place, operand);
     case KIND_TEXT:
@@ -406,6 +413,27 @@ const struct filter_node *compare(struct parser *p, const struct qualifiers *q)
     advance(p);
     if (q->word.unit == KIND_ADDRESS && !q->word.host && take(p, "mask") && !read_mask(p, &operand.prefix))
         return NULL;
+    return operand_test(p, q, &operand);
+}
+
+const struct filter_node *compare_file(struct parser *p, const struct qualifiers *q)
+{
+    struct operand operand = {.text = NULL};
+    const char *name = p->token.text;
+    if (p->token.kind != TOKEN_WORD)
+        return complain_token(p, "a file's name was expected, not '%s' (`host in file bad-hosts.txt`)", name);
+    if (q->word.unit != KIND_ADDRESS)
+        return complain_token(p, "a file has addresses, and '%s' is none: `host in file %.64s`", q->word.name, name);
+    for (size_t i = 0; i < p->set_count && operand.set == NULL; i++) {
+        if (strcmp(p->sets[i].name, name) == 0)
+            operand.set = p->sets[i].set;
+    }
+    if (operand.set == NULL)
+        return complain_token(p, "no addresses came with '%.64s': a file is read by who asks, as `pavo find` does",
+                              name);
+    if (!filter_set_keep(p->build.filter, operand.set))
+        return complain_token(p, "a filter names more than %u files", FILTER_SETS_MAX);
+    advance(p);
     return operand_test(p, q, &operand);
 }
 

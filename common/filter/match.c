@@ -176,6 +176,14 @@ static void test_computed(const struct filter_node *node, const struct block *b,
                   (strcmp(text, node->text) == 0) == (node->comparison == FILTER_EQ);
 }
 
+static void test_set(const struct filter_node *node, const struct block *b, unsigned field, uint8_t *mask)
+{
+    const uint64_t *hi = (const uint64_t *)records_column(b->records, field) + b->first;
+    const uint64_t *lo = (const uint64_t *)records_column(b->records, field + 1) + b->first;
+    for (uint32_t i = 0; i < b->count; i++)
+        mask[i] = address_set_has(node->set, (struct address){hi[i], lo[i]});
+}
+
 static void test_text(const struct filter_node *node, const struct block *b, unsigned field, uint8_t *mask)
 {
     char *const *texts = (char *const *)records_column(b->records, field) + b->first;
@@ -206,6 +214,8 @@ static void test_field(const struct filter_node *node, const struct block *b, un
     }
     if (node->op == FILTER_ADDRESS)
         test_address(node, b, field, mask);
+    else if (node->op == FILTER_SET)
+        test_set(node, b, field, mask);
     else if (node->op == FILTER_TEXT)
         test_text(node, b, field, mask);
     else
@@ -376,6 +386,7 @@ static void evaluate(const struct filter_node *node, const struct block *b, uint
         break;
     case FILTER_ADDRESS:
     case FILTER_MASK:
+    case FILTER_SET:
     case FILTER_TEXT:
         test_sides(node, b, mask);
         break;

@@ -177,7 +177,7 @@ static const struct {
 };
 
 /* What `proto[index] & mask comparison value` came to. */
-struct bytes {
+struct byte_test {
     uint8_t mask; /* 0xff where none is written */
     enum filter_comparison comparison;
     uint8_t value;
@@ -227,7 +227,7 @@ static bool read_numbers(struct parser *p, bool loose, uint8_t *ret_number)
     return true;
 }
 
-static bool read_bytes(struct parser *p, struct bytes *bytes)
+static bool read_bytes(struct parser *p, struct byte_test *bytes)
 {
     struct qualifiers q = {.side = FILTER_EITHER};
     bytes->mask = 0xff;
@@ -246,7 +246,7 @@ static bool read_bytes(struct parser *p, struct bytes *bytes)
     return (bytes->value & ~bytes->mask) == 0 || complain_token(p, "that value is never left by the mask") != NULL;
 }
 
-static bool wants_equality(struct parser *p, const struct bytes *bytes)
+static bool wants_equality(struct parser *p, const struct byte_test *bytes)
 {
     return bytes->comparison == FILTER_EQ || bytes->comparison == FILTER_NE ||
            complain_token(p, "flags and types have no order: compare with = or !=") != NULL;
@@ -313,7 +313,7 @@ static const struct filter_node *any_flag(struct parser *p, uint8_t mask)
     return build_balanced(&p->build, FILTER_OR, list, count);
 }
 
-static const struct filter_node *flags_test(struct parser *p, const struct bytes *bytes)
+static const struct filter_node *flags_test(struct parser *p, const struct byte_test *bytes)
 {
     struct filter_word word;
     if (!wants_equality(p, bytes) || !find(p, "flags", &word))
@@ -331,7 +331,7 @@ static const struct filter_node *flags_test(struct parser *p, const struct bytes
 /* ---- ICMP */
 
 /* The record has the first packet's type; that of the answers follows, where there were any. */
-static const struct filter_node *icmp_type_test(struct parser *p, unsigned protocol, const struct bytes *bytes)
+static const struct filter_node *icmp_type_test(struct parser *p, unsigned protocol, const struct byte_test *bytes)
 {
     struct qualifiers q = {.protocol = build_protocol(&p->build, protocol), .comparison = FILTER_EQ};
     struct place src = {FLOW_FIELD_src_packets, FLOW_FIELD_src_packets, FILTER_EITHER},
@@ -389,7 +389,7 @@ static const struct {
 };
 
 static const struct filter_node *field_bytes(struct parser *p, const char *header, const char *name,
-                                             const struct bytes *bytes)
+                                             const struct byte_test *bytes)
 {
     struct qualifiers q = {.protocol = protocol_node(p, header), .comparison = bytes->comparison, .compared = true};
     if (q.protocol == NULL || !find(p, name, &q.word))
@@ -404,7 +404,7 @@ static const struct filter_node *field_bytes(struct parser *p, const char *heade
 static const struct filter_node *bytes_primitive(struct parser *p)
 {
     char header[FILTER_WORD_MAX], index[FILTER_WORD_MAX];
-    struct bytes bytes;
+    struct byte_test bytes;
     size_t at = p->token.at, i = 0;
     snprintf(header, sizeof(header), "%s", p->token.name);
     advance(p);

@@ -213,15 +213,18 @@ static bool read_in(struct parser *p, struct qualifiers *q)
     advance(p);
     q->comparison = none ? FILTER_NE : FILTER_EQ;
     q->compared = true;
-    if (p->token.kind != TOKEN_LIST && p->token.kind != TOKEN_OPEN)
-        complain_token(p, "a list was expected, not '%s' (`port in [80 443]`)", p->token.text);
+    if (p->token.kind != TOKEN_LIST && p->token.kind != TOKEN_OPEN && !token_is(p, "file"))
+        complain_token(p, "a list was expected, not '%s' (`port in [80 443]`, `host in file NAME`)", p->token.text);
     return true;
 }
 
 static const struct filter_node *compared_values(struct parser *p, struct qualifiers *q)
 {
-    if (!read_in(p, q))
+    bool in = read_in(p, q);
+    if (!in)
         read_comparison(p, q);
+    if (in && p->result == RESULT_OK && take(p, "file"))
+        return compare_file(p, q);
     const struct filter_node *node = values(p, q);
     if (node != NULL)
         p->last = *q;
@@ -366,8 +369,28 @@ static bool ends_primitive(const struct parser *p)
            (p->token.kind != TOKEN_OPEN) && !(p->token.kind == TOKEN_NOT && strcmp(peek(p).name, "in") == 0);
 }
 
+/* `in file NAME`, `src in [...]` without a word: of addresses. */
+static const struct filter_node *in_primitive(struct parser *p, struct qualifiers *q)
+{
+    enum filter_side side;
+    if (!filter_word_find(p->kind, "net", &q->word, &side))
+        return complain_token(p, "%s %s has no addresses", filter_article(p->kind), p->kind->name);
+    if (q->side_given && !filter_word_has_sides(&q->word))
+        return complain_side(p, "net");
+    return compared_values(p, q);
+}
+
+static bool is_in(const struct parser *p)
+{
+    struct token next = peek(p);
+    return token_is(p, "in") ? next.kind == TOKEN_LIST || strcmp(next.name, "file") == 0
+                             : p->token.kind == TOKEN_NOT && strcmp(next.name, "in") == 0;
+}
+
 static const struct filter_node *word_primitive(struct parser *p, struct qualifiers *q)
 {
+    if (is_in(p))
+        return in_primitive(p, q);
     if (!find_word(p, q)) {
         if (p->result == RESULT_OK && p->token.kind == TOKEN_COMPARISON && q->side_given) { /* `src = 10.0.0.1` */
             read_comparison(p, q);
@@ -540,14 +563,37 @@ static void parse_all(struct parser *p)
         filter_root_set(p->build.filter, root);
 }
 
+void filter_files(const char *text, void (*found)(void *context, const char *name), void *context)
+{
+    struct token before = {.kind = TOKEN_END}, last = {.kind = TOKEN_END}, token;
+    size_t at = 0;
+    if (strnlen(text, FILTER_TEXT_MAX + 1) > FILTER_TEXT_MAX)
+        return;
+    do {
+        token_read(text, &at, &token);
+        if (token.kind == TOKEN_WORD && strcmp(last.name, "file") == 0 && strcmp(before.name, "in") == 0)
+            found(context, token.text);
+        before = last;
+        last = token;
+    } while (token.kind != TOKEN_END && token.kind != TOKEN_BAD);
+}
+
 enum result filter_parse(const struct record_kind *kind, const char *text, struct filter **ret_filter,
                          size_t *ret_offset, struct error *err)
+{
+    return filter_parse_with(kind, text, NULL, 0, ret_filter, ret_offset, err);
+}
+
+enum result filter_parse_with(const struct record_kind *kind, const char *text, const struct filter_set *sets,
+                              size_t set_count, struct filter **ret_filter, size_t *ret_offset, struct error *err)
 {
     struct parser *p = calloc(1, sizeof(*p));
     if (p == NULL)
         return error_set(err, RESULT_FATAL, "filter: out of memory");
     p->kind = kind;
     p->text = text;
+    p->sets = sets;
+    p->set_count = set_count;
     p->err = err;
     p->build.filter = filter_new(kind, text);
     if (p->build.filter == NULL)

@@ -24,6 +24,8 @@ struct parser {
     struct token token; /* the next one, not yet taken */
     struct builder build;
     unsigned depth;
+    const struct filter_set *sets; /* borrowed */
+    size_t set_count;
     bool negated; /* within an odd number of `not` */
     struct qualifiers last;
     const struct filter_node *operands[FILTER_NODES_MAX];
@@ -59,6 +61,8 @@ bool prefix_from_text(const char *text, bool network, struct address_prefix *ret
 bool endpoint_from_text(const char *text, struct address_prefix *ret_prefix, uint16_t *ret_port);
 /* The next token as a value of the word; it is taken. */
 const struct filter_node *compare(struct parser *p, const struct qualifiers *q);
+/* The next token as the name of a set of the word's addresses; it is taken. */
+const struct filter_node *compare_file(struct parser *p, const struct qualifiers *q);
 /* The word against a number of its unit. */
 const struct filter_node *compare_number(struct parser *p, const struct qualifiers *q, uint64_t value);
 /* Without a value: it is set, or not zero. */

@@ -12,6 +12,8 @@ struct filter *filter_new(const struct record_kind *kind, const char *text);
 struct filter_node *filter_node_new(struct filter *filter);
 /* A copy of a word of the filter's text that lives as long as it. NULL: more of them than the text has. */
 const char *filter_text_keep(struct filter *filter, const char *word);
+/* Takes a reference, which ends with the filter. False: it has FILTER_SETS_MAX. */
+bool filter_set_keep(struct filter *filter, struct address_set *set);
 void filter_root_set(struct filter *filter, const struct filter_node *root);
 
 #define FILTER_MORE_MAX 4u

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/filter/filter.h"
 #include "common/records/flow.h"
 
 struct filter_random {
@@ -53,6 +54,18 @@ static const int64_t generator_times[] = {0, 1, 999999999, 1000000000, 500000000
 static const int64_t generator_spans[] = {0, 1, -1, 999, -5000000, 5000000, 3600000000000};
 static const int32_t generator_odds[] = {INT32_MIN, -6641, -1, 0, 1, 1000, 3164, 6640, 6641, 20000, INT32_MAX};
 static const char *const generator_texts[] = {"nat", "lab", "eth0", "a b", "it's", "\xc3\xa9", "\"", ""};
+
+/* The set that `in file bad.txt` names, for filter_parse_with; the caller ends the reference. */
+static inline struct filter_set generator_set(void)
+{
+    static const char lines[] = "10.0.1.17\n203.0.113.0/24\n192.0.2.1-192.0.2.9\n2001:db8::/64\n::\n";
+    struct filter_set set = {.name = "bad.txt"};
+    FILE *file = fmemopen((void *)lines, sizeof(lines) - 1, "r");
+    if (file == NULL || address_set_read(file, &set.set, NULL) != RESULT_OK)
+        abort();
+    fclose(file);
+    return set;
+}
 
 /* A value that the type of the field can have; a text in *ret_text. */
 static inline uint64_t generator_any_value(struct filter_random *random, const struct field *field,
@@ -259,9 +272,15 @@ static inline void generator_list_primitive(struct filter_random *random, struct
     const char *side = FILTER_PICK(random, generator_sides), *a = FILTER_PICK(random, generator_addresses),
                *b = FILTER_PICK(random, generator_nets);
     unsigned first = (unsigned)FILTER_PICK(random, generator_ports), second = filter_random_below(random, 1024);
-    switch (filter_random_below(random, 7)) {
+    switch (filter_random_below(random, 9)) {
     case 0:
         generator_say(out, "%sport %u,%u", side, first, second);
+        break;
+    case 7:
+        generator_say(out, "%s%sin file bad.txt", side, filter_random_below(random, 2) == 0 ? "host " : "");
+        break;
+    case 8:
+        generator_say(out, "%snet not in file bad.txt", side);
         break;
     case 1:
         generator_say(out, "%sport %s [%u %u-1023]", side, filter_random_below(random, 2) == 0 ? "in" : "not in", first,
@@ -503,7 +522,11 @@ static inline void generator_special_primitive(struct filter_random *random, con
     const char *comparison = FILTER_PICK(random, generator_comparisons),
                *equality = FILTER_PICK(random, generator_equalities);
     bool ends = kind_field(kind, "protocol") >= 0, times = kind->first_time != kind->last_time;
-    switch (filter_random_below(random, 8)) {
+    switch (filter_random_below(random, 9)) {
+    case 7:
+        if (ends)
+            generator_say(out, "host %sin file bad.txt", filter_random_below(random, 2) == 0 ? "" : "not ");
+        break;
     case 0:
         if (ends)
             generator_say(out, "host%s%s", equality, FILTER_PICK(random, generator_addresses));

@@ -23,7 +23,9 @@ static struct filter *parse_of(enum record_kind_number kind, const char *text)
 {
     struct filter *filter = NULL;
     struct error err = {""};
-    enum result result = filter_parse(record_kinds[kind], text, &filter, NULL, &err);
+    struct filter_set set = generator_set();
+    enum result result = filter_parse_with(record_kinds[kind], text, &set, 1, &filter, NULL, &err);
+    address_set_unref(&set.set); /* the filter has its own reference */
     if (result != RESULT_OK)
         print_message("%s\n  %s\n", text, err.text);
     assert_int_equal(result, RESULT_OK);
@@ -397,6 +399,14 @@ static const struct meaning borrowed_meanings[] = {
     {"vlan 1..100", "h"},
     {"mac 0011.2233.4455", "h"},
     {"host 10.0.1.17 AND NOT tcp OR port 53", "pd"},
+    /* what stands in a file: 10.0.1.17, 192.0.2.1-9, 203.0.113.0/24, 2001:db8::/64, :: */
+    {"host in file bad.txt", "hpdsu"},
+    {"dst in file bad.txt", "pdsu"},
+    {"dst host not in file \"bad.txt\"", "h"},
+    {"src net in file bad.txt and udp", "d"},
+    {"both host in file bad.txt", "pdsu"},
+    {"host not in file bad.txt", ""},
+    {"not dst ip in file bad.txt or icmp", "hp"},
     /* what is known */
     {"known server_rtt", "h"},
     {"not known server_rtt", "pdsu"},
@@ -1144,6 +1154,8 @@ static bool field_holds(const struct filter_node *node, const struct records *re
     switch (node->op) {
     case FILTER_ADDRESS:
         return address_in_prefix(value.address, &node->prefix) == (node->comparison == FILTER_EQ);
+    case FILTER_SET:
+        return address_set_has(node->set, value.address) == (node->comparison == FILTER_EQ);
     case FILTER_TEXT:
         return (strcmp(value.text, node->text) == 0) == (node->comparison == FILTER_EQ);
     case FILTER_MASK:
