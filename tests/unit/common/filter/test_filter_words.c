@@ -26,12 +26,34 @@ static FILE *open_source(const char *name)
     return file;
 }
 
+/* The files that examples name, with one address each. */
+struct example_files {
+    struct filter_set sets[FILTER_SETS_MAX];
+    char names[FILTER_SETS_MAX][64];
+    size_t count;
+};
+
+static void file_found(void *context, const char *name)
+{
+    struct example_files *files = context;
+    FILE *file = fmemopen("10.0.0.1\n", 9, "r");
+    struct filter_set *set = &files->sets[files->count];
+    snprintf(files->names[files->count], sizeof(files->names[0]), "%s", name);
+    set->name = files->names[files->count++];
+    assert_int_equal(address_set_read(file, &set->set, NULL), RESULT_OK);
+    fclose(file);
+}
+
 static void parse_example(const struct record_kind *kind, const char *text)
 {
     struct filter *filter = NULL;
     struct error err = {""};
-    if (filter_parse(kind, text, &filter, NULL, &err) != RESULT_OK)
+    struct example_files files = {.count = 0};
+    filter_files(text, file_found, &files);
+    if (filter_parse_with(kind, text, files.sets, files.count, &filter, NULL, &err) != RESULT_OK)
         fail_msg("%s, of a %s: %s", text, kind->name, err.text);
+    for (size_t i = 0; i < files.count; i++)
+        address_set_unref(&files.sets[i].set);
     filter_destroy(&filter);
 }
 

@@ -17,7 +17,7 @@ static struct topic topic_of(enum record_kind_number kind, const char *filter)
 {
     struct topic topic;
     struct error err = {""};
-    assert_int_equal(topic_init(&topic, record_kinds[kind], filter, &err), RESULT_OK);
+    assert_int_equal(topic_init(&topic, record_kinds[kind], filter, false, &err), RESULT_OK);
     return topic;
 }
 
@@ -173,7 +173,7 @@ static void test_bad_filter(void **state)
     (void)state;
     struct topic topic;
     struct error err = {""};
-    assert_int_equal(topic_init(&topic, record_kinds[RECORD_FLOW], "port eighty", &err), RESULT_REJECT);
+    assert_int_equal(topic_init(&topic, record_kinds[RECORD_FLOW], "port eighty", false, &err), RESULT_REJECT);
     assert_non_null(strstr(err.text, "topic flow: "));
     assert_non_null(strstr(err.text, "eighty"));
 }
