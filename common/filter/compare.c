@@ -268,8 +268,7 @@ bool endpoint_from_text(const char *text, struct address_prefix *ret_prefix, uin
     return true;
 }
 
-/* `ADDR/LENGTH` whose bits behind the prefix are not all zero: the network it lies in, as text. */
-static bool net_around(const char *text, char ret_net[static ADDRESS_TEXT_MAX + 4])
+bool net_around(const char *text, char ret_net[static NET_TEXT_MAX])
 {
     char host[ADDRESS_TEXT_MAX], full[ADDRESS_TEXT_MAX];
     const char *slash = strchr(text, '/');
@@ -285,7 +284,7 @@ static bool net_around(const char *text, char ret_net[static ADDRESS_TEXT_MAX + 
     struct address mask = address_prefix_mask(length + (address_is_ipv4(address) ? 96 : 0));
     address.hi &= mask.hi;
     address.lo &= mask.lo;
-    snprintf(ret_net, ADDRESS_TEXT_MAX + 4, "%s/%u", address_text(address, full), length);
+    snprintf(ret_net, NET_TEXT_MAX, "%s/%u", address_text(address, full), length);
     return true;
 }
 
@@ -312,7 +311,7 @@ static bool read_mask(struct parser *p, struct address_prefix *prefix)
 static bool read_net(struct parser *p, struct operand *operand)
 {
     const char *text = p->token.text;
-    char net[ADDRESS_TEXT_MAX + 4];
+    char net[NET_TEXT_MAX];
     if (prefix_from_text(text, true, &operand->prefix))
         return true;
     if (net_around(text, net))
@@ -321,11 +320,23 @@ static bool read_net(struct parser *p, struct operand *operand)
     return complain_token(p, "'%.64s' is not a network such as 10.0.0.0/8 or 2001:db8::/32", text) != NULL;
 }
 
+static bool is_address_range(const char *text)
+{
+    char first[ADDRESS_TEXT_MAX];
+    struct address address;
+    const char *dash = strchr(text, '-');
+    if (dash == NULL || (size_t)(dash - text) >= sizeof(first))
+        return false;
+    memcpy(first, text, (size_t)(dash - text));
+    first[dash - text] = '\0';
+    return address_parse(first, &address) == RESULT_OK && address_parse(dash + 1, &address) == RESULT_OK;
+}
+
 static bool read_host(struct parser *p, const struct qualifiers *q, struct operand *operand)
 {
     const char *text = p->token.text;
     struct address_prefix other;
-    char net[ADDRESS_TEXT_MAX + 4];
+    char net[NET_TEXT_MAX];
     if (prefix_from_text(text, false, &operand->prefix))
         return true;
     if (endpoint_from_text(text, &operand->prefix, &operand->port))
@@ -343,11 +354,13 @@ static bool read_host(struct parser *p, const struct qualifiers *q, struct opera
                                     text) != NULL
                    : complain_token(p, "'%.64s' is not an address: four numbers of 0 to 255, as in 10.0.1.17", text) !=
                          NULL;
+    if (is_address_range(text))
+        return complain_token(p, "a range of addresses is written as networks, or in a file: `host in file NAME`") !=
+               NULL;
     const char *meant = filter_word_nearest(p->kind, text);
-    if (meant != NULL)
-        return complain_token(p, "'%.64s' is not an address; did you mean '%s'?", text, meant) != NULL;
-    return complain_token(p, "'%.64s' is not an address (names are not looked up: 10.0.1.17 or 2001:db8::1)", text) !=
-           NULL;
+    return complain_token(p, "'%.64s' is not an address (names are not looked up: 10.0.1.17 or 2001:db8::1)%s%s%s",
+                          text, meant == NULL ? "" : "; did you mean '", meant == NULL ? "" : meant,
+                          meant == NULL ? "" : "'?") != NULL;
 }
 
 static bool read_prefix(struct parser *p, const struct qualifiers *q, struct operand *operand)

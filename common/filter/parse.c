@@ -195,6 +195,9 @@ const struct filter_node *values(struct parser *p, const struct qualifiers *q)
     while (p->token.kind == TOKEN_COMMA) {
         if (!may_be_many(p, q))
             return NULL;
+        /* `bytes 1,500` is one number to whoever writes it so. */
+        if (q->word.unit == KIND_COUNT || q->word.unit == KIND_BYTES)
+            return complain_token(p, "numbers have no commas: 1500, or a list: %s in [1 500]", q->word.name);
         advance(p);
         if (!push(p, compare(p, q)))
             return NULL;
@@ -295,6 +298,7 @@ static const struct filter_node *bare_primitive(struct parser *p, const struct q
     struct qualifiers again = *q;
     struct address_prefix prefix;
     uint16_t port;
+    char net[NET_TEXT_MAX];
     bool fresh = q->protocol != NULL || q->side_given;
     const char *text = p->token.text, *word = NULL;
     if (!fresh && p->last.word.name != NULL && (!p->last.compared || p->last.comparison == FILTER_EQ)) {
@@ -305,6 +309,10 @@ static const struct filter_node *bare_primitive(struct parser *p, const struct q
         word = "host";
     else if (strchr(text, '/') != NULL && prefix_from_text(text, true, &prefix))
         word = "net";
+    else if (strncmp(text, "1:", 2) == 0 && strlen(text) == 30) /* as it stands in other tools' logs */
+        word = "community_id";
+    if (word == NULL && net_around(text, net))
+        return complain_token(p, "'%.64s' is an address in a network: net %s", text, net);
     if (word == NULL && p->token.quoted)
         return complain_token(p, "a field, an address or a protocol was expected, not \"%s\"", text);
     if (word == NULL) {
@@ -313,7 +321,8 @@ static const struct filter_node *bare_primitive(struct parser *p, const struct q
         return complain(p, p->token.at, sentence);
     }
     if (!filter_word_find(p->kind, word, &again.word, &side))
-        return complain_token(p, "%s %s has no addresses", filter_article(p->kind), p->kind->name);
+        return complain_token(p, "%s %s has no %s", filter_article(p->kind), p->kind->name,
+                              strcmp(word, "community_id") == 0 ? "Community ID" : "addresses");
     if (again.side_given && !filter_word_has_sides(&again.word))
         return complain_side(p, word);
     const struct filter_node *node = values(p, &again);
@@ -549,9 +558,10 @@ static void parse_all(struct parser *p)
         root = expression(p, NULL);
         if (root != NULL && p->token.kind != TOKEN_END)
             root = complain_token(p, "`and` or `or` was expected, not '%s'%s", p->token.text,
-                                  p->token.kind == TOKEN_COMMA  ? " (a list stands behind a word: `proto tcp,udp`)"
-                                  : p->token.kind == TOKEN_WORD ? " (several values: `host 10.0.0.1 or 10.0.0.2`)"
-                                                                : "");
+                                  filter_unit_known(p->token.text) ? " (a unit stands at its number: 10k, 5s)"
+                                  : p->token.kind == TOKEN_COMMA   ? " (a list stands behind a word: `proto tcp,udp`)"
+                                  : p->token.kind == TOKEN_WORD    ? " (several values: `host 10.0.0.1 or 10.0.0.2`)"
+                                                                   : "");
     }
     if (p->build.full)
         complain_token(p, "the filter has more than %u parts", FILTER_NODES_MAX);

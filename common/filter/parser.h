@@ -59,6 +59,9 @@ void read_comparison(struct parser *p, struct qualifiers *q);
 bool prefix_from_text(const char *text, bool network, struct address_prefix *ret_prefix);
 /* "10.1.0.11:80", "[2001:db8::1]:443"; nothing else. */
 bool endpoint_from_text(const char *text, struct address_prefix *ret_prefix, uint16_t *ret_port);
+/* `ADDR/LENGTH` whose bits behind the prefix are not all zero: the network it lies in, as text. */
+#define NET_TEXT_MAX (ADDRESS_TEXT_MAX + 4)
+bool net_around(const char *text, char ret_net[static NET_TEXT_MAX]);
 /* The next token as a value of the word; it is taken. */
 const struct filter_node *compare(struct parser *p, const struct qualifiers *q);
 /* The next token as the name of a set of the word's addresses; it is taken. */

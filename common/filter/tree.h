@@ -86,6 +86,8 @@ struct filter_operand {
     bool any;      /* KIND_BITS: any of the bits of value, not all of them */
 };
 
+/* Is it a unit of a number, which should stand at it? */
+bool filter_unit_known(const char *text);
 /* Is it one of the names that a port may be written with? */
 bool filter_service_known(const char *name);
 

@@ -42,6 +42,17 @@ static const struct named counts[] = {{"", 1},
                                       {"gi", 1ull << 30},
                                       {"ti", 1ull << 40},
                                       {NULL, 0}};
+/* The same of bytes, with the B that they are shown with. */
+static const struct named bytes[] = {{"b", 1},
+                                     {"kb", 1000},
+                                     {"mb", 1000000},
+                                     {"gb", 1000000000},
+                                     {"tb", 1000000000000},
+                                     {"kib", 1ull << 10},
+                                     {"mib", 1ull << 20},
+                                     {"gib", 1ull << 30},
+                                     {"tib", 1ull << 40},
+                                     {NULL, 0}};
 static const struct named nanoseconds[] = {{"ns", 1},
                                            {"us", 1000},
                                            {"ms", 1000000},
@@ -105,6 +116,12 @@ static bool scaled_parse(const char *text, const struct named *suffixes, uint64_
 bool filter_service_known(const char *name)
 {
     return find(services, name) != NULL;
+}
+
+bool filter_unit_known(const char *text)
+{
+    return text[0] != '\0' &&
+           (find(counts, text) != NULL || find(bytes, text) != NULL || find(nanoseconds, text) != NULL);
 }
 
 static bool hex_parse(const char *text, uint64_t *ret_value)
@@ -351,6 +368,8 @@ static bool unit_parse(const struct filter_word *word, const char *text, struct 
         return scaled_parse(text, thousandths, value);
     case KIND_SHARE:
         return scaled_parse(text, percents, value);
+    case KIND_BYTES:
+        return number_parse(text, value) || scaled_parse(text, bytes, value);
     default:
         return number_parse(text, value);
     }
@@ -365,7 +384,7 @@ static const char *unit_values(enum field_kind unit)
     case KIND_NANOSECONDS:
         return "a time with its unit (5s, 10ms, 2m, 1h, 3d)";
     case KIND_TIME:
-        return "a UTC time with its Z (2026-11-23T20:36:40Z, or @1700000000)";
+        return "a UTC time with its Z (2026-11-23T20:36:40Z, or @1700000000; --from and --to take others)";
     case KIND_PORT:
         return "a port (22, ssh, 1-1023)";
     case KIND_PROTOCOL:
@@ -461,6 +480,11 @@ static enum result single_parse(const struct filter_word *word, const char *text
     bool zero = (word->unit == KIND_NANOSECONDS || word->unit == KIND_MICROSECONDS) && strcmp(text, "0") == 0;
     if (!zero && (text[negative] == '\0' || !unit_parse(word, text + negative, &operand)))
         return refuse_value(word, text, err);
+    if (word->unit == KIND_MAC && (operand.value >> 40 & 1) != 0)
+        return error_set(err, RESULT_REJECT,
+                         "'%.64s' is a group's address, from which nobody sends, and where frames went is not kept: by "
+                         "IP address it is `broadcast` or `multicast`",
+                         text);
     if (operand.value > largest(word))
         return refuse_size(word, text, err);
     if (negative)

@@ -405,6 +405,8 @@ void filter_word_refuse(const struct record_kind *kind, const char *name, const 
         snprintf(ret_sentence, size, "'%.64s' is no word here: %s", typed, instead);
     else if (filter_service_known(name))
         snprintf(ret_sentence, size, "'%.64s' is a service: port %.64s", typed, typed);
+    else if (strchr(typed, '.') != NULL && strpbrk(typed, "/:") == NULL && strspn(typed, "0123456789.-") == 0)
+        snprintf(ret_sentence, size, "'%.64s' is no field here: `pavo kinds` lists them", typed);
     else if (meant != NULL)
         snprintf(ret_sentence, size, "'%.64s' is no word of the filter language%s", typed, hint);
     else

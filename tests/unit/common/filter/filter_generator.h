@@ -94,7 +94,7 @@ static inline uint64_t generator_any_value(struct filter_random *random, const s
         *ret_text = FILTER_PICK(random, generator_texts);
         return 0;
     case KIND_MAC:
-        return FILTER_PICK(random, generator_large) & 0xffffffffffff;
+        return FILTER_PICK(random, generator_large) & 0xfeffffffffff; /* nobody sends from a group's address */
     case KIND_HISTORY: {
         uint64_t history = 0;
         for (unsigned n = filter_random_below(random, 5); n > 0; n--)
