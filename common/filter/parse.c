@@ -181,15 +181,16 @@ static const struct filter_node *value_list(struct parser *p, const struct quali
 const struct filter_node *values(struct parser *p, const struct qualifiers *q)
 {
     unsigned base = p->operand_count;
-    bool many = p->token.kind == TOKEN_LIST || p->token.kind == TOKEN_OPEN;
+    bool terms = p->token.kind == TOKEN_OPEN || p->token.kind == TOKEN_NOT; /* `port (80 or 443)`, `port not 80` */
+    bool many = p->token.kind == TOKEN_LIST || terms;
     if (p->result != RESULT_OK || (many && !may_be_many(p, q)))
         return NULL;
     if (p->token.kind == TOKEN_LIST)
         return value_list(p, q);
-    if (p->token.kind == TOKEN_OPEN)
+    if (terms)
         return q->comparison == FILTER_EQ
                    ? term(p, q)
-                   : complain_token(p, "with != a list stands in [ ]: %s != [80 443]", q->word.name);
+                   : complain_token(p, "with != several values stand in [ ]: %s != [80 443]", q->word.name);
     if (!push(p, compare(p, q)))
         return NULL;
     while (p->token.kind == TOKEN_COMMA) {

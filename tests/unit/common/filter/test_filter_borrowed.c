@@ -11,6 +11,7 @@ static const struct meaning borrowed_meanings[] = {
     {"host (10.0.1.17 and 192.0.2.1)", "p"},
     {"dst port (443 and not 80)", "hsu"},
     {"net (10.0.0.0/8 and not (10.0.2.0/24 or 10.0.3.0/24))", "hpsu"},
+    {"tcp dst port not 443", "pd"}, /* all of it turned round, as tcpdump has it: not only of TCP */
     {"src net 10.0.0.0 mask 255.0.0.0", "hpsu"},
     {"net 10.0 mask 255.255.0.0", "hpsu"},
     /* tcpdump: a packet of the flow */
