@@ -46,7 +46,8 @@ struct answerer {
     /* The door's own. */
     struct job *first;
     unsigned job_count;
-    uint64_t turns; /* times a key was served */
+    size_t enclosed; /* bytes with the queries, those that are still to come among them */
+    uint64_t turns;  /* times a key was served */
     int64_t rechecked_ns;
 };
 
@@ -73,6 +74,7 @@ static void work_on(struct worker *worker, struct job *job)
                         .second = worker->readers[1],
                         .asker = &job->asker,
                         .query = job->query,
+                        .enclosed = job->enclosed,
                         .memory = {.left = ANSWER_MEMORY_MAX},
                         .reply = job_reply,
                         .context = job};
@@ -116,6 +118,11 @@ static void *worker_run(void *argument)
 
 /* ---- the door's side */
 
+static void free_enclosed(struct answerer *a, struct enclosed *enclosed)
+{
+    enclosed_free(&enclosed, &a->enclosed);
+}
+
 /* All jobs once. True: a client's queue was full. */
 static bool serve_jobs(struct answerer *a, int64_t now)
 {
@@ -128,6 +135,7 @@ static bool serve_jobs(struct answerer *a, int64_t now)
             *at = job->next;
             a->job_count--;
             atomic_fetch_add(&a->counts.given_up, given_up);
+            free_enclosed(a, job->enclosed);
             job_free(job);
         } else {
             at = &job->next;
@@ -149,6 +157,8 @@ static void peer_gone(void *context, struct peer *peer)
         if (is_from(job, peer))
             job_stop(job, JOB_GIVEN_UP);
     }
+    free_enclosed(a, peer->own);
+    peer->own = NULL;
 }
 
 /* May its asker still have the answer? Its key, or the session it asked in, can have ended since it asked. */
@@ -216,16 +226,30 @@ static void append(struct answerer *a, struct job *job)
 }
 
 /* Takes the query, or says why not. */
-static void take(struct answerer *a, const struct peer *peer, Pavo__Query *query)
+static void take(struct answerer *a, struct peer *peer, Pavo__Query *query)
 {
-    const char *why = full(a, peer);
+    struct enclosed *pending = peer->own, *enclosed = enclosed_take(&pending, query->id);
+    const char *why = enclosed_refusal(enclosed);
+    peer->own = pending;
+    if (why == NULL)
+        why = full(a, peer);
     struct job *job = why == NULL ? job_new(peer->id, peer->id_length, &peer->asker, query, a->wake) : NULL;
     if (job != NULL) {
+        job->enclosed = enclosed;
         append(a, job);
         return;
     }
+    free_enclosed(a, enclosed);
     refuse(a, peer->id, peer->id_length, query->id, why == NULL ? BUSY : why);
     pavo__query__free_unpacked(query, NULL);
+}
+
+/* A part of what the next query has enclosed. */
+static void enclose(struct answerer *a, struct peer *peer, const Pavo__Query *query)
+{
+    struct enclosed *enclosed = peer->own;
+    enclosed_add(&enclosed, query->id, query->set, &a->enclosed);
+    peer->own = enclosed;
 }
 
 /* The client wants no more of the query it sent under that number. Not answered; a number that it has none under is
@@ -325,7 +349,7 @@ static void query_came(struct answerer *a, const uint8_t *id, uint8_t id_length,
 {
     const char *refusal;
     struct error why;
-    const struct peer *peer = peers_meet(&a->peers, id, id_length, payload, &refusal);
+    struct peer *peer = peers_meet(&a->peers, id, id_length, payload, &refusal);
     if (peer == NULL) {
         refuse(a, id, id_length, 0, refusal);
         return;
@@ -336,6 +360,9 @@ static void query_came(struct answerer *a, const uint8_t *id, uint8_t id_length,
         refuse(a, id, id_length, 0, why.text);
     } else if (query->cancel != 0) {
         cancel(a, peer, query->cancel);
+        pavo__query__free_unpacked(query, NULL);
+    } else if (query->set != NULL) {
+        enclose(a, peer, query);
         pavo__query__free_unpacked(query, NULL);
     } else {
         take(a, peer, query);
@@ -421,6 +448,7 @@ static void answerer_free(struct answerer *a)
     while (a->first != NULL) {
         struct job *job = a->first;
         a->first = job->next;
+        free_enclosed(a, job->enclosed);
         job_free(job);
     }
     peers_clear(&a->peers);

@@ -17,7 +17,8 @@
  *
  * Bounds: at most ANSWER_QUERIES_MAX are under way, ANSWER_CLIENT_MAX of one connection, ANSWER_KEY_MAX of one enrolled
  * name, which has at most ANSWER_KEY_WORKERS workers and ANSWER_KEY_LONG of the long ones' places at a time. One that
- * is worked on holds at most ANSWER_MEMORY_MAX beside what DuckDB's own limit covers; its replies that wait for the
+ * is worked on holds at most ANSWER_MEMORY_MAX beside what DuckDB's own limit covers (files that its filter names
+ * among it; enclosed.h says what of those may wait); its replies that wait for the
  * client ANSWER_WAITING_BYTES and the one that did not fit. A reply is ANSWER_REPLY_BYTES or a single row (of a replay:
  * what was published at once). ZeroMQ holds ANSWER_SOCKET_MESSAGES of them for a connection; a name has at most
  * ANSWER_KEY_CONNECTIONS, and the door ANSWER_CONNECTIONS_MAX. */

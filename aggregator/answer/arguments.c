@@ -251,7 +251,8 @@ static enum result check_order(const struct arguments *a, struct argument_error 
     return RESULT_OK;
 }
 
-static enum result parse_filters(struct arguments *a, struct argument_error *ret_error, struct error *err)
+static enum result parse_filters(struct arguments *a, const struct filter_set *sets, size_t set_count,
+                                 struct argument_error *ret_error, struct error *err)
 {
     for (unsigned i = 0; i < a->question->parameter_count; i++) {
         const struct parameter *p = &a->question->parameters[i];
@@ -263,7 +264,8 @@ static enum result parse_filters(struct arguments *a, struct argument_error *ret
                        ->values[question_parameter(a->question, p->kind_from) - a->question->parameters]
                        .number;
         size_t offset = 0;
-        enum result r = filter_parse(record_kinds[kind], a->values[i].text, &a->values[i].filter, &offset, err);
+        enum result r = filter_parse_with(record_kinds[kind], a->values[i].text, sets, set_count, &a->values[i].filter,
+                                          &offset, err);
         if (r != RESULT_OK)
             return blame(ret_error, p->name, offset, r);
     }
@@ -365,7 +367,8 @@ static enum result parse_all_columns(struct arguments *a, struct argument_error 
 }
 
 enum result arguments_parse(const struct question *question, Pavo__Argument *const *texts, size_t count,
-                            struct arguments *ret_arguments, struct argument_error *ret_error, struct error *err)
+                            const struct filter_set *sets, size_t set_count, struct arguments *ret_arguments,
+                            struct argument_error *ret_error, struct error *err)
 {
     struct arguments made = {.question = question};
     enum result r = assign(&made, texts, count, ret_error, err);
@@ -374,7 +377,7 @@ enum result arguments_parse(const struct question *question, Pavo__Argument *con
     if (r == RESULT_OK)
         r = check_order(&made, ret_error, err);
     if (r == RESULT_OK)
-        r = parse_filters(&made, ret_error, err);
+        r = parse_filters(&made, sets, set_count, ret_error, err);
     if (r == RESULT_OK)
         r = parse_all_columns(&made, ret_error, err);
     if (r == RESULT_OK)

@@ -37,11 +37,12 @@ struct argument_error {
     size_t offset;      /* in its text, bytes */
 };
 
-/* Borrows from `texts`. RESULT_REJECT with a sentence: an argument nobody knows (the nearest is named), given twice,
- * missing, or not of its parameter's form; ret_error says which. RESULT_FATAL: out of memory. */
+/* Borrows from `texts`; filters take references to those of `sets` that they name. RESULT_REJECT with a sentence: an
+ * argument nobody knows (the nearest is named), given twice, missing, or not of its parameter's form; ret_error says
+ * which. RESULT_FATAL: out of memory. */
 MUST_CHECK enum result arguments_parse(const struct question *question, Pavo__Argument *const *texts, size_t count,
-                                       struct arguments *ret_arguments, struct argument_error *ret_error,
-                                       struct error *err);
+                                       const struct filter_set *sets, size_t set_count, struct arguments *ret_arguments,
+                                       struct argument_error *ret_error, struct error *err);
 void arguments_fini(struct arguments *arguments);
 
 /* Appends "pavo QUESTION [--NAME VALUE]... [POSITIONAL]": what was given, quoted for a shell where it must be, times

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "aggregator/answer/answer.h"
+#include "aggregator/answer/enclosed.h"
 #include "aggregator/answer/sessions.h"
 #include "aggregator/queue.h"
 #include "aggregator/store/store.h"
@@ -44,7 +45,8 @@ struct job {
     uint8_t peer[BUS_ID_MAX];
     uint8_t peer_length;
     struct asker asker;
-    Pavo__Query *query; /* owned */
+    Pavo__Query *query;        /* owned */
+    struct enclosed *enclosed; /* with it; NULL: nothing. The door's, for as long as the job is */
     int64_t time_max_ns;
     struct queue *wake; /* the door's: a reply is there */
 

@@ -197,6 +197,13 @@ enum result tally_add(struct tally *t, const struct tally_key *key, const struct
     return number_sensor(t, key->sensor, &sensor) ? add_key(t, key, sensor, sums, err) : budget_exceeded(err);
 }
 
+const bool tally_flow_fields[FLOW_FIELD_COUNT] = {
+    [FLOW_FIELD_observer] = true,    [FLOW_FIELD_first_time] = true,  [FLOW_FIELD_report] = true,
+    [FLOW_FIELD_src_hi] = true,      [FLOW_FIELD_src_lo] = true,      [FLOW_FIELD_dst_hi] = true,
+    [FLOW_FIELD_dst_lo] = true,      [FLOW_FIELD_protocol] = true,    [FLOW_FIELD_dst_port] = true,
+    [FLOW_FIELD_src_packets] = true, [FLOW_FIELD_dst_packets] = true, [FLOW_FIELD_src_bytes] = true,
+    [FLOW_FIELD_dst_bytes] = true};
+
 static int64_t step_of(int64_t time, int64_t step_ns)
 {
     int64_t into = (time % step_ns + step_ns) % step_ns;

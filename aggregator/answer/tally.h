@@ -63,7 +63,10 @@ void tally_free(struct tally **tally);
 /* Of the key only what `by` is made of counts. RESULT_AGAIN: more memory than a question may have. */
 MUST_CHECK enum result tally_add(struct tally *tally, const struct tally_key *key, const struct tally_sums *sums,
                                  struct error *err);
-/* Flow records, those that begin in [from, to) (0: unbounded); `step` 0: all of one time. */
+/* The fields of flows that are summed up, and those the key is made of. */
+extern const bool tally_flow_fields[];
+/* Flow records, with these fields at least: those that begin in [from, to) (0: unbounded); `step` 0: all of one time.
+ */
 MUST_CHECK enum result tally_add_flows(struct tally *tally, const struct records *flows, int64_t from_ns, int64_t to_ns,
                                        int64_t step_ns, struct error *err);
 

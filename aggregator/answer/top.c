@@ -42,6 +42,7 @@ static enum result sum_up(struct work *work, struct tally *tally, struct error *
     work->coverage.from_ns = work_argument(work, TOP_FROM)->time;
     work->coverage.to_ns = work_argument(work, TOP_TO)->time;
     const struct store_query query = {.kind = RECORD_FLOW,
+                                      .fields = tally_flow_fields,
                                       .filter = work_argument(work, TOP_FILTER)->filter,
                                       .from_ns = work->coverage.from_ns,
                                       .to_ns = work->coverage.to_ns};

@@ -169,6 +169,20 @@ static void choose_columns(struct work *work)
         kind_rests(work->columns, kind_in_place(work->columns, i), work->fields);
 }
 
+/* With the sets that its filters name; the filters hold them from then on. */
+static enum result read_arguments(struct work *work, const struct question *question, struct error *err)
+{
+    struct filter_set sets[FILTER_SETS_MAX];
+    size_t count = 0;
+    enum result r = enclosed_read(work->enclosed, &work->memory, sets, &count, err);
+    if (r != RESULT_OK)
+        return r;
+    r = arguments_parse(question, work->query->arguments, work->query->n_arguments, sets, count, &work->arguments,
+                        &work->error, err);
+    enclosed_drop(sets, count);
+    return r;
+}
+
 enum result work_answer(struct work *work, struct error *err)
 {
     const struct question *question = NULL;
@@ -179,8 +193,7 @@ enum result work_answer(struct work *work, struct error *err)
     if (r == RESULT_OK)
         r = choose(work, &question, err);
     if (r == RESULT_OK)
-        r = arguments_parse(question, work->query->arguments, work->query->n_arguments, &work->arguments, &work->error,
-                            err);
+        r = read_arguments(work, question, err);
     if (r != RESULT_OK)
         return r;
     choose_columns(work);

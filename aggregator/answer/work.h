@@ -13,6 +13,7 @@
 #include "aggregator/answer/arguments.h"
 #include "aggregator/answer/budget.h"
 #include "aggregator/answer/coverage.h"
+#include "aggregator/answer/enclosed.h"
 #include "aggregator/answer/sessions.h"
 #include "aggregator/store/store.h"
 
@@ -34,8 +35,9 @@ struct work {
     struct store_reader *second; /* looks up beside the stream */
     const struct asker *asker;   /* at the other end of the connection */
     const Pavo__Query *query;
-    int64_t started_ns;   /* monotonic */
-    struct budget memory; /* what it may still hold */
+    const struct enclosed *enclosed; /* with it; NULL: nothing */
+    int64_t started_ns;              /* monotonic */
+    struct budget memory;            /* what it may still hold */
     /* Sends one reply (id and version are filled in). RESULT_AGAIN: the client is gone or too slow, stop. */
     enum result (*reply)(void *context, Pavo__Reply *reply);
     void *context;

@@ -111,6 +111,7 @@ int ask_open(const struct cli *cli, struct ask *ret_ask)
         pavo_options_set_aggregator(options, cli->aggregator);
     pavo_options_set_doors(options, cli->publish, cli->answer);
     pavo_options_set_key_file(options, path);
+    pavo_options_allow_files(options);
     pavo_options_set_timeout(options, (unsigned)(cli->timeout / NS_PER_MS));
     pavo_asker *asker = pavo_asker_new(options, error);
     pavo_options_destroy(&options);

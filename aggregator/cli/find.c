@@ -70,7 +70,8 @@ int cli_find(struct cli *cli, int argc, char **argv)
                  "of a NAT has its own. Without a filter: all.",
         .examples = "pavo find --from -1h 'host 10.0.1.17 and dst port 22'\n"
                     "pavo find --from 2026-11-23 --to 2026-11-24 --json 'bytes > 1g' | jq '.dst // empty'\n"
-                    "pavo find 'sensor inner and state S0 and dst port 445' --limit 100",
+                    "pavo find 'sensor inner and state S0 and dst port 445' --limit 100\n"
+                    "pavo find --from -1d 'dst in file bad-hosts.txt'",
     };
     return run(cli, "find", &words, "no flow found", argc, argv);
 }

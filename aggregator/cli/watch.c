@@ -171,6 +171,7 @@ static pavo_subscriber *subscribe(const struct watch *watch, const struct topics
         pavo_options_set_aggregator(options, watch->cli->aggregator);
     pavo_options_set_doors(options, watch->cli->publish, watch->cli->answer);
     pavo_options_set_key_file(options, path);
+    pavo_options_allow_files(options);
     pavo_options_set_topics(options, topics->all);
     if (watch->from_start)
         pavo_options_set_start(options, topics->all, PAVO_START_OLDEST);

@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "aggregator/engine/engine.h"
+#include "aggregator/engine/functions.h"
 
 #define FUNCTION "pavo_rows"
 
@@ -214,6 +214,8 @@ enum result engine_open(const struct engine_options *options, duckdb_database *r
         r = engine_connect(*ret_database, &connection, err);
     if (r == RESULT_OK)
         r = add_function(connection, err);
+    if (r == RESULT_OK)
+        r = functions_add(connection, err);
     duckdb_disconnect(&connection);
     if (r != RESULT_OK)
         duckdb_close(ret_database);

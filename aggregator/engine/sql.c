@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/engine/functions.h"
+
 void sql_add(struct sql *sql, const char *format, ...)
 {
     if (sql->failed)
@@ -137,16 +139,27 @@ static void leaf_field(const struct writing *w, const struct filter_node *node, 
     if (node->op == FILTER_ADDRESS) {
         sql_add(sql, "%s", node->comparison == FILTER_NE ? "NOT " : "");
         prefix_condition(sql, field->name, field[1].name, &node->prefix);
+    } else if (node->op == FILTER_SET) {
+        sql_add(sql, "%s", node->comparison == FILTER_NE ? "NOT " : "");
+        function_in_set(sql, node->set, field->name, field[1].name);
     } else if (node->op == FILTER_MASK) {
         sql_add(sql, "(\"%s\"::UBIGINT & %" PRIu64 "::UBIGINT) %s %" PRIu64 "::UBIGINT", field->name, node->mask,
                 operators[node->comparison], node->value);
+    } else if (node->op == FILTER_TEXT && f >= w->kind->stored_count) {
+        /* Computed: no row without one matches. */
+        sql_add(sql, "coalesce(nullif(");
+        function_community_id(sql);
+        sql_add(sql, ", '') %s ", operators[node->comparison]);
+        sql_text(sql, node->text);
+        sql_add(sql, ", FALSE)");
     } else if (node->op == FILTER_TEXT) {
         sql_add(sql, "\"%s\" %s ", field->name, operators[node->comparison]);
         sql_text(sql, node->text);
     } else {
         compare_number(sql, node, field);
     }
-    and_known(w, f);
+    if (f < w->kind->stored_count)
+        and_known(w, f);
     sql_add(sql, ")");
 }
 
@@ -170,10 +183,58 @@ static void leaf_both(const struct writing *w, const struct filter_node *node)
     sql_add(sql, ")");
 }
 
+/* Of a rate: both sides' sum of a pair, or one side's. */
+static void rate_part(const struct writing *w, enum filter_side side, unsigned src, unsigned dst)
+{
+    if (side != FILTER_DST)
+        wide_number(w->sql, &w->kind->fields[src]);
+    if (side == FILTER_EITHER)
+        sql_add(w->sql, " + ");
+    if (side != FILTER_SRC)
+        wide_number(w->sql, &w->kind->fields[dst]);
+}
+
+static void rate_over(const struct writing *w, const struct filter_node *node)
+{
+    sql_add(w->sql, "(");
+    if (w->kind->fields[node->over].type == FIELD_TIME) {
+        wide_number(w->sql, &w->kind->fields[node->over_twin]);
+        sql_add(w->sql, " - ");
+        wide_number(w->sql, &w->kind->fields[node->over]);
+    } else {
+        rate_part(w, node->side, node->over, node->over_twin);
+    }
+    sql_add(w->sql, ")");
+}
+
+/* As products, which neither round nor divide by nothing. */
+static void leaf_rate(const struct writing *w, const struct filter_node *node)
+{
+    struct sql *sql = w->sql;
+    bool times = w->kind->fields[node->over].type == FIELD_TIME;
+    sql_add(sql, "(");
+    rate_over(w, node);
+    sql_add(sql, " > 0 AND %" PRIu64 "::HUGEINT * (", node->scale);
+    rate_part(w, node->side, node->field, node->twin);
+    sql_add(sql, ") %s %" PRIu64 "::HUGEINT * ", operators[node->comparison], node->value);
+    rate_over(w, node);
+    if (node->side != FILTER_DST)
+        and_known(w, node->field);
+    if (node->side != FILTER_SRC)
+        and_known(w, node->twin);
+    if (times || node->side != FILTER_DST)
+        and_known(w, node->over);
+    if (times || node->side != FILTER_SRC)
+        and_known(w, node->over_twin);
+    sql_add(sql, ")");
+}
+
 static void leaf(const struct writing *w, const struct filter_node *node)
 {
     enum sql_arm arm = node == w->pinned ? w->arm : SQL_ARM_BOTH;
-    if (node->op == FILTER_COMPARE && node->value_of != FILTER_VALUE_FIELD) {
+    if (node->op == FILTER_COMPARE && node->value_of == FILTER_VALUE_RATE) {
+        leaf_rate(w, node);
+    } else if (node->op == FILTER_COMPARE && node->value_of != FILTER_VALUE_FIELD) {
         leaf_both(w, node);
     } else if (node->twin == node->field || node->side == FILTER_SRC || arm == SQL_ARM_SRC) {
         leaf_field(w, node, node->field);
@@ -232,6 +293,7 @@ static void write_node(const struct writing *w, const struct filter_node *node)
     case FILTER_ADDRESS:
     case FILTER_COMPARE:
     case FILTER_MASK:
+    case FILTER_SET:
     case FILTER_TEXT:
         leaf(w, node);
         break;
@@ -249,29 +311,31 @@ void sql_filter(struct sql *sql, const struct filter *filter, const struct filte
     write_node(&w, filter_root(filter));
 }
 
+static void take_field(const struct record_kind *kind, unsigned f, bool *fields)
+{
+    if (f >= kind->stored_count) {
+        kind_rests(kind, f, fields);
+        return;
+    }
+    fields[f] = true;
+    if (kind->fields[f].kind == KIND_ADDRESS)
+        fields[f + 1] = true;
+}
+
 void sql_filter_fields(const struct filter_node *node, const struct record_kind *kind, bool *fields)
 {
-    switch (node->op) {
-    case FILTER_TRUE:
-        return;
-    case FILTER_AND:
-    case FILTER_OR:
+    if (node->left != NULL)
         sql_filter_fields(node->left, kind, fields);
+    if (node->right != NULL)
         sql_filter_fields(node->right, kind, fields);
+    if (node->left != NULL || node->op == FILTER_TRUE)
         return;
-    case FILTER_NOT:
-        sql_filter_fields(node->left, kind, fields);
-        return;
-    case FILTER_ADDRESS:
-        fields[node->field + 1] = fields[node->twin + 1] = true;
-        break;
-    case FILTER_COMPARE:
-    case FILTER_MASK:
-    case FILTER_TEXT:
-    case FILTER_SENSOR:
-        break;
+    take_field(kind, node->field, fields);
+    take_field(kind, node->twin, fields);
+    if (node->value_of == FILTER_VALUE_RATE) {
+        take_field(kind, node->over, fields);
+        take_field(kind, node->over_twin, fields);
     }
-    fields[node->field] = fields[node->twin] = true;
     if (kind->observer >= 0)
         fields[kind->observer] = true; /* who cannot know it */
 }

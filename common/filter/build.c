@@ -79,6 +79,31 @@ const struct filter_node *build_mask(struct builder *b, struct place place, enum
     return node;
 }
 
+const struct filter_node *build_address(struct builder *b, struct place place, enum filter_comparison comparison,
+                                        const struct address_prefix *prefix)
+{
+    struct filter_node *node = build_leaf(b, FILTER_ADDRESS, place, comparison);
+    if (node != NULL)
+        node->prefix = *prefix;
+    return node;
+}
+
+const struct filter_node *build_known(struct builder *b, unsigned field)
+{
+    const struct record_kind *kind = filter_kind(b->filter);
+    struct place place = {field, field, FILTER_EITHER};
+    /* Only flows have observers that cannot know a field, and of a flow's only times are signed or computed ones texts.
+     */
+    if (kind != record_kinds[RECORD_FLOW] || field >= kind->stored_count)
+        return build_node(b, FILTER_TRUE);
+    if (kind->fields[field].type != FIELD_TIME)
+        return build_compare(b, place, FILTER_GE, 0);
+    struct filter_node *node = build_leaf(b, FILTER_COMPARE, place, FILTER_EQ);
+    if (node != NULL)
+        node->value_of = FILTER_VALUE_DURATION; /* from the time to itself: none */
+    return node;
+}
+
 /* ---- guards */
 
 static struct place single(const struct builder *b, const char *name)

@@ -34,6 +34,10 @@ const struct filter_node *build_compare(struct builder *b, struct place place, e
                                         uint64_t value);
 const struct filter_node *build_mask(struct builder *b, struct place place, enum filter_comparison comparison,
                                      uint64_t mask, uint64_t value);
+const struct filter_node *build_address(struct builder *b, struct place place, enum filter_comparison comparison,
+                                        const struct address_prefix *prefix);
+/* True wherever the field's observer can know it. */
+const struct filter_node *build_known(struct builder *b, unsigned field);
 /* It is not zero, or no empty text. */
 const struct filter_node *build_set(struct builder *b, struct place place);
 /* Of a kind that has a field `protocol`. */

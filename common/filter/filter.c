@@ -21,6 +21,8 @@ struct filter {
     const struct filter_node *root;
     struct chunk *chunks; /* newest first */
     unsigned nodes;
+    struct address_set *sets[FILTER_SETS_MAX];
+    unsigned set_count;
     size_t texts_used, texts_size;
     char texts[]; /* of nodes, one behind the other, each with its NUL */
 };
@@ -68,6 +70,14 @@ const char *filter_text_keep(struct filter *filter, const char *word)
     return kept;
 }
 
+bool filter_set_keep(struct filter *filter, struct address_set *set)
+{
+    if (filter->set_count == FILTER_SETS_MAX)
+        return false;
+    filter->sets[filter->set_count++] = address_set_ref(set);
+    return true;
+}
+
 void filter_root_set(struct filter *filter, const struct filter_node *root)
 {
     filter->root = root;
@@ -87,6 +97,8 @@ void filter_destroy(struct filter **filter)
         free(chunk);
         chunk = next;
     }
+    for (unsigned i = 0; i < (*filter)->set_count; i++)
+        address_set_unref(&(*filter)->sets[i]);
     free(*filter);
     *filter = NULL;
 }

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/address_set.h"
 #include "common/records/records.h"
 #include "common/result.h"
 
@@ -29,6 +30,7 @@ enum filter_op {
     FILTER_COMPARE, /* a number: field(s), comparison, value */
     FILTER_MASK,    /* field(s), comparison EQ or NE: (field & mask) against value */
     FILTER_TEXT,    /* field, comparison EQ or NE, text: exactly that */
+    FILTER_SET,     /* field(s), comparison EQ or NE, set: an address of it */
     FILTER_SENSOR,  /* field: a KIND_OBSERVER, whose name is `text`, exactly */
 };
 
@@ -40,22 +42,27 @@ enum filter_value {
     FILTER_VALUE_FIELD,    /* `field` as it is; with a pair: per `side`, see filter_node */
     FILTER_VALUE_SUM,      /* field + twin: `bytes > 1m` */
     FILTER_VALUE_DURATION, /* twin - field, two times, nanoseconds */
+    FILTER_VALUE_RATE,     /* scale * (field + twin) for each of (over + over_twin), or of two times over_twin - over */
 };
 
 /* Read-only for the two readers. `field` is an index into the fields of filter_kind(); so is `twin`, the dst side of a
  * pair whose src side `field` is, and of what is no pair the same as `field`. Of a pair SRC or DST picks one, EITHER
- * means one of the two satisfies it, BOTH that both do. Of an ADDRESS they are the upper halves; the lower one is the
- * field behind.
+ * means one of the two satisfies it, BOTH that both do. Of an ADDRESS or SET they are the upper halves; the lower one
+ * is the field behind.
  *
  * What a reader need not know, because the parser has written it into the tree: which fields can be unset (a test of
  * packets, evidence bits or protocol stands beside the comparison), `!=` meaning neither side, units, reused words.
  * What it must know:
  *   - a column that is absent is zero (a text: ""), and zero is a value like any other;
- *   - COMPARE, MASK, ADDRESS and TEXT are false, whatever their comparison, for a flow whose observer cannot know the
- *     field (struct observer.unknown); of a pair each side for itself, SUM and DURATION when either is not known.
- *     Otherwise every node is true or false, never unknown;
+ *   - COMPARE, MASK, ADDRESS, SET and TEXT are false, whatever their comparison, for a flow whose observer cannot know
+ * the field (struct observer.unknown); of a pair each side for itself, SUM, DURATION and RATE when any of theirs is not
+ * known. Otherwise every node is true or false, never unknown;
  *   - I32, I64 and TIME fields and DURATION compare signed, all others unsigned; `value` always fits the field and is
  *     its bits, extended to 64: int64_t where signed;
+ *   - a TEXT may be of a computed field: field->derive says what it is; where it does not, the node is false;
+ *   - RATE with SRC or DST takes that side's field and, of what is no time, that side's `over`. It compares without
+ *     rounding: scale * field against value * over, of which neither may wrap (both fit 127 bits, `value` is at most
+ *     FILTER_RATE_MAX). Where it is over nothing, or over time that ran backwards, the node is false;
  *   - SUM is the true sum: it must not wrap or fail at the edge of the field's type (`value` is at most INT64_MAX, so
  *     a sum that saturates at UINT64_MAX does). DURATION may be negative where a clock ran backwards;
  *   - `text` is what a person typed: clean (text_is_clean), and nothing else is promised of it;
@@ -66,15 +73,19 @@ struct filter_node {
     enum filter_value value_of;
     enum filter_comparison comparison;
     unsigned field, twin;
+    unsigned over, over_twin; /* RATE */
+    uint64_t scale;
     uint64_t value;
     uint64_t mask;
     struct address_prefix prefix;
+    const struct address_set *set;          /* the filter has a reference */
     const char *text;                       /* lives as long as the filter */
     const struct filter_node *left, *right; /* AND, OR; NOT has left only */
 };
 
-struct filter; /* owns the nodes and the texts */
+struct filter; /* owns the nodes and the texts, and has references to sets */
 
+#define FILTER_RATE_MAX  ((1ull << 53) - 1)
 #define FILTER_TEXT_MAX  4096u
 #define FILTER_NODES_MAX 1024u
 #define FILTER_DEPTH_MAX 64u
@@ -84,6 +95,19 @@ struct filter; /* owns the nodes and the texts */
  */
 MUST_CHECK enum result filter_parse(const struct record_kind *kind, const char *text, struct filter **ret_filter,
                                     size_t *ret_offset, struct error *err);
+/* The same with sets of addresses that the text may name (`in file NAME`); those it names are kept, by a reference. The
+ * language reads no files: whoever has one of a person who may read it gives the set. */
+struct filter_set {
+    const char *name;
+    struct address_set *set;
+};
+MUST_CHECK enum result filter_parse_with(const struct record_kind *kind, const char *text,
+                                         const struct filter_set *sets, size_t set_count, struct filter **ret_filter,
+                                         size_t *ret_offset, struct error *err);
+/* Calls `found` with each NAME of an `in file NAME` in a text, whatever else the text is. */
+void filter_files(const char *text, void (*found)(void *context, const char *name), void *context);
+#define FILTER_SETS_MAX 8u
+
 /* The kind of record it is for. */
 const struct record_kind *filter_kind(const struct filter *filter);
 void filter_destroy(struct filter **filter);

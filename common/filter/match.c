@@ -166,6 +166,24 @@ HOT static void test_address(const struct filter_node *node, const struct block 
         mask[i] = (((hi[i] ^ wanted.hi) & fixed.hi) | ((lo[i] ^ wanted.lo) & fixed.lo)) == 0;
 }
 
+/* A computed text is made row by row; where it is none the row does not match, whatever is asked. */
+static void test_computed(const struct filter_node *node, const struct block *b, unsigned field, uint8_t *mask)
+{
+    char text[FIELD_TEXT_MAX];
+    uint64_t number;
+    for (uint32_t i = 0; i < b->count; i++)
+        mask[i] = b->records->kind->fields[field].derive(b->records, b->first + i, &number, text) &&
+                  (strcmp(text, node->text) == 0) == (node->comparison == FILTER_EQ);
+}
+
+static void test_set(const struct filter_node *node, const struct block *b, unsigned field, uint8_t *mask)
+{
+    const uint64_t *hi = (const uint64_t *)records_column(b->records, field) + b->first;
+    const uint64_t *lo = (const uint64_t *)records_column(b->records, field + 1) + b->first;
+    for (uint32_t i = 0; i < b->count; i++)
+        mask[i] = address_set_has(node->set, (struct address){hi[i], lo[i]});
+}
+
 static void test_text(const struct filter_node *node, const struct block *b, unsigned field, uint8_t *mask)
 {
     char *const *texts = (char *const *)records_column(b->records, field) + b->first;
@@ -190,8 +208,14 @@ static void test_sensor(const struct filter_node *node, const struct block *b, u
 /* One field, or one side of a pair. */
 static void test_field(const struct filter_node *node, const struct block *b, unsigned field, uint8_t *mask)
 {
+    if (field >= b->records->kind->stored_count) {
+        test_computed(node, b, field, mask);
+        return;
+    }
     if (node->op == FILTER_ADDRESS)
         test_address(node, b, field, mask);
+    else if (node->op == FILTER_SET)
+        test_set(node, b, field, mask);
     else if (node->op == FILTER_TEXT)
         test_text(node, b, field, mask);
     else
@@ -243,14 +267,84 @@ HOT static void test_duration(const struct filter_node *node, const struct block
     compare_i64(duration, b->count, node->comparison, (int64_t)node->value, mask);
 }
 
-/* Two fields made one number. */
+/* A field's value, whatever its width. */
+static uint64_t number_at(const struct records *records, unsigned field, uint32_t row)
+{
+    const void *column = records_column(records, field);
+    return field_type_is_wide(records->kind->fields[field].type) ? ((const uint64_t *)column)[row]
+                                                                 : ((const uint32_t *)column)[row];
+}
+
+static bool compared(enum filter_comparison comparison, unsigned __int128 left, unsigned __int128 right)
+{
+    switch (comparison) {
+    case FILTER_EQ:
+        return left == right;
+    case FILTER_NE:
+        return left != right;
+    case FILTER_LT:
+        return left < right;
+    case FILTER_LE:
+        return left <= right;
+    case FILTER_GT:
+        return left > right;
+    case FILTER_GE:
+        return left >= right;
+    }
+    return false;
+}
+
+/* A sum of both fields, or one of them. */
+static unsigned __int128 side_sum(const struct records *records, enum filter_side side, unsigned src, unsigned dst,
+                                  uint32_t row)
+{
+    unsigned __int128 sum = side == FILTER_DST ? 0 : number_at(records, src, row);
+    return side == FILTER_SRC ? sum : sum + number_at(records, dst, row);
+}
+
+static void test_rate(const struct filter_node *node, const struct block *b, uint8_t *mask)
+{
+    const struct records *records = b->records;
+    bool times = records->kind->fields[node->over].type == FIELD_TIME;
+    for (uint32_t i = 0; i < b->count; i++) {
+        uint32_t row = b->first + i;
+        int64_t span =
+            times ? (int64_t)(number_at(records, node->over_twin, row) - number_at(records, node->over, row)) : 0;
+        unsigned __int128 over = !times     ? side_sum(records, node->side, node->over, node->over_twin, row)
+                                 : span > 0 ? (unsigned __int128)span
+                                            : 0;
+        mask[i] = over > 0 &&
+                  compared(node->comparison, node->scale * side_sum(records, node->side, node->field, node->twin, row),
+                           node->value * over);
+    }
+}
+
+/* The fields that a rate rests on. */
+static void mask_unknown_rate(const struct filter_node *node, const struct block *b, uint8_t *mask)
+{
+    bool times = b->records->kind->fields[node->over].type == FIELD_TIME;
+    if (node->side != FILTER_DST)
+        mask_unknown(b, node->field, mask);
+    if (node->side != FILTER_SRC)
+        mask_unknown(b, node->twin, mask);
+    if (times || node->side != FILTER_DST)
+        mask_unknown(b, node->over, mask);
+    if (times || node->side != FILTER_SRC)
+        mask_unknown(b, node->over_twin, mask);
+}
+
+/* Several fields made one number. */
 static void test_whole(const struct filter_node *node, const struct block *b, uint8_t *mask)
 {
     if (node->value_of == FILTER_VALUE_SUM)
         test_sum(node, b, mask);
+    else if (node->value_of == FILTER_VALUE_RATE)
+        test_rate(node, b, mask);
     else
         test_duration(node, b, mask);
-    if (b->masked) {
+    if (b->masked && node->value_of == FILTER_VALUE_RATE) {
+        mask_unknown_rate(node, b, mask);
+    } else if (b->masked) {
         mask_unknown(b, node->field, mask);
         mask_unknown(b, node->twin, mask);
     }
@@ -292,6 +386,7 @@ static void evaluate(const struct filter_node *node, const struct block *b, uint
         break;
     case FILTER_ADDRESS:
     case FILTER_MASK:
+    case FILTER_SET:
     case FILTER_TEXT:
         test_sides(node, b, mask);
         break;

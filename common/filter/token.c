@@ -31,6 +31,13 @@ static const struct {
     {"!", TOKEN_NOT, 0},
     {"(", TOKEN_OPEN, 0},
     {")", TOKEN_CLOSE, 0},
+    {",", TOKEN_COMMA, 0},
+    {"[", TOKEN_LIST, 0},
+    {"{", TOKEN_LIST, 0},
+    {"]", TOKEN_LIST_END, 0},
+    {"}", TOKEN_LIST_END, 0},
+    {"&", TOKEN_BITS_AND, 0},
+    {"|", TOKEN_BITS_OR, 0},
 };
 
 static bool read_mark(const char *text, size_t *at, struct token *token)
@@ -81,6 +88,32 @@ static void read_quoted(const char *text, size_t *at, struct token *token)
     }
 }
 
+/* "[2001:db8::1]:443" is one word, the only one with brackets: how long it is; 0: it is none. */
+static size_t bracketed_length(const char *text)
+{
+    if (text[0] != '[')
+        return 0;
+    size_t inside = strspn(text + 1, "0123456789abcdefABCDEF:.");
+    const char *behind = text + 1 + inside;
+    if (memchr(text + 1, ':', inside) == NULL || behind[0] != ']' || behind[1] != ':')
+        return 0;
+    size_t digits = strspn(behind + 2, "0123456789");
+    return digits == 0 ? 0 : 1 + inside + 2 + digits;
+}
+
+static void name_of(struct token *token)
+{
+    for (size_t i = 0; i == 0 || token->text[i - 1] != '\0'; i++)
+        token->name[i] = token->text[i] == '-' ? '_' : (char)tolower((unsigned char)token->text[i]);
+}
+
+static const char *advice(char c)
+{
+    return c == '*'    ? ": a network is `net 10.1.0.0/24`, every record `any`"
+           : c == '\'' ? ": a text stands in \"...\""
+                       : "";
+}
+
 static void read_word(const char *text, size_t *at, struct token *token)
 {
     static const struct {
@@ -90,21 +123,26 @@ static void read_word(const char *text, size_t *at, struct token *token)
     /* tcpdump wants `proto \tcp`; here the backslash is welcome and means nothing. */
     if (text[*at] == '\\' && is_word_character(text[*at + 1]))
         ++*at;
-    size_t length = 0;
+    size_t length = bracketed_length(text + *at);
     while (is_word_character(text[*at + length]))
         length++;
+    if (length == 29 && strncmp(text + *at, "1:", 2) == 0 && text[*at + length] == '=')
+        length++; /* a Community ID, the only word with a mark in it */
     unsigned char c = (unsigned char)text[*at];
-    if (length == 0) {
-        bad(token, isprint(c) ? "'%c' means nothing here" : "byte 0x%02x means nothing here", c);
+    if (length == 0 && !isprint(c)) {
+        bad(token, "byte 0x%02x means nothing here", c);
+    } else if (length == 0) {
+        bad(token, "'%c' means nothing here%s", c, advice(text[*at]));
     } else if (length >= FILTER_WORD_MAX) {
         bad(token, "a word of more than %d characters", FILTER_WORD_MAX - 1);
     } else {
         token->kind = TOKEN_WORD;
         memcpy(token->text, text + *at, length);
         token->text[length] = '\0';
+        name_of(token);
         *at += length;
         for (size_t i = 0; i < sizeof(joints) / sizeof(*joints); i++) {
-            if (strcmp(token->text, joints[i].word) == 0)
+            if (strcmp(token->name, joints[i].word) == 0)
                 token->kind = joints[i].kind;
         }
     }
@@ -116,7 +154,7 @@ void token_read(const char *text, size_t *at, struct token *ret_token)
     struct token token = {.kind = TOKEN_END, .at = *at, .text = "the end"};
     if (text[*at] == '"')
         read_quoted(text, at, &token);
-    else if (text[*at] != '\0' && !read_mark(text, at, &token))
+    else if (text[*at] != '\0' && (bracketed_length(text + *at) > 0 || !read_mark(text, at, &token)))
         read_word(text, at, &token);
     *ret_token = token;
 }

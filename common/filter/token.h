@@ -16,7 +16,12 @@ enum token_kind {
     TOKEN_OR,
     TOKEN_NOT,
     TOKEN_COMPARISON,
-    TOKEN_BAD, /* `text` is the complaint */
+    TOKEN_COMMA,
+    TOKEN_LIST,     /* [ or { */
+    TOKEN_LIST_END, /* ] or } */
+    TOKEN_BITS_AND, /* & */
+    TOKEN_BITS_OR,  /* | */
+    TOKEN_BAD,      /* `text` is the complaint */
 };
 
 struct token {
@@ -25,6 +30,7 @@ struct token {
     bool quoted; /* a WORD that is a value and nothing else */
     enum filter_comparison comparison;
     char text[FILTER_WORD_MAX]; /* as written, without quotes; "the end" */
+    char name[FILTER_WORD_MAX]; /* of a WORD without quotes as tables have it: `icmp-type`, `ICMP_TYPE` are icmp_type */
 };
 
 /* The token at or after *at, which is moved behind it. */

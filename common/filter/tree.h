@@ -12,6 +12,8 @@ struct filter *filter_new(const struct record_kind *kind, const char *text);
 struct filter_node *filter_node_new(struct filter *filter);
 /* A copy of a word of the filter's text that lives as long as it. NULL: more of them than the text has. */
 const char *filter_text_keep(struct filter *filter, const char *word);
+/* Takes a reference, which ends with the filter. False: it has FILTER_SETS_MAX. */
+bool filter_set_keep(struct filter *filter, struct address_set *set);
 void filter_root_set(struct filter *filter, const struct filter_node *root);
 
 #define FILTER_MORE_MAX 4u
@@ -40,7 +42,9 @@ struct filter_word {
      * binding. Each has its own guard. */
     uint16_t more[FILTER_MORE_MAX];
     unsigned more_count;
-    enum filter_value plain; /* what the word means without src or dst: FIELD (either side), SUM, DURATION */
+    enum filter_value plain;  /* what the word means without src or dst: FIELD (either side), SUM, DURATION, RATE */
+    unsigned over, over_twin; /* of a RATE, as in filter_node */
+    uint64_t scale;
     /* How the text behind it is read; mostly info->kind. KIND_ADDRESS: an address or a network; KIND_OBSERVER: a
      * sensor's name; KIND_SHARE: per cent, of a field that has the odds. */
     enum field_kind unit;
@@ -56,6 +60,9 @@ static inline bool filter_word_has_sides(const struct filter_word *word)
     return word->twin != word->field && word->plain != FILTER_VALUE_DURATION;
 }
 
+/* Has it an order, so that < and ranges mean something? */
+bool filter_word_is_ordered(const struct filter_word *word);
+
 /* False: the kind has no such word, and none of that name can be filtered on. With "src_x" or "dst_x" of a pair
  * ret_side is that side, otherwise FILTER_EITHER. */
 bool filter_word_find(const struct record_kind *kind, const char *name, struct filter_word *ret_word,
@@ -64,8 +71,9 @@ bool filter_word_find(const struct record_kind *kind, const char *name, struct f
 /* The word a mistyped one may have meant, or NULL. */
 const char *filter_word_nearest(const struct record_kind *kind, const char *typed);
 
-/* Why `name` is no word of this kind, in a sentence. */
-void filter_word_refuse(const struct record_kind *kind, const char *name, char *ret_sentence, size_t size);
+/* Why `name` is no word of this kind, in a sentence that has it as it was typed. */
+void filter_word_refuse(const struct record_kind *kind, const char *name, const char *typed, char *ret_sentence,
+                        size_t size);
 
 /* "a" or "an", before the kind's name. */
 const char *filter_article(const struct record_kind *kind);
@@ -77,6 +85,11 @@ struct filter_operand {
     uint64_t mask; /* for units that mean "has these bits" without an operator */
     bool any;      /* KIND_BITS: any of the bits of value, not all of them */
 };
+
+/* Is it a unit of a number, which should stand at it? */
+bool filter_unit_known(const char *text);
+/* Is it one of the names that a port may be written with? */
+bool filter_service_known(const char *name);
 
 /* RESULT_REJECT: `text` is none of the word's values; the sentence says what is. Not for KIND_ADDRESS, KIND_OBSERVER
  * and KIND_TEXT. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "common/filter/tree.h"
@@ -41,9 +42,31 @@ static const struct named counts[] = {{"", 1},
                                       {"gi", 1ull << 30},
                                       {"ti", 1ull << 40},
                                       {NULL, 0}};
-static const struct named nanoseconds[] = {
-    {"ns", 1},          {"us", 1000},         {"ms", 1000000},       {"s", 1000000000}, {"", 1000000000},
-    {"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}, {NULL, 0}};
+/* The same of bytes, with the B that they are shown with. */
+static const struct named bytes[] = {{"b", 1},
+                                     {"kb", 1000},
+                                     {"mb", 1000000},
+                                     {"gb", 1000000000},
+                                     {"tb", 1000000000000},
+                                     {"kib", 1ull << 10},
+                                     {"mib", 1ull << 20},
+                                     {"gib", 1ull << 30},
+                                     {"tib", 1ull << 40},
+                                     {NULL, 0}};
+static const struct named nanoseconds[] = {{"ns", 1},
+                                           {"us", 1000},
+                                           {"ms", 1000000},
+                                           {"s", 1000000000},
+                                           {"sec", 1000000000},
+                                           {"m", 60000000000},
+                                           {"min", 60000000000},
+                                           {"h", 3600000000000},
+                                           {"hour", 3600000000000},
+                                           {"hours", 3600000000000},
+                                           {"d", 86400000000000},
+                                           {"day", 86400000000000},
+                                           {"days", 86400000000000},
+                                           {NULL, 0}};
 
 static const struct named percents[] = {{"", 10}, {NULL, 0}}; /* in thousandths */
 static const struct named thousandths[] = {{"", 1000}, {NULL, 0}};
@@ -52,7 +75,7 @@ static const struct named yes_no[] = {{"yes", 1}, {"true", 1}, {"1", 1}, {"no", 
 static const struct named *find(const struct named *table, const char *name)
 {
     for (; table->name != NULL; table++) {
-        if (strcmp(table->name, name) == 0)
+        if (strcasecmp(table->name, name) == 0)
             return table;
     }
     return NULL;
@@ -88,6 +111,17 @@ static bool scaled_parse(const char *text, const struct named *suffixes, uint64_
         return false;
     *ret_value = (uint64_t)(number / SCALE);
     return true;
+}
+
+bool filter_service_known(const char *name)
+{
+    return find(services, name) != NULL;
+}
+
+bool filter_unit_known(const char *text)
+{
+    return text[0] != '\0' &&
+           (find(counts, text) != NULL || find(bytes, text) != NULL || find(nanoseconds, text) != NULL);
 }
 
 static bool hex_parse(const char *text, uint64_t *ret_value)
@@ -143,22 +177,23 @@ static bool time_value_parse(const char *text, uint64_t *ret_value)
     return true;
 }
 
-/* As a number whose highest byte of six is the first written. */
+/* As a number whose highest byte of six is the first written: 00:11:22:33:44:55, 00-11-..., or Cisco's
+ * 0011.2233.4455. */
 static bool mac_parse(const char *text, uint64_t *ret_value)
 {
     char digits[13];
-    size_t used = 0;
-    for (size_t i = 0; i < 17; i++) {
-        if (i % 3 == 2 ? text[i] != ':' : !isxdigit((unsigned char)text[i]))
+    size_t used = 0, group = text[0] != '\0' && text[1] != '\0' && strchr(":-", text[2]) != NULL ? 2 : 4;
+    char mark = group == 2 ? text[2] : '.';
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        bool between = i % (group + 1) == group;
+        if (used == 12 || (between ? text[i] != mark : !isxdigit((unsigned char)text[i])))
             return false;
-        if (i % 3 != 2)
+        if (!between)
             digits[used++] = text[i];
     }
     digits[used] = '\0';
-    if (text[17] != '\0')
-        return false;
     *ret_value = strtoull(digits, NULL, 16);
-    return true;
+    return used == 12;
 }
 
 static bool flags_parse(const char *text, uint64_t *ret_value)
@@ -262,33 +297,27 @@ static bool named_parse(const struct named *table, const char *text, uint64_t *r
 
 static bool protocol_parse(const char *text, uint64_t *ret_value)
 {
-    int known = protocol_by_name(text);
+    char name[16];
+    size_t length = 0;
+    for (; text[length] != '\0' && length < sizeof(name) - 1; length++)
+        name[length] = (char)tolower((unsigned char)text[length]);
+    name[length] = '\0';
+    int known = text[length] == '\0' ? protocol_by_name(name) : -1;
     if (known < 0)
         return number_parse(text, ret_value);
     *ret_value = (uint64_t)known;
     return true;
 }
 
-static bool port_parse(const char *text, struct filter_operand *operand)
+static bool port_parse(const char *text, uint64_t *ret_value)
 {
-    if (named_parse(services, text, &operand->value) || number_parse(text, &operand->value)) {
-        operand->last = operand->value;
-        return true;
-    }
-    char low[16];
-    const char *dash = strchr(text, '-');
-    if (dash == NULL || (size_t)(dash - text) >= sizeof(low))
-        return false;
-    memcpy(low, text, (size_t)(dash - text));
-    low[dash - text] = '\0';
-    return number_parse(low, &operand->value) && number_parse(dash + 1, &operand->last) &&
-           operand->value <= operand->last;
+    return named_parse(services, text, ret_value) || number_parse(text, ret_value);
 }
 
 static bool microseconds_parse(const char *text, uint64_t *ret_value)
 {
     uint64_t ns;
-    if (isdigit((unsigned char)text[strlen(text) - 1]) || !scaled_parse(text, nanoseconds, &ns) || ns % 1000 != 0)
+    if (!scaled_parse(text, nanoseconds, &ns) || ns % 1000 != 0)
         return false;
     *ret_value = ns / 1000;
     return true;
@@ -312,7 +341,7 @@ static bool unit_parse(const struct filter_word *word, const char *text, struct 
     case KIND_TIME:
         return time_value_parse(text, value);
     case KIND_PORT:
-        return port_parse(text, operand);
+        return port_parse(text, value);
     case KIND_PROTOCOL:
         return protocol_parse(text, value);
     case KIND_MAC:
@@ -339,6 +368,8 @@ static bool unit_parse(const struct filter_word *word, const char *text, struct 
         return scaled_parse(text, thousandths, value);
     case KIND_SHARE:
         return scaled_parse(text, percents, value);
+    case KIND_BYTES:
+        return number_parse(text, value) || scaled_parse(text, bytes, value);
     default:
         return number_parse(text, value);
     }
@@ -351,15 +382,15 @@ static const char *unit_values(enum field_kind unit)
     case KIND_MICROSECONDS:
         return "a time with its unit (250us, 10ms, 1.5s)";
     case KIND_NANOSECONDS:
-        return "a time (5s, 10ms, 2m, 1h, 3d; a bare number is seconds)";
+        return "a time with its unit (5s, 10ms, 2m, 1h, 3d)";
     case KIND_TIME:
-        return "a UTC time (2026-11-23T20:36:40Z, @1700000000)";
+        return "a UTC time with its Z (2026-11-23T20:36:40Z, or @1700000000; --from and --to take others)";
     case KIND_PORT:
         return "a port (22, ssh, 1-1023)";
     case KIND_PROTOCOL:
         return "a protocol (6, tcp, udp, icmp, icmp6, sctp, gre, esp ...)";
     case KIND_MAC:
-        return "a MAC address (00:11:22:33:44:55)";
+        return "a MAC address (00:11:22:33:44:55, 0011.2233.4455)";
     case KIND_HEX:
         return "a value of 16 hexadecimal digits, or a number";
     case KIND_TCP_FLAGS:
@@ -377,8 +408,23 @@ static const char *unit_values(enum field_kind unit)
     }
 }
 
+/* Without a unit nfdump's durations are milliseconds, ra's seconds: neither is guessed. */
+static bool lacks_unit(const struct filter_word *word, const char *text)
+{
+    return (word->unit == KIND_NANOSECONDS || word->unit == KIND_MICROSECONDS) &&
+           text[strspn(text, "0123456789.")] == '\0';
+}
+
 static enum result refuse_value(const struct filter_word *word, const char *text, struct error *err)
 {
+    if (lacks_unit(word, text))
+        return error_set(err, RESULT_REJECT, "'%.64s' lacks its unit: %.64sms (nfdump's), %.64ss (ra's)", text, text,
+                         text);
+    char zoned[80];
+    uint64_t time;
+    snprintf(zoned, sizeof(zoned), "%.64sZ", text);
+    if (word->unit == KIND_TIME && time_value_parse(zoned, &time))
+        return error_set(err, RESULT_REJECT, "'%.64s' is not %s: %s", text, unit_values(word->unit), zoned);
     if (word->unit != KIND_WORD && word->unit != KIND_BITS)
         return error_set(err, RESULT_REJECT, "'%.64s' is not %s", text, unit_values(word->unit));
     char list[320] = "";
@@ -388,6 +434,10 @@ static enum result refuse_value(const struct filter_word *word, const char *text
     return error_set(err, RESULT_REJECT, "'%.64s' is none of the words of %s (%s)", text, word->name, list);
 }
 
+/* Fields that are narrower on the wire than the type that keeps them. */
+static const struct named narrow[] = {{"vlan", 4095},   {"inner_vlan", 4095}, {"mpls_label", 0xfffff},
+                                      {"src_dscp", 63}, {"dst_dscp", 63},     {NULL, 0}};
+
 /* Largest value the word can have, so that `ttl 300` is an error and not an empty answer. */
 static uint64_t largest(const struct filter_word *word)
 {
@@ -395,8 +445,13 @@ static uint64_t largest(const struct filter_word *word)
         return SHARE_MAX;
     if (word->mask != 0)
         return word->mask >> word->shift;
+    if (word->plain == FILTER_VALUE_RATE)
+        return FILTER_RATE_MAX;
     if (word->plain != FILTER_VALUE_FIELD)
         return INT64_MAX;
+    const struct named *known = find(narrow, word->info->name);
+    if (known != NULL)
+        return known->value;
     unsigned bits = 8u * word->info->size - (field_type_is_signed(word->info->type) ? 1 : 0);
     return bits == 64 ? UINT64_MAX : (1ull << bits) - 1;
 }
@@ -416,21 +471,68 @@ static enum result refuse_size(const struct filter_word *word, const char *text,
                      (unsigned long long)largest(word));
 }
 
-enum result filter_value_parse(const struct filter_word *word, const char *text, struct filter_operand *ret_operand,
-                               struct error *err)
+/* Without what stands for several: a range, a share of which many odds are one. */
+static enum result single_parse(const struct filter_word *word, const char *text, struct filter_operand *ret_operand,
+                                struct error *err)
 {
     struct filter_operand operand = {0};
     bool negative = unit_has_sign(word) && text[0] == '-';
-    if (text[negative] == '\0' || !unit_parse(word, text + negative, &operand))
+    bool zero = (word->unit == KIND_NANOSECONDS || word->unit == KIND_MICROSECONDS) && strcmp(text, "0") == 0;
+    if (!zero && (text[negative] == '\0' || !unit_parse(word, text + negative, &operand)))
         return refuse_value(word, text, err);
-    if (word->unit != KIND_PORT)
-        operand.last = operand.value;
-    if (operand.last > largest(word))
+    if (word->unit == KIND_MAC && (operand.value >> 40 & 1) != 0)
+        return error_set(err, RESULT_REJECT,
+                         "'%.64s' is a group's address, from which nobody sends, and where frames went is not kept: by "
+                         "IP address it is `broadcast` or `multicast`",
+                         text);
+    if (operand.value > largest(word))
         return refuse_size(word, text, err);
     if (negative)
-        operand.value = operand.last = 0 - operand.value;
+        operand.value = 0 - operand.value;
+    operand.last = operand.value;
     if (word->unit == KIND_SHARE)
         odds_of_share(&operand);
     *ret_operand = operand;
+    return RESULT_OK;
+}
+
+/* "80-90" of ports, "10..20" of all that has an order. NULL: `text` is no range. */
+static const char *range_mark(const struct filter_word *word, const char *text, size_t *ret_length)
+{
+    const char *mark = filter_word_is_ordered(word) ? strstr(text, "..") : NULL;
+    *ret_length = 2;
+    if (mark == NULL && word->unit == KIND_PORT && find(services, text) == NULL) {
+        mark = strchr(text, '-');
+        *ret_length = 1;
+    }
+    return mark;
+}
+
+enum result filter_value_parse(const struct filter_word *word, const char *text, struct filter_operand *ret_operand,
+                               struct error *err)
+{
+    size_t length;
+    const char *mark = range_mark(word, text, &length);
+    char low[64];
+    struct filter_operand first, last;
+    if (mark == NULL)
+        return single_parse(word, text, ret_operand, err);
+    if (mark == text || (size_t)(mark - text) >= sizeof(low) || mark[length] == '\0')
+        return refuse_value(word, text, err);
+    memcpy(low, text, (size_t)(mark - text));
+    low[mark - text] = '\0';
+    enum result r = single_parse(word, low, &first, err);
+    if (r == RESULT_OK)
+        r = single_parse(word, mark + length, &last, err);
+    if (r != RESULT_OK)
+        return r;
+    bool backwards = word->plain == FILTER_VALUE_DURATION || field_type_is_signed(word->info->type)
+                         ? (int64_t)first.value > (int64_t)last.last
+                         : first.value > last.last;
+    if (backwards)
+        return error_set(err, RESULT_REJECT, "'%.64s' is not %s: the range is backwards", text,
+                         unit_values(word->unit));
+    first.last = last.last;
+    *ret_operand = first;
     return RESULT_OK;
 }

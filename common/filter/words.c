@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/filter/tree.h"
+#include "common/filter/parser.h"
 #include "common/nearest.h"
 
+/* Of what is computed, texts: the others are words of their own, or nothing that anybody chooses by. */
 static bool filterable(const struct field *field)
 {
-    return field->list == 0 && field->derive == NULL && field->kind != KIND_LIST && field->kind != KIND_OBSERVER;
+    return field->list == 0 && (field->derive == NULL || field->type == FIELD_TEXT) && field->kind != KIND_LIST &&
+           field->kind != KIND_OBSERVER;
 }
 
 static void word_of_field(const struct record_kind *kind, unsigned f, struct filter_word *word)
@@ -164,6 +166,44 @@ static bool make_icmp_id(const struct record_kind *kind, struct filter_word *wor
     return found;
 }
 
+/* Packets or bytes for each packet or second. */
+static bool word_of_rate(const struct record_kind *kind, const char *src, const char *over, const char *over_twin,
+                         struct filter_word *word)
+{
+    int f = kind_field(kind, src), o = kind_field(kind, over), t = kind_field(kind, over_twin);
+    if (f < 0 || o < 0 || t < 0)
+        return false;
+    word_of_pair(kind, (unsigned)f, word);
+    word->plain = FILTER_VALUE_RATE;
+    word->over = (unsigned)o;
+    word->over_twin = (unsigned)t;
+    return true;
+}
+
+static bool make_bps(const struct record_kind *kind, struct filter_word *word)
+{
+    bool found = word_of_rate(kind, "src_bytes", "first_time", "last_time", word);
+    word->name = "bps";
+    word->scale = 8 * 1000000000ull; /* bits a second, of bytes and nanoseconds */
+    return found;
+}
+
+static bool make_pps(const struct record_kind *kind, struct filter_word *word)
+{
+    bool found = word_of_rate(kind, "src_packets", "first_time", "last_time", word);
+    word->name = "pps";
+    word->scale = 1000000000;
+    return found;
+}
+
+static bool make_bpp(const struct record_kind *kind, struct filter_word *word)
+{
+    bool found = word_of_rate(kind, "src_bytes", "src_packets", "dst_packets", word);
+    word->name = "bpp";
+    word->scale = 1;
+    return found;
+}
+
 /* Each makes the word for a kind that has what it is about; false for others. */
 static const struct {
     const char *name;
@@ -182,6 +222,9 @@ static const struct {
     {"icmp_type", make_icmp_type},
     {"icmp_code", make_icmp_code},
     {"icmp_id", make_icmp_id},
+    {"bps", make_bps},
+    {"pps", make_pps},
+    {"bpp", make_bpp},
 };
 #define SPECIAL_COUNT (sizeof(specials) / sizeof(*specials))
 
@@ -241,8 +284,9 @@ static bool find_pair(const struct record_kind *kind, const char *name, struct f
     return false;
 }
 
-bool filter_word_find(const struct record_kind *kind, const char *name, struct filter_word *ret_word,
-                      enum filter_side *ret_side)
+/* By a name of our own. */
+static bool find_own(const struct record_kind *kind, const char *name, struct filter_word *ret_word,
+                     enum filter_side *ret_side)
 {
     struct filter_word word;
     bool sided = strncmp(name, "src_", 4) == 0 || strncmp(name, "dst_", 4) == 0;
@@ -260,6 +304,40 @@ bool filter_word_find(const struct record_kind *kind, const char *name, struct f
         *ret_side = side;
     }
     return found;
+}
+
+bool filter_word_find(const struct record_kind *kind, const char *name, struct filter_word *ret_word,
+                      enum filter_side *ret_side)
+{
+    if (find_own(kind, name, ret_word, ret_side))
+        return true;
+    const struct borrowed *borrowed = borrowed_word(name);
+    struct filter_word word;
+    enum filter_side side;
+    if (borrowed == NULL || !find_own(kind, borrowed->ours, &word, &side) ||
+        (borrowed->side != FILTER_EITHER && !filter_word_has_sides(&word)))
+        return false;
+    *ret_word = word;
+    *ret_side = borrowed->side;
+    return true;
+}
+
+bool filter_word_is_ordered(const struct filter_word *word)
+{
+    switch (word->unit) {
+    case KIND_ADDRESS:
+    case KIND_OBSERVER:
+    case KIND_TEXT:
+    case KIND_MAC:
+    case KIND_TCP_FLAGS:
+    case KIND_HISTORY:
+    case KIND_FLAG:
+    case KIND_WORD:
+    case KIND_BITS:
+        return false;
+    default:
+        return word->mask == 0;
+    }
 }
 
 /* ---- what is no word */
@@ -300,9 +378,11 @@ static const struct record_kind *other_kind(const char *name)
     return NULL;
 }
 
-void filter_word_refuse(const struct record_kind *kind, const char *name, char *ret_sentence, size_t size)
+void filter_word_refuse(const struct record_kind *kind, const char *name, const char *typed, char *ret_sentence,
+                        size_t size)
 {
     int f = kind_field(kind, name);
+    const char *instead = borrowed_refusal(name);
     const struct record_kind *other = f < 0 ? other_kind(name) : NULL;
     const char *meant = filter_word_nearest(kind, name);
     char hint[96] = "";
@@ -315,11 +395,20 @@ void filter_word_refuse(const struct record_kind *kind, const char *name, char *
     else if (f >= 0)
         snprintf(ret_sentence, size, "'%s' is a list's, of which %s %s has many: no filter can be on it", name,
                  filter_article(kind), kind->name);
+    else if (other != NULL && kind == record_kinds[RECORD_FLOW])
+        snprintf(ret_sentence, size, "a flow has no '%s' (%s %s has: ask `pavo %s%s`)%s", name, filter_article(other),
+                 other->name, other->name, other->name[strlen(other->name) - 1] == 's' ? "es" : "s", hint);
     else if (other != NULL)
         snprintf(ret_sentence, size, "%s %s has no '%s' (%s %s has)%s", filter_article(kind), kind->name, name,
                  filter_article(other), other->name, hint);
+    else if (instead != NULL)
+        snprintf(ret_sentence, size, "'%.64s' is no word here: %s", typed, instead);
+    else if (filter_service_known(name))
+        snprintf(ret_sentence, size, "'%.64s' is a service: port %.64s", typed, typed);
+    else if (strchr(typed, '.') != NULL && strpbrk(typed, "/:") == NULL && strspn(typed, "0123456789.-") == 0)
+        snprintf(ret_sentence, size, "'%.64s' is no field here: `pavo kinds` lists them", typed);
     else if (meant != NULL)
-        snprintf(ret_sentence, size, "'%.64s' is no word of the filter language%s", name, hint);
+        snprintf(ret_sentence, size, "'%.64s' is no word of the filter language%s", typed, hint);
     else
-        snprintf(ret_sentence, size, "'%.64s' is no word of the filter language, and no address", name);
+        snprintf(ret_sentence, size, "'%.64s' is no word of the filter language, and no address", typed);
 }

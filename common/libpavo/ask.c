@@ -27,7 +27,8 @@ void asker_close(struct asker *asker)
     door_close(&asker->door);
 }
 
-enum result asker_send(struct asker *asker, Pavo__Query *query, uint64_t *ret_id, struct error *err)
+/* With the next id, which it does not take. */
+static enum result send_next(struct asker *asker, Pavo__Query *query, struct error *err)
 {
     query->version = 1;
     query->id = asker->last_id + 1;
@@ -43,8 +44,26 @@ enum result asker_send(struct asker *asker, Pavo__Query *query, uint64_t *ret_id
                          ASK_QUEUE);
     if (result != RESULT_OK)
         return error_set(err, result, "%s: cannot send: %s", asker->door.endpoint, zmq_strerror(errno));
-    *ret_id = asker->last_id = query->id;
     return RESULT_OK;
+}
+
+enum result asker_send(struct asker *asker, Pavo__Query *query, uint64_t *ret_id, struct error *err)
+{
+    enum result result = send_next(asker, query, err);
+    if (result == RESULT_OK)
+        *ret_id = asker->last_id = query->id;
+    return result;
+}
+
+enum result asker_send_part(struct asker *asker, const char *name, const uint8_t *part, size_t length,
+                            struct error *err)
+{
+    Pavo__Query query = PAVO__QUERY__INIT;
+    Pavo__Set set = PAVO__SET__INIT;
+    set.name = (char *)name;
+    set.part = (ProtobufCBinaryData){.len = length, .data = (uint8_t *)part};
+    query.set = &set;
+    return send_next(asker, &query, err);
 }
 
 void asker_cancel(struct asker *asker, uint64_t id)

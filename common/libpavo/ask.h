@@ -23,6 +23,10 @@ void asker_close(struct asker *asker);
  * many already. */
 MUST_CHECK enum result asker_send(struct asker *asker, Pavo__Query *query, uint64_t *ret_id, struct error *err);
 
+/* Sends a part of a set for the query that is sent next. RESULT_FULL: the socket has too many of them, try again. */
+MUST_CHECK enum result asker_send_part(struct asker *asker, const char *name, const uint8_t *part, size_t length,
+                                       struct error *err);
+
 /* Says that no more is wanted of query `id`. Nothing is lost if it cannot be sent: the query ends with the connection.
  */
 void asker_cancel(struct asker *asker, uint64_t id);

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/libpavo/answer.h"
 #include "common/libpavo/ask.h"
+#include "common/libpavo/files.h"
 #include "common/libpavo/options.h"
 
 #define WAIT_STEP_MS  500 /* a handshake's time-out is looked at as often */
@@ -26,6 +27,7 @@ struct pavo_asker {
     struct keys keys;
     struct asker asker;
     int64_t patience_ns;
+    bool files;            /* filters may name some */
     pavo_answer *answer;   /* the one under way; NULL: none. The caller's */
     atomic_bool cancelled; /* since the last question was asked; any thread, and signal handlers */
     int wake;              /* an eventfd: somebody cancelled */
@@ -46,6 +48,7 @@ static enum result set_up(pavo_asker *a, const pavo_options *options, struct err
     if (result != RESULT_OK)
         return result;
     a->patience_ns = options->timeout_ms * NS_PER_MS;
+    a->files = options->files;
     a->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (a->wake < 0)
         return error_set(err, RESULT_FATAL, "no descriptor to wait with: %s", strerror(errno));
@@ -234,6 +237,56 @@ int pavo_answer_next(pavo_answer *answer, int timeout_ms, const pavo_columns **p
     }
 }
 
+/* ---- files that filters name */
+
+#define PART_BYTES (48u << 10) /* a query is 64 KiB at most */
+
+/* Waits for room in the socket. RESULT_OK: there may be some. */
+static enum result wait_room(pavo_asker *a, unsigned lost, int64_t end_ns, struct error *err)
+{
+    zmq_pollitem_t items[] = {{.socket = a->asker.door.socket, .events = ZMQ_POLLOUT},
+                              {.fd = a->wake, .events = ZMQ_POLLIN}};
+    (void)zmq_poll(items, 2, WAIT_STEP_MS);
+    door_watch(&a->asker.door);
+    if (atomic_load(&a->cancelled))
+        return error_set(err, RESULT_END, CANCELLED);
+    if (a->asker.door.state != DOOR_OPEN || a->asker.door.lost != lost || clock_monotonic_ns() >= end_ns)
+        return no_way(a, err);
+    return RESULT_OK;
+}
+
+/* The patience is for each part: a file may take longer in all. */
+static enum result send_set(pavo_asker *a, unsigned lost, const char *name, const struct bytes *packed,
+                            struct error *err)
+{
+    int64_t end = clock_monotonic_ns() + a->patience_ns;
+    enum result result = RESULT_OK;
+    for (size_t at = 0; result == RESULT_OK && at < packed->length;) {
+        size_t length = packed->length - at < PART_BYTES ? packed->length - at : PART_BYTES;
+        result = asker_send_part(&a->asker, name, packed->data + at, length, err);
+        if (result == RESULT_OK) {
+            at += length;
+            end = clock_monotonic_ns() + a->patience_ns;
+        } else if (result == RESULT_FULL) {
+            result = wait_room(a, lost, end, err);
+        }
+    }
+    return result;
+}
+
+static enum result send_files(pavo_asker *a, const struct files *files, unsigned lost, struct error *err)
+{
+    enum result result = RESULT_OK;
+    for (size_t i = 0; result == RESULT_OK && i < files->count; i++) {
+        struct bytes packed = {NULL, 0};
+        result = address_set_pack(files->sets[i].set, &packed, err);
+        if (result == RESULT_OK)
+            result = send_set(a, lost, files->sets[i].name, &packed, err);
+        bytes_free(&packed);
+    }
+    return result;
+}
+
 /* ---- asking */
 
 static enum result send_query(pavo_asker *a, const char *question, const char *const arguments[], uint64_t *ret_id,
@@ -268,6 +321,25 @@ static enum result keep_error(pavo_asker *a, const Pavo__Reply *reply, struct er
     return RESULT_REJECT;
 }
 
+/* What goes before the query. */
+static enum result enclose(pavo_asker *a, const char *const arguments[], unsigned lost, struct error *err)
+{
+    struct files files = {.count = 0};
+    const char *named = ""; /* the argument that names files */
+    for (size_t i = 0; a->files && arguments != NULL && arguments[i] != NULL && arguments[i + 1] != NULL; i += 2) {
+        size_t before = files.count;
+        files_gather(&files, arguments[i + 1]);
+        named = files.count > before ? arguments[i] : named;
+    }
+    enum result result = files_read(&files, err);
+    if (result == RESULT_REJECT)
+        snprintf(a->parameter, sizeof(a->parameter), "%s", named);
+    if (result == RESULT_OK)
+        result = send_files(a, &files, lost, err);
+    files_drop(&files);
+    return result;
+}
+
 static enum result ask(pavo_asker *a, const char *question, const char *const arguments[], pavo_answer **ret_answer,
                        struct error *err)
 {
@@ -277,6 +349,8 @@ static enum result ask(pavo_asker *a, const char *question, const char *const ar
         return error_set(err, RESULT_REJECT, "no question was given; \"questions\" lists them");
     enum result result = wait_open(a, err);
     unsigned lost = a->asker.door.lost;
+    if (result == RESULT_OK)
+        result = enclose(a, arguments, lost, err);
     if (result == RESULT_OK)
         result = send_query(a, question, arguments, &id, err);
     if (result != RESULT_OK)

@@ -84,6 +84,12 @@ void pavo_options_set_filter(pavo_options *options, unsigned topics, const char 
     }
 }
 
+void pavo_options_allow_files(pavo_options *options)
+{
+    if (options != NULL)
+        options->files = true;
+}
+
 void pavo_options_set_start(pavo_options *options, unsigned topics, uint64_t position)
 {
     for (unsigned i = 0; options != NULL && i < TOPIC_COUNT; i++) {

@@ -22,6 +22,7 @@ struct pavo_options {
     unsigned timeout_ms;
     char *filters[TOPIC_COUNT]; /* NULL: everything */
     uint64_t start[TOPIC_COUNT];
+    bool files;         /* filters may name some */
     bool out_of_memory; /* in a setter; told by whoever takes the options */
 };
 

@@ -116,6 +116,11 @@ void pavo_options_set_topics(pavo_options *options, unsigned topics);
  * topic's kind of record. Once for each set of topics; a later call for a topic takes an earlier one's place. */
 void pavo_options_set_filter(pavo_options *options, unsigned topics, const char *filter);
 
+/* Filters, also those of questions, may name files of addresses (`in file bad-hosts.txt`), which are read when the
+ * subscriber is made or the question asked. For programs whose filters are their own users': whoever writes the filter
+ * chooses the file. Default: they may not. */
+void pavo_options_allow_files(pavo_options *options);
+
 /* Where the topics begin. */
 void pavo_options_set_start(pavo_options *options, unsigned topics, uint64_t position);
 

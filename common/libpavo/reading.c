@@ -6,16 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/libpavo/files.h"
 #include "common/message.h"
 #include "common/records/wire.h"
 
-enum result topic_init(struct topic *topic, const struct record_kind *kind, const char *filter, struct error *err)
+static enum result parse_filter(const struct record_kind *kind, const char *text, bool with_files,
+                                struct filter **ret_filter, struct error *err)
+{
+    struct files files = {.count = 0};
+    if (with_files)
+        files_gather(&files, text);
+    enum result result = files_read(&files, err);
+    if (result == RESULT_OK)
+        result = filter_parse_with(kind, text, files.sets, files.count, ret_filter, NULL, err);
+    files_drop(&files);
+    return result;
+}
+
+enum result topic_init(struct topic *topic, const struct record_kind *kind, const char *filter, bool files,
+                       struct error *err)
 {
     struct topic t = {.kind = kind};
     struct error why = {""};
     enum result result = shape_of_kind(kind, &t.shape, &why);
     if (result == RESULT_OK && filter != NULL)
-        result = filter_parse(kind, filter, &t.filter, NULL, &why);
+        result = parse_filter(kind, filter, files, &t.filter, &why);
     if (result != RESULT_OK) {
         topic_fini(&t);
         return error_set(err, result, "topic %s: %.450s", kind->name, why.text);

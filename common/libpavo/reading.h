@@ -13,7 +13,8 @@ struct topic {
     struct shape *shape;   /* owned; NULL: the topic is not wanted */
     struct filter *filter; /* owned; NULL: every record */
 };
-MUST_CHECK enum result topic_init(struct topic *topic, const struct record_kind *kind, const char *filter,
+/* `files`: the filter may name some. */
+MUST_CHECK enum result topic_init(struct topic *topic, const struct record_kind *kind, const char *filter, bool files,
                                   struct error *err);
 void topic_fini(struct topic *topic);
 

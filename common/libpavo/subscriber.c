@@ -51,7 +51,7 @@ static enum result choose_topics(pavo_subscriber *s, const pavo_options *options
         chain->done = start;
         if ((options->topics & topic_bit(i)) == 0)
             continue;
-        enum result result = topic_init(&chain->topic, record_kinds[i], options->filters[i], err);
+        enum result result = topic_init(&chain->topic, record_kinds[i], options->filters[i], options->files, err);
         if (result != RESULT_OK)
             return result;
         chain->start_pending = start != PAVO_START_NOW;

@@ -61,6 +61,18 @@ static void put(uint8_t *bytes, size_t *length, const void *data, size_t size)
     *length += size;
 }
 
+int icmp_type_pair(unsigned protocol, unsigned type)
+{
+    bool v4 = protocol == IPPROTO_ICMP;
+    const struct icmp_pair *pairs = v4 ? icmp4_pairs : icmp6_pairs;
+    size_t count = v4 ? sizeof(icmp4_pairs) / sizeof(*pairs) : sizeof(icmp6_pairs) / sizeof(*pairs);
+    for (size_t i = 0; i < count; i++) {
+        if (type == pairs[i].request || type == pairs[i].reply)
+            return type == pairs[i].request ? pairs[i].reply : pairs[i].request;
+    }
+    return -1;
+}
+
 bool community_id(const struct flow *flow, char text[static COMMUNITY_ID_MAX])
 {
     text[0] = '\0';

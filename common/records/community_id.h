@@ -17,4 +17,7 @@
  * (protocol 0) or whose ends are of different families: the specification has no hash for it. */
 bool community_id(const struct flow *flow, char text[static COMMUNITY_ID_MAX]);
 
+/* Of ICMP (protocol 1) or ICMPv6: the type that answers `type`, or that it answers. -1: none does. */
+int icmp_type_pair(unsigned protocol, unsigned type);
+
 #endif

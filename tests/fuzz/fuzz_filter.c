@@ -24,23 +24,34 @@ static void run(const struct filter *filter, const struct records *records)
     }
 }
 
+static void name_found(void *context, const char *name)
+{
+    (void)context;
+    if (strlen(name) > FILTER_TEXT_MAX)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct records *records[RECORD_KIND_COUNT];
+    static struct filter_set set;
     if (size == 0)
         return 0;
     unsigned kind = data[0] % RECORD_KIND_COUNT;
     if (records[kind] == NULL)
         records[kind] = filter_generate_records(&(struct filter_random){1}, record_kinds[kind], ROWS);
+    if (set.name == NULL)
+        set = generator_set();
     char *text = malloc(size);
     if (text == NULL)
         return 0;
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
+    filter_files(text, name_found, NULL);
     struct filter *filter = NULL;
     struct error err = {""};
     size_t offset = 0;
-    if (filter_parse(record_kinds[kind], text, &filter, &offset, &err) == RESULT_OK) {
+    if (filter_parse_with(record_kinds[kind], text, &set, 1, &filter, &offset, &err) == RESULT_OK) {
         run(filter, records[kind]);
         filter_destroy(&filter);
     } else if (err.text[0] == '\0' || offset > strlen(text)) {

@@ -56,12 +56,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct topic topics[RECORD_KIND_COUNT], chosen;
     struct error err;
     for (unsigned i = 0; i < RECORD_KIND_COUNT; i++) {
-        if (topics[i].kind == NULL && topic_init(&topics[i], record_kinds[i], NULL, &err) != RESULT_OK)
+        if (topics[i].kind == NULL && topic_init(&topics[i], record_kinds[i], NULL, false, &err) != RESULT_OK)
             abort();
         read_topic(&topics[i], data, size);
     }
     if (chosen.kind == NULL &&
-        topic_init(&chosen, record_kinds[RECORD_FLOW], "tcp or dst port 53 or bytes > 100", &err) != RESULT_OK)
+        topic_init(&chosen, record_kinds[RECORD_FLOW], "tcp or dst port 53 or bytes > 100", false, &err) != RESULT_OK)
         abort();
     read_topic(&chosen, data, size);
     return 0;

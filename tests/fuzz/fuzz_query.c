@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             pavo__query__free_unpacked(query, NULL);
         return 0;
     }
-    if (arguments_parse(question, query->arguments, query->n_arguments, &arguments, &where, &err) == RESULT_OK) {
+    if (arguments_parse(question, query->arguments, query->n_arguments, NULL, 0, &arguments, &where, &err) ==
+        RESULT_OK) {
         show(&arguments);
         arguments_fini(&arguments);
     } else {

@@ -47,7 +47,7 @@ static enum result parse(const struct question *question, const char *const pair
         pointers[count] = &texts[count];
     }
     where = (struct argument_error){"untouched", 99};
-    return arguments_parse(question, pointers, count, &arguments, &where, &err);
+    return arguments_parse(question, pointers, count, NULL, 0, &arguments, &where, &err);
 }
 
 #define take(question, ...)   assert_ok(parse(question, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL}), err)

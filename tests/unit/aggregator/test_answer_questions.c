@@ -44,7 +44,7 @@ static void test_parameters(void **state)
                 assert_int_equal(question_parameter(q, parameter->kind_from)->type, PARAMETER_TOPIC);
             const struct question alone = {.name = q->name, .parameters = parameter, .parameter_count = 1};
             if (!parameter->required && parameter->kind_from == NULL) {
-                assert_ok(arguments_parse(&alone, NULL, 0, &arguments, &where, &err), err);
+                assert_ok(arguments_parse(&alone, NULL, 0, NULL, 0, &arguments, &where, &err), err);
                 arguments_fini(&arguments);
             }
         }

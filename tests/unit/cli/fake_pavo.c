@@ -191,6 +191,11 @@ void pavo_options_set_key_file(pavo_options *options, const char *path)
     (void)path;
 }
 
+void pavo_options_allow_files(pavo_options *options)
+{
+    (void)options;
+}
+
 void pavo_options_set_timeout(pavo_options *options, unsigned milliseconds)
 {
     (void)options;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/filter/filter.h"
 #include "common/records/flow.h"
 
 struct filter_random {
@@ -54,8 +55,21 @@ static const int64_t generator_spans[] = {0, 1, -1, 999, -5000000, 5000000, 3600
 static const int32_t generator_odds[] = {INT32_MIN, -6641, -1, 0, 1, 1000, 3164, 6640, 6641, 20000, INT32_MAX};
 static const char *const generator_texts[] = {"nat", "lab", "eth0", "a b", "it's", "\xc3\xa9", "\"", ""};
 
-/* A value that the field can have; a text in *ret_text. */
-static inline uint64_t generator_value(struct filter_random *random, const struct field *field, const char **ret_text)
+/* The set that `in file bad.txt` names, for filter_parse_with; the caller ends the reference. */
+static inline struct filter_set generator_set(void)
+{
+    static const char lines[] = "10.0.1.17\n203.0.113.0/24\n192.0.2.1-192.0.2.9\n2001:db8::/64\n::\n";
+    struct filter_set set = {.name = "bad.txt"};
+    FILE *file = fmemopen((void *)lines, sizeof(lines) - 1, "r");
+    if (file == NULL || address_set_read(file, &set.set, NULL) != RESULT_OK)
+        abort();
+    fclose(file);
+    return set;
+}
+
+/* A value that the type of the field can have; a text in *ret_text. */
+static inline uint64_t generator_any_value(struct filter_random *random, const struct field *field,
+                                           const char **ret_text)
 {
     switch (field->kind) {
     case KIND_OBSERVER:
@@ -80,7 +94,7 @@ static inline uint64_t generator_value(struct filter_random *random, const struc
         *ret_text = FILTER_PICK(random, generator_texts);
         return 0;
     case KIND_MAC:
-        return FILTER_PICK(random, generator_large) & 0xffffffffffff;
+        return FILTER_PICK(random, generator_large) & 0xfeffffffffff; /* nobody sends from a group's address */
     case KIND_HISTORY: {
         uint64_t history = 0;
         for (unsigned n = filter_random_below(random, 5); n > 0; n--)
@@ -95,6 +109,21 @@ static inline uint64_t generator_value(struct filter_random *random, const struc
                : field->size == 4 ? (uint32_t)FILTER_PICK(random, generator_large)
                                   : FILTER_PICK(random, generator_large);
     }
+}
+
+/* The same of what packets can have: some fields are narrower than their type. */
+static inline uint64_t generator_value(struct filter_random *random, const struct field *field, const char **ret_text)
+{
+    static const struct {
+        const char *name;
+        uint64_t largest;
+    } narrow[] = {{"vlan", 0xfff}, {"inner_vlan", 0xfff}, {"mpls_label", 0xfffff}, {"src_dscp", 63}, {"dst_dscp", 63}};
+    uint64_t value = generator_any_value(random, field, ret_text);
+    for (size_t i = 0; i < sizeof(narrow) / sizeof(*narrow); i++) {
+        if (strcmp(narrow[i].name, field->name) == 0)
+            value &= narrow[i].largest;
+    }
+    return value;
 }
 
 /* The field by which rows can be told from each other: it has the row's number (a time: that many nanoseconds after
@@ -207,6 +236,75 @@ static const char *const generator_comparisons[] = {" ", " = ", " != ", " < ", "
 static const char *const generator_equalities[] = {" ", " = ", " != "};
 static const char *const generator_prefixes[] = {"", "", "", "", "tcp ", "udp ", "ip ", "ip6 tcp ", "icmp "};
 
+/* tcpdump's words about a packet. */
+static inline void generator_packet_primitive(struct filter_random *random, struct generator_text *out)
+{
+    static const char *const words[] = {"tcp[tcpflags] & tcp-syn != 0",
+                                        "tcp[tcpflags] & (tcp-syn|tcp-fin) == 0",
+                                        "tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn",
+                                        "tcp[13] == 18",
+                                        "tcp[tcpflags] != tcp-syn",
+                                        "icmp[icmptype] == icmp-echoreply",
+                                        "icmp[0] != 8",
+                                        "icmp6[icmp6type] = 0",
+                                        "icmp[icmpcode] = 1",
+                                        "ip[8] < 10",
+                                        "ip6[6] = 6",
+                                        "greater 1000",
+                                        "less 1001",
+                                        "len = 1000",
+                                        "len != 1000",
+                                        "broadcast",
+                                        "ip multicast",
+                                        "multicast",
+                                        "ether src 00:00:00:00:03:e8",
+                                        "ether proto 0x86dd",
+                                        "mpls",
+                                        "any",
+                                        "community_id 1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
+                                        "community_id != 1:LQU9qZlK+B5F3KDmev6m5PMibrg="};
+    generator_say(out, "%s", FILTER_PICK(random, words));
+}
+
+/* Several values at once, and ends with their port. */
+static inline void generator_list_primitive(struct filter_random *random, struct generator_text *out)
+{
+    const char *side = FILTER_PICK(random, generator_sides), *a = FILTER_PICK(random, generator_addresses),
+               *b = FILTER_PICK(random, generator_nets);
+    unsigned first = (unsigned)FILTER_PICK(random, generator_ports), second = filter_random_below(random, 1024);
+    switch (filter_random_below(random, 9)) {
+    case 0:
+        generator_say(out, "%sport %u,%u", side, first, second);
+        break;
+    case 7:
+        generator_say(out, "%s%sin file bad.txt", side, filter_random_below(random, 2) == 0 ? "host " : "");
+        break;
+    case 8:
+        generator_say(out, "%snet not in file bad.txt", side);
+        break;
+    case 1:
+        generator_say(out, "%sport %s [%u %u-1023]", side, filter_random_below(random, 2) == 0 ? "in" : "not in", first,
+                      second);
+        break;
+    case 2:
+        generator_say(out, "%snet (%s and not %s)", side, b, FILTER_PICK(random, generator_nets));
+        break;
+    case 3:
+        generator_say(out, "%shost %s[%s]:%u", side, strchr(a, ':') == NULL ? "::1," : "",
+                      strchr(a, ':') == NULL ? "::1" : a, first == 0 ? 1 : first);
+        break;
+    case 4:
+        generator_say(out, "%shost 10.0.1.17:%u", side, 443u);
+        break;
+    case 5:
+        generator_say(out, "ttl in {1..%u, 64}", 2 + filter_random_below(random, 100));
+        break;
+    default:
+        generator_say(out, "bytes %s1000..%u", filter_random_below(random, 2) == 0 ? "" : "!= ", 2000 + first);
+        break;
+    }
+}
+
 static inline void generator_flow_primitive(struct filter_random *random, struct generator_text *out)
 {
     static const char *const protocols[] = {"tcp", "udp", "icmp", "icmp6",  "sctp",       "ip",
@@ -221,17 +319,20 @@ static inline void generator_flow_primitive(struct filter_random *random, struct
                                                "interface", "icmp_error_type_code", "icmp_id"};
     static const char *const fields[] = {"mpls_label", "tunnel_id", "report", "icmp_errors"};
     static const char *const wide_fields[] = {"src_hi", "dst_lo", "tunnel_src_lo", "flow"};
-    static const char *const times[] = {"0s", "1ns", "1s", "5", "59m", "1h", "999999999ns"};
+    static const char *const times[] = {"0s", "1ns", "1s", "5sec", "59min", "1h", "999999999ns"};
     static const char *const microseconds[] = {"1us", "999us", "1ms", "4294967295us", "1.001ms"};
     static const char *const states[] = {"SF", "S0", "rej", "OTH", "RSTRH"};
     static const char *const flags[] = {"S", "SA", "FA", "R", "0x40", "0", "c"};
     static const char *const evidence[] = {"isn",   "src_isn", "digest", "dst_digest",   "rtt",
                                            "ip_id", "0x3",     "0",      "icmp_sequence"};
     static const char *const histories[] = {"S", "Sh", "ShAD", "h", "A"};
+    static const char *const rates[] = {"bps", "pps", "bpp"};
+    static const char *const rate_sides[] = {"", "", "src ", "dst ", "either ", "both "};
+    static const char *const known[] = {"ttl", "mac", "isn", "bytes", "port", "host", "flags", "gap_mean", "pps"};
     const char *prefix = FILTER_PICK(random, generator_prefixes), *side = FILTER_PICK(random, generator_sides);
     const char *comparison = FILTER_PICK(random, generator_comparisons),
                *equality = FILTER_PICK(random, generator_equalities);
-    switch (filter_random_below(random, 27)) {
+    switch (filter_random_below(random, 31)) {
     case 0:
         generator_say(out, "%s", FILTER_PICK(random, protocols));
         break;
@@ -261,7 +362,7 @@ static inline void generator_flow_primitive(struct filter_random *random, struct
         break;
     case 10:
         generator_say(out, "%s%s%s%llu", side, FILTER_PICK(random, small_pairs), comparison,
-                      (unsigned long long)FILTER_PICK(random, generator_numbers));
+                      (unsigned long long)FILTER_PICK(random, generator_numbers) % 64);
         break;
     case 11:
         generator_say(out, "%s%s%s%llu", side, FILTER_PICK(random, pairs), comparison,
@@ -277,11 +378,11 @@ static inline void generator_flow_primitive(struct filter_random *random, struct
         break;
     case 14:
         generator_say(out, "%s%s%llu", FILTER_PICK(random, short_fields), comparison,
-                      (unsigned long long)FILTER_PICK(random, generator_ports));
+                      (unsigned long long)FILTER_PICK(random, generator_ports) % 4096);
         break;
     case 15:
         generator_say(out, "%s%s%llu", FILTER_PICK(random, fields), comparison,
-                      (unsigned long long)FILTER_PICK(random, generator_large) % 4294967296u);
+                      (unsigned long long)FILTER_PICK(random, generator_large) % 1048576u);
         break;
     case 16:
         generator_say(out, "%s%s%llu", FILTER_PICK(random, wide_fields), comparison,
@@ -336,6 +437,19 @@ static inline void generator_flow_primitive(struct filter_random *random, struct
             generator_say(out, "%smac%s00:00:00:00:03:e8", side, equality);
             break;
         }
+        break;
+    case 26:
+        generator_packet_primitive(random, out);
+        break;
+    case 27:
+        generator_list_primitive(random, out);
+        break;
+    case 28:
+        generator_say(out, "%s%s%s%llu", FILTER_PICK(random, rate_sides), FILTER_PICK(random, rates), comparison,
+                      (unsigned long long)FILTER_PICK(random, generator_large) % 4294967296u);
+        break;
+    case 29:
+        generator_say(out, "known %s%s", FILTER_PICK(random, rate_sides), FILTER_PICK(random, known));
         break;
     default:
         generator_say(out, "sensor%s%s", equality, FILTER_PICK(random, generator_sensors));
@@ -408,7 +522,11 @@ static inline void generator_special_primitive(struct filter_random *random, con
     const char *comparison = FILTER_PICK(random, generator_comparisons),
                *equality = FILTER_PICK(random, generator_equalities);
     bool ends = kind_field(kind, "protocol") >= 0, times = kind->first_time != kind->last_time;
-    switch (filter_random_below(random, 8)) {
+    switch (filter_random_below(random, 9)) {
+    case 7:
+        if (ends)
+            generator_say(out, "host %sin file bad.txt", filter_random_below(random, 2) == 0 ? "" : "not ");
+        break;
     case 0:
         if (ends)
             generator_say(out, "host%s%s", equality, FILTER_PICK(random, generator_addresses));

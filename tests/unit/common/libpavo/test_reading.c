@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,7 +18,7 @@ static struct topic topic_of(enum record_kind_number kind, const char *filter)
 {
     struct topic topic;
     struct error err = {""};
-    assert_int_equal(topic_init(&topic, record_kinds[kind], filter, &err), RESULT_OK);
+    assert_int_equal(topic_init(&topic, record_kinds[kind], filter, false, &err), RESULT_OK);
     return topic;
 }
 
@@ -173,9 +174,49 @@ static void test_bad_filter(void **state)
     (void)state;
     struct topic topic;
     struct error err = {""};
-    assert_int_equal(topic_init(&topic, record_kinds[RECORD_FLOW], "port eighty", &err), RESULT_REJECT);
+    assert_int_equal(topic_init(&topic, record_kinds[RECORD_FLOW], "port eighty", false, &err), RESULT_REJECT);
     assert_non_null(strstr(err.text, "topic flow: "));
     assert_non_null(strstr(err.text, "eighty"));
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A file is read where the options allow it, and nowhere else: a filter may be another's. */
+static void test_files_of_a_filter(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/pavo-test-reading-XXXXXX", filter[128];
+    struct topic topic;
+    struct error err = {""};
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    snprintf(filter, sizeof(filter), "tcp and dst in file %s", path);
+    for (unsigned inside = 0; inside < 2; inside++) {
+        write_text(path, inside ? "# a network\n2001:db8::/32\n" : "203.0.113.1\n");
+        assert_int_equal(topic_init(&topic, record_kinds[RECORD_FLOW], filter, true, &err), RESULT_OK);
+        struct records *records = sample_flows(5);
+        struct reading reading = open_reading(&topic, records);
+        assert_int_equal(reading_chosen(&reading), inside ? 2 : 0);
+        reading_close(&reading);
+        records_free(&records);
+        topic_fini(&topic);
+    }
+    write_text(path, "2001:db8::9\nexample.org\n");
+    assert_int_equal(topic_init(&topic, record_kinds[RECORD_FLOW], filter, true, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, path));
+    assert_non_null(strstr(err.text, "line 2: 'example.org'"));
+    assert_int_equal(topic_init(&topic, record_kinds[RECORD_FLOW], filter, false, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, "a file is read by who asks"));
+    unlink(path);
+    assert_int_equal(topic_init(&topic, record_kinds[RECORD_FLOW], filter, true, &err), RESULT_REJECT);
+    assert_non_null(strstr(err.text, "No such file"));
 }
 
 int main(void)
@@ -184,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_every_kind),         cmocka_unit_test(test_filter),
         cmocka_unit_test(test_filter_keeps_lists), cmocka_unit_test(test_cannot_be_read),
         cmocka_unit_test(test_without_records),    cmocka_unit_test(test_bad_filter),
+        cmocka_unit_test(test_files_of_a_filter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
