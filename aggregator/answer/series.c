@@ -116,8 +116,11 @@ static enum result sum_up(struct work *work, struct tally *tally, enum record_ki
 {
     const struct filter *filter = work_argument(work, SERIES_FILTER)->filter;
     int64_t step_ns = work_argument(work, SERIES_STEP)->time;
-    const struct store_query query = {
-        .kind = kind, .filter = kind == RECORD_FLOW ? filter : NULL, .from_ns = span.from_ns, .to_ns = span.to_ns};
+    const struct store_query query = {.kind = kind,
+                                      .fields = kind == RECORD_FLOW ? tally_flow_fields : NULL,
+                                      .filter = kind == RECORD_FLOW ? filter : NULL,
+                                      .from_ns = span.from_ns,
+                                      .to_ns = span.to_ns};
     struct records *records;
     enum result r = store_find(work->reader, &query, err);
     while (r == RESULT_OK && (r = store_next(work->reader, &records, NULL, err)) == RESULT_OK) {

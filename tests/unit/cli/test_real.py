@@ -330,7 +330,7 @@ class Real(unittest.TestCase):
         for question in ("find", "links", "nat", "verdicts", "losses", "sensors", "kinds", "challenge"):
             self.assertRegex(out, rf"(?m)^  {question} +\w")
         parameters = {row["name"] for row in self.rows("questions", "verdicts") if row["part"] == "parameter"}
-        self.assertEqual(parameters, {"filter", "from", "to", "limit"})
+        self.assertEqual(parameters, {"filter", "from", "to", "limit", "columns"})
         status, out, _ = self.pavo("verdicts", "--help")
         self.assertEqual(status, 0)
         self.assertRegex(out, r"Usage: pavo verdicts \[OPTION\]\.\.\. \[FILTER\]\n")
