@@ -188,8 +188,8 @@ static enum result copy_rows(struct writing *w, struct error *err)
         select.failed || from.failed
             ? no_memory(err)
             : db_run(s->writer, err,
-                     "COPY (SELECT %s FROM %s) TO '%s' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL "
-                     "1, ROW_GROUP_SIZE %u, WRITE_BLOOM_FILTER false, KV_METADATA {pavo_kind: '%s'})",
+                     "COPY (SELECT %s FROM %s) TO '%s' (FORMAT parquet, PARQUET_VERSION V2, COMPRESSION zstd, "
+                     "COMPRESSION_LEVEL 1, ROW_GROUP_SIZE %u, WRITE_BLOOM_FILTER false, KV_METADATA {pavo_kind: '%s'})",
                      select.text, from.text, path, w->seal->group_rows, kind->name);
     sql_fini(&select);
     sql_fini(&from);
@@ -356,6 +356,7 @@ enum result segment_write(struct writing *w, const struct observers *observers, 
     w->seal->first_ns = INT64_MAX;
     w->seal->last_ns = INT64_MIN;
     w->source.threads = 1;
+    w->source.nulls = true;
     w->source.next = next_rows;
     for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++) {
         if (record_kinds[kind]->number == w->seal->kind)
