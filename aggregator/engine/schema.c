@@ -52,6 +52,8 @@ void schema_select(struct sql *sql, const struct record_kind *kind, const bool *
         if (missing != NULL && missing[f])
             sql_add(sql, "%s::%s%s AS ", field->list != 0 ? "[]" : types[type].none, types[type].sql,
                     field->list != 0 ? "[]" : "");
+        else if (field->type == FIELD_TIME && field->list == 0)
+            sql_add(sql, "\"%s\"::TIMESTAMP_NS AS ", field->name);
         else if (schema_has_nulls(field))
             sql_add(sql, "coalesce(\"%s\", %s::%s) AS ", field->name, types[type].none, types[type].sql);
         sql_add(sql, "\"%s\"", field->name);

@@ -182,6 +182,8 @@ static enum result copy_rows(struct writing *w, struct error *err)
         if (w->missing != NULL && w->missing[f])
             continue;
         sql_add(&select, "%s\"%s\"", separator, kind->fields[f].name);
+        if (w->microseconds && kind->fields[f].type == FIELD_TIME)
+            sql_add(&select, "::TIMESTAMP AS \"%s\"", kind->fields[f].name);
         separator = ", ";
     }
     enum result r =
@@ -363,6 +365,7 @@ enum result segment_write(struct writing *w, const struct observers *observers, 
             w->source.kind = record_kinds[kind];
     }
     w->seal->group_rows = group_rows(w->source.rows);
+    w->seal->microseconds = w->microseconds;
     w->seal->fields = fields_check(w->source.kind, w->missing);
     w->seal->without_evidence = lacks_evidence(w->source.kind, w->missing);
     enum result r = write_files(w, observers, err);

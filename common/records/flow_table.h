@@ -61,8 +61,8 @@
     FLOW_PAIR(X, 60, dscp, U8, NUMBER, FIRST, SENT, "DSCP of the first packet sent")                                   \
     FLOW_PAIR(X, 62, size_min, U32, NUMBER, LEAST, SENT, "smallest IP packet sent, bytes")                             \
     FLOW_PAIR(X, 64, size_max, U32, NUMBER, MOST, SENT, "largest IP packet sent, bytes")                               \
-    FLOW_PAIR(X, 66, gap_mean, U32, MICROSECONDS, LAST, GAP, "mean time between packets sent, microseconds")           \
-    FLOW_PAIR(X, 68, gap_deviation, U32, MICROSECONDS, LAST, GAP, "its standard deviation, microseconds")              \
+    FLOW_PAIR(X, 66, gap_mean, U32, MICROSECONDS, LAST, GAP, "mean time between packets sent, microseconds, 3 digits") \
+    FLOW_PAIR(X, 68, gap_deviation, U32, MICROSECONDS, LAST, GAP, "its standard deviation, microseconds, 3 digits")    \
     FLOW_PAIR(X, 70, retransmits, U32, COUNT, SUM, TCP, "TCP segments sent again")                                     \
     FLOW_PAIR(X, 72, out_of_order, U32, COUNT, SUM, TCP, "TCP segments that arrived after a later one")                \
     FLOW_PAIR(X, 74, duplicates, U32, COUNT, SUM, NONE, "packets seen twice at the sensor (same IP id and sequence)")  \

@@ -26,6 +26,7 @@ import time
 import doors
 import live
 import path
+import size
 from harness import INPUTS, Run
 from subjects import subjects
 
@@ -133,6 +134,7 @@ BENCHES = {
     "memory": bench_memory,
     "journal": bench_journal,
     "path": path.bench_path,
+    "size": size.bench_size,
     "doors": doors.bench_doors,
     "live": live.bench_live,
     "idle": live.bench_idle,

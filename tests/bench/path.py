@@ -47,8 +47,9 @@ def free_ports():
 class Aggregator:
     """One aggregator with a store of its own on a core, and a sensor's key for it."""
 
-    def __init__(self, run, folder):
+    def __init__(self, run, folder, options=()):
         self.run = run
+        self.options = options
         self.folder = folder
         self.pavo = run.program("aggregator", "cli", "pavo")
         self.sensor_key, self.reader_key = f"{folder}/bench.key", f"{folder}/analyst.key"
@@ -68,7 +69,7 @@ class Aggregator:
         with open(f"{self.folder}/log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 ["taskset", "-c", str(self.run.other_core), self.run.program("aggregator", "pavo-aggregator"),
-                 "--data", f"{self.folder}/data", "--keys", f"{self.folder}/keys", *doors], stdout=log, stderr=log)
+                 "--data", f"{self.folder}/data", "--keys", f"{self.folder}/keys", *doors, *self.options], stdout=log, stderr=log)
         until = time.monotonic() + READY_S
         while ": ready " not in self.log():
             if self.process.poll() is not None or time.monotonic() > until:
@@ -96,10 +97,10 @@ class Aggregator:
 
 
 @contextlib.contextmanager
-def aggregator(run):
+def aggregator(run, *options):
     folder = tempfile.mkdtemp(dir=run.scratch)
     os.chmod(folder, 0o711)
-    one = Aggregator(run, folder)
+    one = Aggregator(run, folder, options)
     try:
         one.start()
         yield one
