@@ -117,12 +117,12 @@ static bool is_zero(const struct records *records, unsigned f, uint32_t row)
 
 void chunk_write_nulls(duckdb_vector vector, const struct engine_rows *rows, unsigned f)
 {
+    const struct field *field = &ref_of(rows, 0).records->kind->fields[f];
+    bool never_zero = field->guard == GUARD_SET || field->guard == GUARD_SRC_SET || field->guard == GUARD_DST_SET;
     uint64_t *validity = NULL;
-    for (uint32_t i = 0; i < rows->count; i++) {
+    for (uint32_t i = 0; i < rows->count && schema_has_nulls(field); i++) {
         struct engine_ref ref = ref_of(rows, i);
-        if (!schema_has_nulls(&ref.records->kind->fields[f]))
-            return;
-        if (!is_zero(ref.records, f, ref.row) || records_knows(ref.records, f, ref.row))
+        if (!is_zero(ref.records, f, ref.row) || (!never_zero && records_knows(ref.records, f, ref.row)))
             continue;
         if (validity == NULL) {
             duckdb_vector_ensure_validity_writable(vector);
