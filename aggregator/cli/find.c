@@ -66,8 +66,8 @@ int cli_find(struct cli *cli, int argc, char **argv)
         .program = "pavo find",
         .usage = "[OPTION]... [FILTER]...",
         .about = "Prints the flow records that match the filter: tcpdump's words and every field of a flow "
-                 "(pavo-filter(7)). A long connection has several records, one for each status interval; each side "
-                 "of a NAT has its own. Without a filter: all.",
+                 "(pavo-filter(7)). A long connection has several records: one for each status interval, and later "
+                 "one an hour; each side of a NAT has its own. Without a filter: all.",
         .examples = "pavo find --from -1h 'host 10.0.1.17 and dst port 22'\n"
                     "pavo find --from 2026-11-23 --to 2026-11-24 --json 'bytes > 1g' | jq '.dst // empty'\n"
                     "pavo find 'sensor inner and state S0 and dst port 445' --limit 100\n"

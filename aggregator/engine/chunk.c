@@ -108,6 +108,30 @@ void chunk_write(duckdb_vector vector, const struct engine_rows *rows, unsigned 
         write_values(vector, 0, rows->records, f, rows->from, rows->count, rows->numbers);
 }
 
+static bool is_zero(const struct records *records, unsigned f, uint32_t row)
+{
+    const void *column = records_column(records, f);
+    return field_type_is_wide(records->kind->fields[f].type) ? ((const uint64_t *)column)[row] == 0
+                                                             : ((const uint32_t *)column)[row] == 0;
+}
+
+void chunk_write_nulls(duckdb_vector vector, const struct engine_rows *rows, unsigned f)
+{
+    const struct field *field = &ref_of(rows, 0).records->kind->fields[f];
+    bool never_zero = field->guard == GUARD_SET || field->guard == GUARD_SRC_SET || field->guard == GUARD_DST_SET;
+    uint64_t *validity = NULL;
+    for (uint32_t i = 0; i < rows->count && schema_has_nulls(field); i++) {
+        struct engine_ref ref = ref_of(rows, i);
+        if (!is_zero(ref.records, f, ref.row) || (!never_zero && records_knows(ref.records, f, ref.row)))
+            continue;
+        if (validity == NULL) {
+            duckdb_vector_ensure_validity_writable(vector);
+            validity = duckdb_vector_get_validity(vector);
+        }
+        duckdb_validity_set_row_invalid(validity, i);
+    }
+}
+
 uint32_t chunk_fits(const struct engine_rows *rows, const struct record_kind *kind)
 {
     uint32_t items = 0;

@@ -63,8 +63,11 @@ static inline uint64_t db_u64(const struct db_rows *rows, idx_t column, idx_t ro
 
 /* Owned by the caller. */
 duckdb_logical_type schema_type(const struct record_kind *kind, unsigned field);
-/* Appends all columns: "flow", "report", ... Those in `missing` (by field; NULL: none) as what rows have that were
- * written without: zero, empty. */
+/* May a file's column of it have NULLs? A number that says something only now and then. */
+bool schema_has_nulls(const struct field *field);
+/* Appends all columns: "flow", "report", ... Times as nanoseconds, whatever the unit in the file; NULLs as what they
+ * were written for, and those in `missing` (by field; NULL: none) as what rows have that were written without: zero,
+ * empty. */
 void schema_select(struct sql *sql, const struct record_kind *kind, const bool *missing);
 
 /* Appends the names of those in `fields` (NULL: all). */
@@ -92,6 +95,7 @@ struct engine_source {
     const struct record_kind *kind;
     uint64_t rows;    /* nearly, for the planner */
     unsigned threads; /* that may ask at once; 1: the rows come in order */
+    bool nulls;       /* zeros that say nothing are NULL: for files, where others read too */
     /* The next rows. RESULT_END: no more. Anything else with `err` set ends the statement with that sentence. */
     enum result (*next)(struct engine_source *source, void *thread, struct engine_rows *ret_rows, struct error *err);
     /* What a scan of the rows needs (a statement may name a source twice), and each thread of it, which next() gets.
@@ -108,6 +112,8 @@ void engine_from(struct sql *sql, const struct engine_source *source);
 
 /* `count` rows into a vector, of one field. */
 void chunk_write(duckdb_vector vector, const struct engine_rows *rows, unsigned field);
+/* What in it is zero and not known becomes NULL. */
+void chunk_write_nulls(duckdb_vector vector, const struct engine_rows *rows, unsigned field);
 /* How many of the rows fit a chunk by their lists' items; at least 1. */
 uint32_t chunk_fits(const struct engine_rows *rows, const struct record_kind *kind);
 /* Rows from .. from + count - 1 of a result that has the columns of `fields` (by field; NULL: all), as records; what is

@@ -35,6 +35,12 @@ duckdb_logical_type schema_type(const struct record_kind *kind, unsigned f)
     return list;
 }
 
+bool schema_has_nulls(const struct field *field)
+{
+    return field_is_guarded(field) && field->type != FIELD_TEXT && field->kind != KIND_OBSERVER &&
+           field->kind != KIND_PORT;
+}
+
 /* Names stand in quotes: a field may be called what SQL calls something else. */
 void schema_select(struct sql *sql, const struct record_kind *kind, const bool *missing)
 {
@@ -46,6 +52,10 @@ void schema_select(struct sql *sql, const struct record_kind *kind, const bool *
         if (missing != NULL && missing[f])
             sql_add(sql, "%s::%s%s AS ", field->list != 0 ? "[]" : types[type].none, types[type].sql,
                     field->list != 0 ? "[]" : "");
+        else if (field->type == FIELD_TIME && field->list == 0)
+            sql_add(sql, "\"%s\"::TIMESTAMP_NS AS ", field->name);
+        else if (schema_has_nulls(field))
+            sql_add(sql, "coalesce(\"%s\", %s::%s) AS ", field->name, types[type].none, types[type].sql);
         sql_add(sql, "\"%s\"", field->name);
     }
 }

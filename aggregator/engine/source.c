@@ -114,8 +114,11 @@ static void rows_next(duckdb_function_info info, duckdb_data_chunk output)
         return;
     }
     for (idx_t i = 0; i < scan->count; i++) {
-        if (scan->fields[i] < worker->source->kind->stored_count) /* what only counts rows wants a column of none */
-            chunk_write(duckdb_data_chunk_get_vector(output, i), &rows, scan->fields[i]);
+        if (scan->fields[i] >= worker->source->kind->stored_count) /* what only counts rows wants a column of none */
+            continue;
+        chunk_write(duckdb_data_chunk_get_vector(output, i), &rows, scan->fields[i]);
+        if (worker->source->nulls)
+            chunk_write_nulls(duckdb_data_chunk_get_vector(output, i), &rows, scan->fields[i]);
     }
     duckdb_data_chunk_set_size(output, rows.count);
 }

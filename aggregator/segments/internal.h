@@ -95,6 +95,7 @@ struct writing {
     /* At most writing_room() rows. */
     enum result (*next)(struct writing *writing, struct engine_rows *ret_rows, struct error *err);
     const bool *missing; /* by field: not written. NULL: all are */
+    bool microseconds;   /* no flow's times are finer (most capture files and exporters): the file has them so */
     /* The writer's own. */
     struct engine_source source;
     struct index_entry *entries; /* owned */
@@ -130,11 +131,31 @@ MUST_CHECK enum result merge_choose(struct held_segment *const *list, size_t cou
 /* ---- order.c: how a file's rows stand */
 
 struct order_key {
-    uint64_t high, low; /* the local end; of other kinds than flow zero */
+    uint64_t high, low; /* the local end; of other kinds than flow all but the time are zero */
+    uint64_t slot;      /* hour of the first packet, protocol and responder's port */
+    uint64_t flow;
     int64_t time;
 };
 struct order_key order_key(const struct records *records, uint32_t row);
 int order_compare(const struct order_key *a, const struct order_key *b);
+/* May they be records of one flow within one hour? Those of one, by one observer, stand side by side. */
+bool order_same_flow(const struct order_key *a, const struct order_key *b);
+
+/* ---- fold.c: the records of a flow as one */
+
+struct fold;
+struct fold *fold_new(void); /* NULL: out of memory */
+void fold_free(struct fold *fold);
+/* What was given out before is written: its memory is used again. */
+void fold_clear(struct fold *fold);
+/* Are there flows that wait for more of their records? Is a row with this key at their place in the order? */
+bool fold_waits(const struct fold *fold);
+bool fold_same(const struct fold *fold, const struct order_key *key);
+/* Takes a row (copied) at the place of those that wait, if any do. False: too many wait, it goes by as it is. */
+bool fold_take(struct fold *fold, const struct engine_ref *ref, const struct order_key *key);
+/* Those that wait, as rows that are there until fold_clear. Returns how many; there may be more when there is room
+ * again. */
+uint32_t fold_give(struct fold *fold, struct engine_ref *refs, uint32_t room);
 
 /* ---- rebuild.c: a catalogue made anew from .seal files */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merging: files that stand in order are read side by side and written as one, or one for each day. Letting go. */
+/* Merging: files that stand in order are read side by side and written as one, or one for each day; the records of a
+ * flow within an hour become one. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ struct merge {
     struct input inputs[MERGE_MOST];
     bool *missing; /* owned: by field, what all inputs have not, and what is left out */
     struct observers observers;
+    struct fold *fold; /* owned, while a file of flows is written; of other kinds NULL */
     struct engine_ref refs[ENGINE_CHUNK_ROWS];
     uint32_t ref_at, ref_count;
     int32_t days[DAYS + 1]; /* of the files to be written; SEGMENT_DAYS: what is of none before it */
@@ -149,32 +151,64 @@ static struct input *least(struct merge *m)
     return found;
 }
 
+/* Must it wait for more records of its flow? One that is the last that was read may be followed by anything. */
+static bool waits(struct merge *m, const struct order_key *key, bool last)
+{
+    if (m->fold == NULL || last || fold_waits(m->fold))
+        return m->fold != NULL;
+    const struct input *in = least(m);
+    return in != NULL && order_same_flow(&in->key, key);
+}
+
 /* Rows in their order until one of the files needs reading: then the records of its rows must have been written. */
 static void collect(struct merge *m)
 {
-    struct input *in;
+    bool last = false;
     m->ref_at = m->ref_count = 0;
-    while (m->ref_count < ENGINE_CHUNK_ROWS && (in = least(m)) != NULL) {
-        m->refs[m->ref_count++] = (struct engine_ref){in->records, in->numbers, in->at};
-        if (++in->at == in->records->rows)
+    if (m->fold != NULL)
+        fold_clear(m->fold);
+    while (m->ref_count < ENGINE_CHUNK_ROWS && !last) {
+        struct input *in = least(m);
+        if (m->fold != NULL && fold_waits(m->fold) && (in == NULL || !fold_same(m->fold, &in->key))) {
+            m->ref_count += fold_give(m->fold, m->refs + m->ref_count, ENGINE_CHUNK_ROWS - m->ref_count);
+            if (fold_waits(m->fold))
+                return;
+            continue;
+        }
+        if (in == NULL)
             return;
-        in->key = order_key(in->records, in->at);
+        const struct engine_ref ref = {in->records, in->numbers, in->at};
+        const struct order_key key = in->key;
+        last = ++in->at == in->records->rows;
+        if (!last)
+            in->key = order_key(in->records, in->at);
+        if (!waits(m, &key, last) || !fold_take(m->fold, &ref, &key))
+            m->refs[m->ref_count++] = ref;
     }
 }
 
-static enum result next(struct writing *writing, struct engine_rows *ret_rows, struct error *err)
+static enum result read_inputs(struct merge *m, struct error *err)
 {
-    struct merge *m = (struct merge *)writing;
-    for (size_t i = 0; m->ref_at == m->ref_count && i < m->plan->count; i++) {
+    for (size_t i = 0; i < m->plan->count; i++) {
         struct input *in = &m->inputs[i];
         enum result r = in->records != NULL && in->at == in->records->rows ? read_more(m, in, err) : RESULT_OK;
         if (r != RESULT_OK && r != RESULT_END)
             return r;
     }
-    if (m->ref_at == m->ref_count)
+    return RESULT_OK;
+}
+
+static enum result next(struct writing *writing, struct engine_rows *ret_rows, struct error *err)
+{
+    struct merge *m = (struct merge *)writing;
+    while (m->ref_at == m->ref_count) {
+        enum result r = read_inputs(m, err);
+        if (r != RESULT_OK)
+            return r;
+        if (least(m) == NULL && (m->fold == NULL || !fold_waits(m->fold)))
+            return RESULT_END;
         collect(m);
-    if (m->ref_count == 0)
-        return RESULT_END;
+    }
     uint32_t left = m->ref_count - m->ref_at, room = writing_room(writing);
     *ret_rows = (struct engine_rows){.count = left < room ? left : room, .refs = m->refs + m->ref_at};
     ret_rows->count = chunk_fits(ret_rows, m->kind);
@@ -190,6 +224,8 @@ static enum result write_file(struct merge *m, size_t file, Store__Segment *seal
     m->writing.seal = seal;
     m->writing.source.rows = 0;
     m->ref_at = m->ref_count = 0;
+    if (m->kind == record_kinds[RECORD_FLOW] && (m->fold = fold_new()) == NULL)
+        r = no_memory(err);
     for (size_t i = 0; i < m->plan->count && r == RESULT_OK; i++) {
         struct input *in = &m->inputs[i];
         m->writing.source.rows += in->segment->rows;
@@ -202,6 +238,8 @@ static enum result write_file(struct merge *m, size_t file, Store__Segment *seal
         r = segment_write(&m->writing, &m->observers, err);
     for (size_t i = 0; i < m->plan->count; i++)
         close_rows(&m->inputs[i]);
+    fold_free(m->fold);
+    m->fold = NULL;
     seal_fini(seal); /* it is written, and borrowed the observers' names */
     observers_fini(&m->observers);
     return r == RESULT_END ? error_set(err, RESULT_AGAIN, "a merge found no rows where there were some") : r;
@@ -302,7 +340,7 @@ static enum result count_days(struct merge *m, struct day *days, struct error *e
     enum result r = RESULT_OK;
     for (size_t i = 0; i < m->plan->count && r == RESULT_OK; i++) {
         sql_clear(&sql);
-        sql_add(&sql, "SELECT \"%s\" FROM ", m->kind->fields[m->kind->first_time].name);
+        sql_add(&sql, "SELECT \"%s\"::TIMESTAMP_NS FROM ", m->kind->fields[m->kind->first_time].name);
         segment_from(&sql, m->writing.segments, &m->inputs[i].view);
         r = db_rows_open(m->writing.segments->writer, &sql, &rows, err);
         while (r == RESULT_OK && (r = db_rows_next(&rows, err)) == RESULT_OK) {
@@ -361,7 +399,8 @@ static int by_position(const void *a, const void *b)
                                                   : (x->id < y->id ? -1 : x->id > y->id);
 }
 
-static enum result add_note(struct merge *m, const struct input *in, struct error *err)
+/* What only its seal says of an input: its note, and the unit of its times. */
+static enum result add_seal(struct merge *m, const struct input *in, struct error *err)
 {
     Store__Segment *seal;
     enum result r = seal_read(m->writing.segments, in->segment->id, &seal, err);
@@ -374,6 +413,7 @@ static enum result add_note(struct merge *m, const struct input *in, struct erro
             memcpy(grown + m->note.length, seal->note.data, seal->note.len);
         m->note.length += seal->note.len;
     }
+    m->writing.microseconds = m->writing.microseconds && seal->microseconds;
     store__segment__free_unpacked(seal, NULL);
     return grown == NULL ? no_memory(err) : RESULT_OK;
 }
@@ -406,7 +446,7 @@ static enum result open_inputs(struct merge *m, struct error *err)
     qsort(m->inputs, m->plan->count, sizeof(*m->inputs), by_position);
     for (size_t i = 0; i < m->plan->count && r == RESULT_OK; i++) {
         m->replaces[i] = m->inputs[i].segment->id;
-        r = add_note(m, &m->inputs[i], err);
+        r = add_seal(m, &m->inputs[i], err);
     }
     m->missing = malloc(m->kind->stored_count * sizeof(*m->missing));
     if (m->missing == NULL)
@@ -435,7 +475,7 @@ enum result segments_compact(struct segments *segments, int64_t now_ns, int64_t 
     struct merge *m = calloc(1, sizeof(*m));
     if (m == NULL)
         return no_memory(err);
-    m->writing = (struct writing){.segments = segments, .next = next};
+    m->writing = (struct writing){.segments = segments, .next = next, .microseconds = true};
     m->kind = record_kinds[plan.inputs[0]->segment.kind];
     m->plan = &plan;
     r = open_inputs(m, err);

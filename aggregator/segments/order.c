@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Flows stand by their local end and then by time: what one host did lies together, whichever end it was. */
+/* Flows stand by their local end, by hour, and within it by service and number: what one host did lies together, what
+ * is alike stands side by side, and so do the records of one flow. */
 #include <string.h>
 #include <xxhash.h>
 
 #include "aggregator/segments/internal.h"
+#include "common/clock.h"
 #include "common/records/flow.h"
 #include "common/records/hour.h"
+
+#define SERVICE_BITS 24 /* of a slot: protocol and responder's port */
 
 /* Private, link-local and shared addresses (RFC 1918, 3927, 6598, 4193, 4291). */
 static bool is_local(uint64_t high, uint64_t low)
@@ -22,8 +26,16 @@ static struct order_key hour_key(const struct records *records, uint32_t row, in
 {
     const struct hour_columns *h = hour_columns(records);
     const struct observer *o = &h->observers[h->observer[row]];
-    return (struct order_key){XXH3_64bits_withSeed(o->sensor, strlen(o->sensor), o->epoch),
-                              (uint64_t)h->protocol[row] << 16 | h->dst_port[row], time};
+    return (struct order_key){.high = XXH3_64bits_withSeed(o->sensor, strlen(o->sensor), o->epoch),
+                              .low = (uint64_t)h->protocol[row] << 16 | h->dst_port[row],
+                              .time = time};
+}
+
+/* Hours since 1970 rounded down, from the earliest there is, and the service in the lower bits. */
+static uint64_t slot_of(int64_t time, uint32_t protocol, uint32_t port)
+{
+    int64_t hour = time / HOUR_NS - (time % HOUR_NS < 0) - (INT64_MIN / HOUR_NS - 1);
+    return (uint64_t)hour << SERVICE_BITS | (protocol & 0xff) << 16 | (port & 0xffff);
 }
 
 struct order_key order_key(const struct records *records, uint32_t row)
@@ -35,8 +47,11 @@ struct order_key order_key(const struct records *records, uint32_t row)
         return (struct order_key){.time = time};
     const struct flow_batch *f = flow_batch_of(records);
     bool dst = is_local(f->dst_hi[row], f->dst_lo[row]) && !is_local(f->src_hi[row], f->src_lo[row]);
-    return dst ? (struct order_key){f->dst_hi[row], f->dst_lo[row], time}
-               : (struct order_key){f->src_hi[row], f->src_lo[row], time};
+    return (struct order_key){.high = dst ? f->dst_hi[row] : f->src_hi[row],
+                              .low = dst ? f->dst_lo[row] : f->src_lo[row],
+                              .slot = slot_of(time, f->protocol[row], f->dst_port[row]),
+                              .flow = f->flow[row],
+                              .time = time};
 }
 
 int order_compare(const struct order_key *a, const struct order_key *b)
@@ -45,5 +60,14 @@ int order_compare(const struct order_key *a, const struct order_key *b)
         return a->high < b->high ? -1 : 1;
     if (a->low != b->low)
         return a->low < b->low ? -1 : 1;
+    if (a->slot != b->slot)
+        return a->slot < b->slot ? -1 : 1;
+    if (a->flow != b->flow)
+        return a->flow < b->flow ? -1 : 1;
     return a->time < b->time ? -1 : a->time > b->time;
+}
+
+bool order_same_flow(const struct order_key *a, const struct order_key *b)
+{
+    return a->high == b->high && a->low == b->low && a->slot == b->slot && a->flow == b->flow;
 }

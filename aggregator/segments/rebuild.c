@@ -187,7 +187,8 @@ static enum result describe_kind(struct segments *s, const char *path, Store__Se
         kind = strcmp(record_kinds[k]->name, name) == 0 ? record_kinds[k] : kind;
     if (r != RESULT_OK || kind == NULL)
         return r == RESULT_OK ? error_set(err, RESULT_REJECT, "it does not say what it holds") : r;
-    snprintf(what, sizeof(what), "count(*)::UBIGINT, min(\"%s\"), max(\"%s\") FROM read_parquet",
+    snprintf(what, sizeof(what),
+             "count(*)::UBIGINT, min(\"%s\")::TIMESTAMP_NS, max(\"%s\")::TIMESTAMP_NS FROM read_parquet",
              kind->fields[kind->first_time].name, kind->fields[kind->last_time].name);
     r = ask_file(s, &rows, err, what, path, "");
     if (r == RESULT_OK) {

@@ -5,6 +5,7 @@
 
 #include "aggregator/observers.h"
 #include "aggregator/segments/internal.h"
+#include "common/records/flow.h"
 
 /* A row, where it stands. */
 struct sorted_row {
@@ -63,6 +64,19 @@ static bool sort_rows(struct sealing *s)
     return true;
 }
 
+static bool all_microseconds(const struct seal_part *part)
+{
+    uint64_t rest = 0;
+    for (size_t i = 0; i < part->count; i++) {
+        if (part->records[i]->kind != record_kinds[RECORD_FLOW])
+            return false;
+        const struct flow_batch *f = flow_batch_of(part->records[i]);
+        for (uint32_t row = 0; row < f->rows && rest == 0; row++)
+            rest = (uint64_t)(f->first_time[row] % 1000) | (uint64_t)(f->last_time[row] % 1000);
+    }
+    return rest == 0;
+}
+
 static enum result next(struct writing *writing, struct engine_rows *ret_rows, struct error *err)
 {
     struct sealing *s = (struct sealing *)writing;
@@ -97,7 +111,8 @@ static enum result seal_part(struct segments *segments, const struct seal_part *
     if (s == NULL)
         return error_set(err, RESULT_AGAIN, "out of memory");
     s->part = part;
-    s->writing = (struct writing){.segments = segments, .seal = seal, .next = next};
+    s->writing =
+        (struct writing){.segments = segments, .seal = seal, .next = next, .microseconds = all_microseconds(part)};
     s->numbers = calloc(part->count + 1, sizeof(uint32_t *));
     enum result r = s->numbers != NULL && number_observers(s) && sort_rows(s)
                         ? RESULT_OK

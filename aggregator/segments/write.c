@@ -189,14 +189,16 @@ static enum result copy_rows(struct writing *w, struct error *err)
         if (w->missing != NULL && w->missing[f])
             continue;
         sql_add(&select, "%s\"%s\"", separator, kind->fields[f].name);
+        if (w->microseconds && kind->fields[f].type == FIELD_TIME)
+            sql_add(&select, "::TIMESTAMP AS \"%s\"", kind->fields[f].name);
         separator = ", ";
     }
     enum result r =
         select.failed || from.failed
             ? no_memory(err)
             : db_run(s->writer, err,
-                     "COPY (SELECT %s FROM %s) TO '%s' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL "
-                     "1, ROW_GROUP_SIZE %u, WRITE_BLOOM_FILTER false, KV_METADATA {pavo_kind: '%s'})",
+                     "COPY (SELECT %s FROM %s) TO '%s' (FORMAT parquet, PARQUET_VERSION V2, COMPRESSION zstd, "
+                     "COMPRESSION_LEVEL 1, ROW_GROUP_SIZE %u, WRITE_BLOOM_FILTER false, KV_METADATA {pavo_kind: '%s'})",
                      select.text, from.text, path, w->seal->group_rows, kind->name);
     sql_fini(&select);
     sql_fini(&from);
@@ -383,12 +385,14 @@ enum result segment_write(struct writing *w, const struct observers *observers, 
         w->group_last_ns[g] = INT64_MIN;
     }
     w->source.threads = 1;
+    w->source.nulls = true;
     w->source.next = next_rows;
     for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++) {
         if (record_kinds[kind]->number == w->seal->kind)
             w->source.kind = record_kinds[kind];
     }
     w->seal->group_rows = group_rows(w->source.rows);
+    w->seal->microseconds = w->microseconds;
     w->seal->fields = fields_check(w->source.kind, w->missing);
     w->seal->without_evidence = lacks_evidence(w->source.kind, w->missing);
     enum result r = write_files(w, observers, err);

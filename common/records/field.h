@@ -185,6 +185,13 @@ static inline bool field_type_is_signed(enum field_type type)
     return type == FIELD_I32 || type == FIELD_I64 || type == FIELD_TIME;
 }
 
+/* Does it say something only under a condition of its row? */
+static inline bool field_is_guarded(const struct field *field)
+{
+    return field->list == 0 && field->guard != GUARD_NONE && field->guard != GUARD_SRC_NONE &&
+           field->guard != GUARD_DST_NONE;
+}
+
 /* The word by number; "unknown" beyond the table. */
 const char *field_word(const struct field *field, uint64_t value);
 /* Its number; case does not matter. -1: none. */

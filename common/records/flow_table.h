@@ -14,7 +14,8 @@
 
 #define FLOW_TABLE(X)                                                                                                  \
     X(10, flow, U64, NUMBER, SAME, NONE, "number of the flow within its observer (sensor and epoch)")                  \
-    X(11, report, U32, NUMBER, LAST, NONE, "0 for the flow's first record, 1 for its second ...")                      \
+    X(11, report, U32, NUMBER, LEAST, NONE,                                                                            \
+      "0 for the flow's first record, 1 for its second; of merged ones the first's")                                   \
     X(12, observer, U16, OBSERVER, SAME, NONE, "who saw it")                                                           \
     X(13, src_hi, F64, ADDRESS, LAST, NONE, "initiator's address; two halves of 64 bits, IPv4 as ::ffff:a.b.c.d")      \
     X(14, src_lo, F64, LOWER, LAST, NONE, "initiator's address, lower half of it")                                     \
@@ -61,8 +62,8 @@
     FLOW_PAIR(X, 60, dscp, U8, NUMBER, FIRST, SENT, "DSCP of the first packet sent")                                   \
     FLOW_PAIR(X, 62, size_min, U32, NUMBER, LEAST, SENT, "smallest IP packet sent, bytes")                             \
     FLOW_PAIR(X, 64, size_max, U32, NUMBER, MOST, SENT, "largest IP packet sent, bytes")                               \
-    FLOW_PAIR(X, 66, gap_mean, U32, MICROSECONDS, LAST, GAP, "mean time between packets sent, microseconds")           \
-    FLOW_PAIR(X, 68, gap_deviation, U32, MICROSECONDS, LAST, GAP, "its standard deviation, microseconds")              \
+    FLOW_PAIR(X, 66, gap_mean, U32, MICROSECONDS, LAST, GAP, "mean time between packets sent, microseconds, 3 digits") \
+    FLOW_PAIR(X, 68, gap_deviation, U32, MICROSECONDS, LAST, GAP, "its standard deviation, microseconds, 3 digits")    \
     FLOW_PAIR(X, 70, retransmits, U32, COUNT, SUM, TCP, "TCP segments sent again")                                     \
     FLOW_PAIR(X, 72, out_of_order, U32, COUNT, SUM, TCP, "TCP segments that arrived after a later one")                \
     FLOW_PAIR(X, 74, duplicates, U32, COUNT, SUM, NONE, "packets seen twice at the sensor (same IP id and sequence)")  \

@@ -78,12 +78,29 @@ static bool is_turned(const struct flow *a, const struct flow *b)
            address_equal(flow_dst(a), flow_src(b)) && a->dst_port == b->src_port;
 }
 
+/* Each report had one packet of a side: what is between them is the gap, but for the time that an answer took. */
+static uint32_t gap_between(const struct flow *whole)
+{
+    uint64_t us = ((uint64_t)whole->last_time - (uint64_t)whole->first_time) / 1000;
+    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+/* By what came last, since a whole has the number of its first report; reports of one time are by number, as one that
+ * only says the end. */
+static bool ended_before(const struct flow *a, const struct flow *b)
+{
+    return a->last_time != b->last_time ? a->last_time < b->last_time : a->report < b->report;
+}
+
 void flow_merge(struct flow *whole, const struct flow *report)
 {
-    struct flow earlier = report->report < whole->report ? *report : *whole;
-    const struct flow later = report->report < whole->report ? *whole : *report;
+    bool swap = ended_before(report, whole);
+    struct flow earlier = swap ? *report : *whole;
+    const struct flow later = swap ? *whole : *report;
     if (is_turned(&earlier, &later))
         turn(&earlier);
+    /* A whole may be the one that began first and ended last. */
+    bool later_began = later.first_time < earlier.first_time;
     struct flow merged = later;
     for (unsigned f = 0; f < FLOW_FIELD_COUNT; f++) {
         const struct field *field = &flow_fields[f];
@@ -94,7 +111,7 @@ void flow_merge(struct flow *whole, const struct flow *report)
         case MERGE_SAME:
             break;
         case MERGE_FIRST:
-            value = a_says ? a : b;
+            value = a_says && (!later_began || !b_says) ? a : b;
             break;
         case MERGE_LAST:
             value = b_says ? b : a;
@@ -114,5 +131,9 @@ void flow_merge(struct flow *whole, const struct flow *report)
         }
         set(&merged, field, value);
     }
+    if (earlier.src_packets == 1 && later.src_packets == 1)
+        merged.src_gap_mean = gap_between(&merged);
+    if (earlier.dst_packets == 1 && later.dst_packets == 1)
+        merged.dst_gap_mean = gap_between(&merged);
     *whole = merged;
 }

@@ -638,8 +638,7 @@ bool records_known(const struct records *records, unsigned f, uint32_t first, ui
     } else if (field->derive != NULL) {
         for (uint32_t i = 0; i < count; i++)
             ret_known[i] = field->derive(records, first + i, &(uint64_t){0}, text);
-    } else if (field->guard == GUARD_NONE || field->guard == GUARD_SRC_NONE || field->guard == GUARD_DST_NONE ||
-               field->list != 0) {
+    } else if (!field_is_guarded(field)) {
         memset(ret_known, 1, count);
         all = true;
     } else if (field->guard == GUARD_SET || field->guard == GUARD_SRC_SET || field->guard == GUARD_DST_SET) {
@@ -657,6 +656,22 @@ bool records_known(const struct records *records, unsigned f, uint32_t first, ui
     for (uint32_t i = 0; i < count; i++)
         least &= ret_known[i];
     return least != 0;
+}
+
+bool records_knows(const struct records *records, unsigned f, uint32_t row)
+{
+    const struct record_kind *kind = records->kind;
+    const struct field *field = &kind->fields[f];
+    uint8_t known = 1;
+    if (records->known != NULL && records->known[f] != NULL)
+        known = records->known[f][row];
+    else if (field->guard == GUARD_SET || field->guard == GUARD_SRC_SET || field->guard == GUARD_DST_SET)
+        known_none_zero(records, f, row, 1, &known);
+    else if (field_is_guarded(field))
+        kind->guard(records, field->guard, row, 1, &known);
+    if (kind == record_kinds[RECORD_FLOW] && field->number != 0)
+        mask_observers(records, field, row, 1, &known);
+    return known != 0;
 }
 
 enum result records_set_unknown(struct records *records, uint32_t row, unsigned f)
@@ -697,14 +712,12 @@ struct value records_value(const struct records *records, uint32_t row, unsigned
 {
     const struct field *field = &records->kind->fields[f];
     struct value value = {0};
-    uint8_t known = 1;
     if (field->derive != NULL) {
         value.known = field->derive(records, row, &value.number, scratch);
         value.text = scratch;
         return value;
     }
-    (void)records_known(records, f, row, 1, &known);
-    value.known = known != 0;
+    value.known = records_knows(records, f, row);
     if (field->type == FIELD_TEXT) {
         value.text = ((char *const *)records_column(records, f))[row];
         if (value.text == NULL)

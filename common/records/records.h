@@ -172,6 +172,8 @@ struct value records_value(const struct records *records, uint32_t row, unsigned
 /* Which rows know the field (guards, what observers cannot know, answers' own): bytes 0 or 1. Returns whether all do.
  */
 bool records_known(const struct records *records, unsigned field, uint32_t first, uint32_t count, uint8_t *ret_known);
+/* The same for one row and a field that is not computed. */
+bool records_knows(const struct records *records, unsigned field, uint32_t row);
 /* Sets a value of an answer unknown. RESULT_FULL: out of memory. */
 MUST_CHECK enum result records_set_unknown(struct records *records, uint32_t row, unsigned field);
 

@@ -15,13 +15,24 @@ static enum flow_state plain_state(const struct entry *e)
     return src && dst ? FLOW_STATE_SF : src ? FLOW_STATE_S0 : FLOW_STATE_OTH;
 }
 
+/* To three digits: the mean and deviation of some gaps tell no more of the flow, and every further digit is noise that
+ * is sent and kept as long as the record. */
+static uint32_t rounded(double us)
+{
+    uint64_t whole = us < UINT32_MAX ? (uint64_t)us : UINT32_MAX, unit = 1;
+    while (whole / unit >= 1000)
+        unit *= 10;
+    uint64_t nearest = (whole + unit / 2) / unit * unit;
+    return nearest < UINT32_MAX ? (uint32_t)nearest : UINT32_MAX;
+}
+
 static void record_gaps(const struct side *s, uint32_t *ret_mean, uint32_t *ret_deviation)
 {
     if (s->packets < 2)
         return;
     double gaps = s->packets - 1;
-    *ret_mean = (uint32_t)((s->last - s->first) / gaps);
-    *ret_deviation = s->gap_deviations > 0 ? (uint32_t)sqrt(s->gap_deviations / gaps) : 0;
+    *ret_mean = rounded((s->last - s->first) / gaps);
+    *ret_deviation = s->gap_deviations > 0 ? rounded(sqrt(s->gap_deviations / gaps)) : 0;
 }
 
 static void record_tunnel(const struct extension *x, struct flow *f)

@@ -28,6 +28,7 @@ import doors
 import journal
 import live
 import path
+import size
 from harness import INPUTS, Run
 from subjects import subjects
 
@@ -121,6 +122,7 @@ BENCHES = {
     "journal": journal.bench_journal,
     "path": path.bench_path,
     "answers": answers.bench_answers,
+    "size": size.bench_size,
     "doors": doors.bench_doors,
     "live": live.bench_live,
     "idle": live.bench_idle,

@@ -106,6 +106,107 @@ static void test_all_or_nothing(void **state)
     segments_close(&segments);
 }
 
+/* ---- how values stand in the file */
+
+/* What a statement over a segment's file says, as text. */
+static void ask(struct segments *segments, size_t index, const char *what, char answer[static 64])
+{
+    struct segment_set *set = segments_snapshot(segments);
+    struct segment_view view;
+    struct sql sql = {0};
+    struct db_rows rows;
+    assert_ok(segment_open(segments, segment_set_get(set, index), NULL, &view, &err), err);
+    sql_add(&sql, "SELECT (%s)::VARCHAR FROM ", what);
+    segment_from(&sql, segments, &view);
+    assert_ok(db_rows_open(reading, &sql, &rows, &err), err);
+    assert_ok(db_rows_next(&rows, &err), err);
+    db_text_copy(&rows, 0, 0, answer, 64);
+    db_rows_close(&rows);
+    sql_fini(&sql);
+    segment_view_fini(&view);
+    segment_set_release(&set);
+}
+
+static void seal_flows(struct segments *segments, const struct observer *observer, const struct flow *flows,
+                       uint32_t count, uint64_t position, struct print *print)
+{
+    struct flow_batch *batch = flow_batch_new(count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct flow flow = flows[i];
+        assert_ok(flow_batch_observer(batch, observer, &flow.observer), err);
+        assert_ok(flow_batch_add(batch, &flow), err);
+    }
+    print_add(print, flow_records(batch), NULL);
+    const struct records *list[] = {flow_records(batch)};
+    seal_records(segments, list, 1, position, position);
+    flow_batch_destroy(&batch);
+}
+
+/* Whoever else reads the file finds NULL for what is not known, and a known zero as zero; whoever asks here finds
+ * whatever there was, also a value that should not be there. */
+static void test_what_is_not_known_is_null(void **state)
+{
+    (void)state;
+    struct segments *segments = open_segments();
+    struct observer observer = test_observer("exporter", 1);
+    struct print print = {0};
+    struct flow flows[4];
+    char answer[64];
+    for (unsigned i = 0; i < 4; i++) {
+        flows[i] = test_flow(i, TEST_NOW);
+        flows[i].evidence = FLOW_HAS_DST_ISN;
+    }
+    flows[1].evidence |= FLOW_HAS_SRC_ISN; /* which is 0 */
+    flows[2].src_isn = 5;                  /* without its bit */
+    flows[3].dst_packets = 0;
+    observer.unknown[0] = 1ull << flow_fields[FLOW_FIELD_src_ttl].number;
+    seal_flows(segments, &observer, flows, 4, 1, &print);
+    ask(segments, 0, "string_agg(coalesce(src_isn::VARCHAR, 'NULL'), ' ' ORDER BY flow)", answer);
+    assert_string_equal(answer, "NULL 0 5 NULL");
+    ask(segments, 0, "string_agg(coalesce(dst_ttl::VARCHAR, 'NULL'), ' ' ORDER BY flow)", answer);
+    assert_string_equal(answer, "0 0 0 NULL");
+    ask(segments, 0, "count(src_ttl) || ' ' || count(vlan) || ' ' || count(dst_isn) || ' ' || count(dst_packets)",
+        answer);
+    assert_string_equal(answer, "0 0 4 4");
+    assert_print(print_all(segments, RECORD_FLOW, NULL), print);
+    segments_close(&segments);
+}
+
+/* A file has times in microseconds as long as none is finer; of merged files all must have them so. */
+static void test_times_keep_their_unit(void **state)
+{
+    (void)state;
+    struct segments *segments = open_segments();
+    struct observer observer = test_observer("inner", 1);
+    struct print print = {0};
+    char answer[64];
+    struct flow flows[2] = {test_flow(1, TEST_NOW), test_flow(2, -5000)};
+    seal_flows(segments, &observer, flows, 2, 1, &print);
+    ask(segments, 0, "min(typeof(first_time) || ' ' || typeof(last_time))", answer);
+    assert_string_equal(answer, "TIMESTAMP TIMESTAMP");
+    flows[1].flow = 3;
+    flows[1].last_time = TEST_NOW + 1;
+    seal_flows(segments, &observer, flows + 1, 1, 2, &print);
+    ask(segments, 1, "min(typeof(first_time) || ' ' || typeof(last_time))", answer);
+    assert_string_equal(answer, "TIMESTAMP_NS TIMESTAMP_NS");
+    assert_print(print_all(segments, RECORD_FLOW, NULL), print);
+    static const char *const units[] = {"TIMESTAMP_NS", "TIMESTAMP"};
+    for (uint64_t i = 3; i <= 24; i++) {
+        flows[0].flow = 10 + i;
+        flows[0].first_time = TEST_NOW + (int64_t)i * 1000;
+        seal_flows(segments, &observer, flows, 1, i, &print);
+        if (i % 12 != 0)
+            continue;
+        assert_ok(segments_compact(segments, TEST_NOW, 0, &err), err);
+        struct segment_set *set = segments_snapshot(segments);
+        ask(segments, segment_set_count(set) - 1, "min(typeof(first_time))", answer);
+        assert_string_equal(answer, units[i / 24]);
+        segment_set_release(&set);
+        assert_print(print_all(segments, RECORD_FLOW, NULL), print);
+    }
+    segments_close(&segments);
+}
+
 /* ---- addresses */
 
 /* All flows of an address are in the row groups that the index names, and for most that are none it says so. */
@@ -407,6 +508,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
     const struct CMUnitTest tests[] = {TEST(test_every_kind_comes_out_again),
                                        TEST(test_long_lists),
+                                       TEST(test_what_is_not_known_is_null),
+                                       TEST(test_times_keep_their_unit),
                                        TEST(test_all_or_nothing),
                                        TEST(test_an_address_is_found),
                                        TEST(test_a_flipped_bit_is_no_answer),

@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 
+#include "common/records/merge.h"
+
 #define DAY (86400ll * NS_PER_S)
 
 /* Until there is nothing to do. Returns how often there was. */
@@ -145,6 +147,188 @@ static void test_a_day_that_is_over(void **state)
     assert_print(print_all(segments, RECORD_LOSS, NULL), print);
     segments_close(&segments);
 }
+
+/* ---- the records of a flow */
+
+enum { FLOWS = 400, REPORTS = 9, SENSORS = 3 };
+
+static const int64_t HOUR = 3600 * NS_PER_S;
+
+/* A flow's report: ends, protocol and observer by its number, all else by chance. Reports are minutes apart. */
+static struct flow make_report(uint32_t number, uint32_t report)
+{
+    uint64_t at = (uint64_t)number * 7919 % 5000;
+    struct flow f;
+    char *row = (char *)&f;
+    for (unsigned n = 0; n < FLOW_FIELD_COUNT; n++)
+        put_random(row, &flow_fields[n], 1, 0);
+    f.flow = number / SENSORS; /* each is a flow of several sensors */
+    f.report = report;
+    f.observer = 0;
+    f.protocol = number % 2 == 0 ? 6 : 17;
+    f.src_hi = f.dst_hi = 0;
+    f.src_lo = 0xffff0a000000u + number / 40;
+    f.dst_lo = 0xffffc6336400u + number % 5;
+    f.src_port = (uint16_t)(1024 + number);
+    f.dst_port = 443;
+    f.first_time = TEST_NOW + (int64_t)at * NS_PER_S + report * (HOUR / 4) + (int64_t)(draw() % 1000);
+    f.last_time = f.first_time + (int64_t)(draw() % (uint64_t)(HOUR / 5));
+    f.src_packets = draw() % 3 * 2;
+    f.dst_packets = draw() % 3 * 2;
+    return f;
+}
+
+/* What a flow comes to, by sensor. */
+struct whole {
+    struct flow flow;
+    unsigned records;
+    uint64_t hours; /* a bit each: of the records' first packets */
+};
+
+static unsigned hour_of(const struct flow *f)
+{
+    return (unsigned)((f->first_time - TEST_NOW) / HOUR);
+}
+
+static void add_whole(struct whole *whole, const struct flow *f)
+{
+    if (whole->records++ == 0)
+        whole->flow = *f;
+    else
+        flow_merge(&whole->flow, f);
+    whole->hours |= 1ull << hour_of(f);
+}
+
+/* By number and sensor ("s0" ...), whose epochs are 100, 101 ... */
+static void read_wholes(struct segments *segments, struct whole wholes[FLOWS])
+{
+    struct segment_set *set = segments_snapshot(segments);
+    memset(wholes, 0, FLOWS * sizeof(*wholes));
+    for (size_t i = 0; i < segment_set_count(set); i++) {
+        struct segment_view view;
+        struct db_rows rows;
+        struct sql sql = {0};
+        enum result r;
+        assert_ok(segment_open(segments, segment_set_get(set, i), NULL, &view, &err), err);
+        const struct sql_observers observers = {view.observers, view.observer_count};
+        sql_add(&sql, "SELECT ");
+        schema_select(&sql, record_kinds[RECORD_FLOW], view.missing);
+        sql_add(&sql, " FROM ");
+        segment_from(&sql, segments, &view);
+        assert_ok(db_rows_open(reading, &sql, &rows, &err), err);
+        while ((r = db_rows_next(&rows, &err)) == RESULT_OK) {
+            struct records *records;
+            assert_ok(
+                chunk_read(&rows, record_kinds[RECORD_FLOW], NULL, &observers, 0, (uint32_t)rows.count, &records, &err),
+                err);
+            for (uint32_t row = 0; row < records->rows; row++) {
+                struct flow f;
+                flow_batch_get(flow_batch_of(records), row, &f);
+                uint64_t sensor = records->observers[f.observer].epoch - 100;
+                assert_true(sensor < SENSORS && f.flow * SENSORS + sensor < FLOWS);
+                f.observer = 0;
+                add_whole(&wholes[f.flow * SENSORS + sensor], &f);
+            }
+            records_free(&records);
+        }
+        assert_int_equal(r, RESULT_END);
+        db_rows_close(&rows);
+        sql_fini(&sql);
+        segment_view_fini(&view);
+    }
+    segment_set_release(&set);
+}
+
+/* Those of so many reports whose numbers are from .. before, into 12 sealings by chance. */
+static void seal_reports(struct segments *segments, const struct flow *reports, uint32_t from, uint32_t before)
+{
+    struct flow_batch *batches[12];
+    for (unsigned b = 0; b < 12; b++)
+        batches[b] = flow_batch_new(FLOWS * REPORTS);
+    for (size_t i = 0; i < FLOWS * REPORTS; i++) {
+        struct flow_batch *batch = batches[draw() % 12];
+        struct flow f = reports[i];
+        char name[8];
+        if (f.report < from || f.report >= before)
+            continue;
+        snprintf(name, sizeof(name), "s%u", (unsigned)(i / REPORTS % SENSORS));
+        struct observer observer = test_observer(name, 100 + i / REPORTS % SENSORS);
+        assert_ok(flow_batch_observer(batch, &observer, &f.observer), err);
+        assert_ok(flow_batch_add(batch, &f), err);
+    }
+    for (unsigned b = 0; b < 12; b++) {
+        const struct records *list[] = {flow_records(batches[b])};
+        seal_records(segments, list, 1, from * 100 + b + 1, from * 100 + b + 1);
+        flow_batch_destroy(&batches[b]);
+    }
+}
+
+static void assert_wholes(const struct whole *found, const struct whole *wanted)
+{
+    for (size_t i = 0; i < FLOWS; i++) {
+        assert_int_equal(found[i].hours, wanted[i].hours);
+        for (unsigned f = 0; f < FLOW_FIELD_COUNT; f++) {
+            if (memcmp((const char *)&found[i].flow + flow_fields[f].offset,
+                       (const char *)&wanted[i].flow + flow_fields[f].offset, flow_fields[f].size) != 0)
+                fail_msg("flow %zu: %s is another", i, flow_fields[f].name);
+        }
+    }
+}
+
+/* Those in files that are merged become one an hour: what a reader makes of a flow's records is what it made before, of
+ * every field. */
+static void test_records_of_a_flow_become_one(void **state)
+{
+    (void)state;
+    static struct flow reports[FLOWS * REPORTS];
+    static struct whole plain[FLOWS], found[FLOWS];
+    struct segments *segments = open_segments();
+    uint64_t hours = 0;
+    memset(plain, 0, sizeof(plain));
+    for (size_t i = 0; i < FLOWS * REPORTS; i++) {
+        reports[i] = make_report((uint32_t)(i / REPORTS), (uint32_t)(i % REPORTS));
+        add_whole(&plain[i / REPORTS], &reports[i]);
+    }
+    for (size_t i = 0; i < FLOWS; i++)
+        hours += (uint64_t)__builtin_popcountll(plain[i].hours);
+    for (uint32_t from = 0; from < REPORTS; from += 3) {
+        seal_reports(segments, reports, from, from + 3);
+        assert_int_equal(compact_all(segments, TEST_NOW, 0), 1);
+    }
+    read_wholes(segments, found);
+    assert_wholes(found, plain);
+    assert_true(segments_sizes(segments).rows > hours); /* what is in several files is several */
+    assert_int_equal(compact_all(segments, TEST_NOW + 2 * DAY, 0), 1);
+    read_wholes(segments, found);
+    assert_wholes(found, plain);
+    assert_int_equal(segments_sizes(segments).rows, hours);
+    segments_close(&segments);
+}
+
+/* Records that have one number and one observer, but other ends, are no flow: a sensor that counts wrong loses none. */
+static void test_other_ends_are_another_flow(void **state)
+{
+    (void)state;
+    struct segments *segments = open_segments();
+    struct observer observer = test_observer("inner", 1);
+    struct print print = {0};
+    for (unsigned i = 0; i < 12; i++) {
+        struct flow_batch *batch = flow_batch_new(1);
+        struct flow flow = test_flow(7, TEST_NOW + i);
+        flow.src_port = (uint16_t)(1000 + i);
+        assert_ok(flow_batch_observer(batch, &observer, &flow.observer), err);
+        assert_ok(flow_batch_add(batch, &flow), err);
+        print_add(&print, flow_records(batch), NULL);
+        const struct records *list[] = {flow_records(batch)};
+        seal_records(segments, list, 1, i + 1, i + 1);
+        flow_batch_destroy(&batch);
+    }
+    assert_int_equal(compact_all(segments, TEST_NOW, 0), 1);
+    assert_print(print_all(segments, RECORD_FLOW, NULL), print);
+    segments_close(&segments);
+}
+
+/* ---- damage, age */
 
 static void flip(uint64_t id, const char *suffix, long at)
 {
@@ -314,9 +498,16 @@ static void test_a_rebuild_after_merging(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
-    const struct CMUnitTest tests[] = {
-        TEST(test_twelve_become_one),      TEST(test_rows_stand_in_order),  TEST(test_each_day_has_its_file),
-        TEST(test_a_day_that_is_over),     TEST(test_damage_is_not_merged), TEST(test_old_evidence_goes),
-        TEST(test_a_snapshot_keeps_files), TEST(test_letting_go),           TEST(test_a_rebuild_after_merging)};
+    const struct CMUnitTest tests[] = {TEST(test_twelve_become_one),
+                                       TEST(test_rows_stand_in_order),
+                                       TEST(test_each_day_has_its_file),
+                                       TEST(test_a_day_that_is_over),
+                                       TEST(test_damage_is_not_merged),
+                                       TEST(test_old_evidence_goes),
+                                       TEST(test_records_of_a_flow_become_one),
+                                       TEST(test_other_ends_are_another_flow),
+                                       TEST(test_a_snapshot_keeps_files),
+                                       TEST(test_letting_go),
+                                       TEST(test_a_rebuild_after_merging)};
     return cmocka_run_group_tests(tests, engine_setup, engine_teardown);
 }

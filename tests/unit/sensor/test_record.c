@@ -107,11 +107,27 @@ static void test_gaps_with_an_older_packet_in_between(void **state)
     assert_int_equal(f->src_gap_mean, 200000);
 }
 
+/* Gaps have three digits, rounded: what is behind them is noise that would be kept for good. */
+static void test_gaps_are_rounded(void **state)
+{
+    struct bench *b = *state;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    b->now += 100001 * MILLISECOND / 1000;
+    datagram(b, CLIENT, 5000, SERVER, 53, 10);
+    datagram(b, SERVER, 53, CLIENT, 5000, 10);
+    b->now += 1005 * MILLISECOND / 1000;
+    datagram(b, SERVER, 53, CLIENT, 5000, 10);
+    const struct flow *f = only_record(b);
+    assert_int_equal(f->src_gap_mean, 100000);
+    assert_int_equal(f->dst_gap_mean, 1010);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(each_sender_by_its_own_first_packet),
         TEST(who_asks_for_an_address_is_the_source),
+        TEST(gaps_are_rounded),
         TEST(gaps_with_an_older_packet_in_between),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ static void reports_add_up_in_any_order(void **state)
     flow_merge(&b, &second);
     const struct flow *both[] = {&a, &b};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(both[i]->report, 2);
+        assert_int_equal(both[i]->report, 0);
         assert_int_equal(both[i]->src_packets, 6);
         assert_int_equal(both[i]->src_bytes, 303);
         assert_int_equal(both[i]->first_time, 1000);
@@ -101,11 +101,42 @@ static void an_earlier_report_is_turned_round_where_the_sensor_learned_better(vo
     }
 }
 
+/* A whole has the number of its first report, and knows by time what came first and last. */
+static void what_came_first_is_told_by_time(void **state)
+{
+    (void)state;
+    const struct flow between = report(1), last = report(2);
+    struct flow whole = report(0), other = between;
+    flow_merge(&whole, &last);
+    flow_merge(&other, &whole);
+    flow_merge(&whole, &between);
+    assert_int_equal(whole.src_ttl, 60);
+    assert_int_equal(whole.report, 0);
+    assert_int_equal(other.src_ttl, 60);
+    assert_int_equal(other.report, 0);
+}
+
+/* A packet a report, as of a heartbeat each minute: the gap is between them, and not zero. */
+static void single_packets_have_a_gap(void **state)
+{
+    (void)state;
+    struct flow whole = report(0), more = report(1);
+    whole.src_packets = more.src_packets = 1;
+    whole.last_time = whole.first_time;
+    more.first_time = more.last_time = whole.first_time + 60000000000;
+    flow_merge(&whole, &more);
+    assert_int_equal(whole.src_gap_mean, 60000000);
+    assert_int_equal(whole.src_gap_deviation, 0);
+    assert_int_equal(whole.dst_gap_mean, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reports_add_up_in_any_order),
         cmocka_unit_test(what_says_nothing_changes_nothing),
+        cmocka_unit_test(what_came_first_is_told_by_time),
+        cmocka_unit_test(single_packets_have_a_gap),
         cmocka_unit_test(an_earlier_report_is_turned_round_where_the_sensor_learned_better),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
