@@ -47,7 +47,7 @@ def free_ports():
 class Aggregator:
     """One aggregator with a store of its own on a core, and a sensor's key for it."""
 
-    def __init__(self, run, folder, options):
+    def __init__(self, run, folder, options=()):
         self.run, self.options = run, options
         self.folder = folder
         self.pavo = run.program("aggregator", "cli", "pavo")
