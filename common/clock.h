@@ -30,4 +30,11 @@ bool duration_take(const char **at, int64_t *ret_ns);
 /* "512", "64k", "16M", "2G" (powers of 1024). */
 MUST_CHECK enum result size_parse(const char *text, uint64_t *ret_bytes, struct error *err);
 
+/* The latest multiple of `step_ns` (above 0) that is not behind `time_ns`, before 1970 too. */
+static inline int64_t floor_ns(int64_t time_ns, int64_t step_ns)
+{
+    int64_t into = (time_ns % step_ns + step_ns) % step_ns;
+    return time_ns < INT64_MIN + into ? INT64_MIN : time_ns - into;
+}
+
 #endif

@@ -80,8 +80,7 @@ static struct records *flows_of_hours(const struct records *hours)
 static enum result add_hour(struct tally *tally, const struct hour_columns *h, uint32_t row, int64_t step_ns,
                             struct error *err)
 {
-    int64_t into = (h->time[row] % step_ns + step_ns) % step_ns;
-    const struct tally_key key = {.time = h->time[row] - into,
+    const struct tally_key key = {.time = floor_ns(h->time[row], step_ns),
                                   .sensor = h->observers[h->observer[row]].sensor,
                                   .protocol = (uint8_t)h->protocol[row],
                                   .dst_port = (uint16_t)h->dst_port[row]};

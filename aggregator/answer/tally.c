@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "aggregator/answer/index.h"
+#include "common/clock.h"
 
 #define SENSORS_MAX 4096u
 
@@ -204,12 +205,6 @@ const bool tally_flow_fields[FLOW_FIELD_COUNT] = {
     [FLOW_FIELD_src_packets] = true, [FLOW_FIELD_dst_packets] = true, [FLOW_FIELD_src_bytes] = true,
     [FLOW_FIELD_dst_bytes] = true};
 
-static int64_t step_of(int64_t time, int64_t step_ns)
-{
-    int64_t into = (time % step_ns + step_ns) % step_ns;
-    return time < INT64_MIN + into ? INT64_MIN : time - into;
-}
-
 enum result tally_add_flows(struct tally *t, const struct records *flows, int64_t from_ns, int64_t to_ns,
                             int64_t step_ns, struct error *err)
 {
@@ -222,7 +217,7 @@ enum result tally_add_flows(struct tally *t, const struct records *flows, int64_
     for (uint32_t i = 0; i < f->rows && r == RESULT_OK; i++) {
         if ((from_ns != 0 && f->first_time[i] < from_ns) || (to_ns != 0 && f->first_time[i] >= to_ns))
             continue;
-        const struct tally_key key = {.time = step_ns == 0 ? 0 : step_of(f->first_time[i], step_ns),
+        const struct tally_key key = {.time = step_ns == 0 ? 0 : floor_ns(f->first_time[i], step_ns),
                                       .src = {f->src_hi[i], f->src_lo[i]},
                                       .dst = {f->dst_hi[i], f->dst_lo[i]},
                                       .protocol = (uint8_t)f->protocol[i],

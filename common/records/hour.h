@@ -3,6 +3,7 @@
 #ifndef PAVO_COMMON_RECORDS_HOUR_H
 #define PAVO_COMMON_RECORDS_HOUR_H
 
+#include "common/clock.h"
 #include "common/records/hour_table.h"
 #include "common/records/records.h"
 
@@ -33,8 +34,7 @@ static inline struct hour_columns *hour_columns(const struct records *records)
 /* The beginning of the hour of UTC that a time is in. */
 static inline int64_t hour_of(int64_t time)
 {
-    int64_t into = (time % HOUR_NS + HOUR_NS) % HOUR_NS;
-    return time < INT64_MIN + into ? INT64_MIN : time - into;
+    return floor_ns(time, HOUR_NS);
 }
 
 #endif
