@@ -76,9 +76,10 @@ static enum result hold(struct links *links, struct verdict_set *found, struct e
     return RESULT_OK;
 }
 
+/* One more than the limit: it tells that there are more. */
 static bool is_enough(const struct links *links)
 {
-    return links->answered + links->held.count >= links->limit;
+    return links->answered + links->held.count > links->limit;
 }
 
 /* Flows in one look-up: where few pairs are wanted, few flows have them. */

@@ -19,7 +19,9 @@ static const struct parameter parameters[] = {
     [SERIES_TO] = {.name = "to", .type = PARAMETER_TIME, .help = "of records that began before", .not_before = "from"},
     [SERIES_STEP] = {.name = "step",
                      .type = PARAMETER_SPAN,
-                     .help = "of time between two rows, counted from 1970 UTC",
+                     .help =
+                         "of time between two rows, counted from 1970 UTC. Of a long flow in segments that were merged "
+                         "a record is an hour, and counts where it begins",
                      .fallback = "1h"},
     [SERIES_BY] = {.name = "by",
                    .type = PARAMETER_WORD,

@@ -12,11 +12,11 @@
 #include "aggregator/store/internal.h"
 #include "common/clock.h"
 
-#define SEALER_NICE                                                                                                    \
-    5 /* behind what comes in, before what is asked: or it would never end beside readers that do not rest */
-#define TICK_NS   NS_PER_S
-#define RETRY_NS  (10 * NS_PER_S) /* after a failure: a full disk mostly */
-#define EXPIRE_NS (60 * NS_PER_S)
+/* Behind what comes in, and before what is asked: or it would never end beside readers that do not rest. */
+#define SEALER_NICE 5
+#define TICK_NS     NS_PER_S
+#define RETRY_NS    (10 * NS_PER_S) /* after a failure: a full disk mostly */
+#define EXPIRE_NS   (60 * NS_PER_S)
 
 /* Batches on their way into segments. */
 struct sealing {

@@ -151,6 +151,12 @@ class Real(unittest.TestCase):
                               size + f["src_bytes"] + f["dst_bytes"])
         return sums
 
+    def test_as_many_links_as_the_limit_are_not_cut(self):
+        status, links, coverage = self.answer("links", "--limit", "2")
+        self.assertEqual((status, len(links), coverage["state"]), (0, 2, "whole"))
+        status, links, coverage = self.answer("links", "--limit", "1")
+        self.assertEqual((status, len(links), coverage["state"]), (4, 1, "partial"))
+
     def test_top_is_what_a_plain_reading_finds(self):
         flows = self.rows("find")
         keys = {"sensor": lambda f: [()], "protocol": lambda f: [f["protocol"]], "host": lambda f: {f["src"], f["dst"]},
