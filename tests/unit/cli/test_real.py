@@ -349,6 +349,26 @@ class Real(unittest.TestCase):
         self.assertEqual({row["record"] for row in self.rows("kinds")},
                          {"flow", "verdict", "binding", "loss", "status", "alert"})
 
+    def test_completion_asks_the_aggregator(self):
+        """What its names, boundaries and questions are, the shell offers (and test_completion.py what needs none of it)."""
+        completion = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../deploy/completion/pavo")
+        script = (f"source {completion}; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _pavo_complete; "
+                  "printf '%s\\n' \"${COMPREPLY[@]}\"")
+
+        def offered(*words):
+            done = subprocess.run(["bash", "-c", script, "bash", "pavo", "-a", self.at, "-k", self.key, *words], check=True,
+                                  capture_output=True, text=True, timeout=PATIENCE,
+                                  env={**self.environment, "PATH": os.path.dirname(PAVO) + ":" + os.environ["PATH"]})
+            return done.stdout.split()
+
+        self.assertEqual(offered("find", "sensor", ""), ["inner", "outer"])
+        self.assertEqual(offered("verdicts", "boundary", ""), ["nat"])
+        self.assertEqual(offered("verd"), ["verdicts"])
+        self.assertEqual(offered("links", "--li"), ["--limit"])
+        self.assertEqual(offered("verdicts", "--li"), ["--limit"])
+        self.assertEqual(offered("find", "src_tcp_f"), ["src_tcp_flags"])
+        self.assertEqual(offered("find", "--columns", "src_tcp_f"), ["src_tcp_flags"])
+
     def test_kinds_of_record(self):
         self.assertEqual(self.answer("verdicts", "verdict translated")[2]["rows"], 2)
         bindings = self.rows("bindings", "--from", "2023-11-14T22:00:00Z")
