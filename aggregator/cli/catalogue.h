@@ -35,11 +35,13 @@ void catalogue_print(const struct catalogue *catalogue);
 
 /* A question's command line. */
 #define CATALOGUE_USAGE_MAX 512
+#define CATALOGUE_OWN_MAX   8
 struct catalogue_form {
     struct argument arguments[ARGUMENTS_MAX];
-    struct option_spec specs[ARGUMENTS_MAX + 1];
-    size_t count;
-    struct options options; /* for cli_options; its targets are the arguments' values */
+    struct option_spec
+        specs[ARGUMENTS_MAX + CATALOGUE_OWN_MAX + 1]; /* behind its parameters' room for the command's own */
+    size_t count;                                     /* of parameters */
+    struct options options;                           /* for cli_options; its targets are the arguments' values */
     char program[80], usage[CATALOGUE_USAGE_MAX];
     char *about, *columns;         /* owned */
     char words[ARGUMENTS_MAX][32]; /* "TIME": what stands for a value in the help */

@@ -137,7 +137,7 @@ char *cli_join(int argc, char **argv, int first)
 
 /* ---------------------------------------------------------------- lines */
 
-static unsigned line_width(void)
+unsigned cli_width(void)
 {
     struct winsize size = {0};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < WIDTH_LEAST)
@@ -147,7 +147,7 @@ static unsigned line_width(void)
 
 void cli_wrap(const char *text, unsigned indent)
 {
-    unsigned width = line_width(), column = 0;
+    unsigned width = cli_width(), column = 0;
     for (const char *word = text + strspn(text, " "); *word != '\0'; word += strspn(word, " ")) {
         unsigned length = (unsigned)strcspn(word, " ");
         if (column > 0 && column + 1 + length > width) {

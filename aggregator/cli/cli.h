@@ -51,6 +51,9 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
 /* The same without ending: something the reader of the answer must know. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Columns of the terminal, or as many as a line has that goes elsewhere; 40 at least. */
+unsigned cli_width(void);
+
 /* Words from `first` on, joined by blanks. Owned by the caller; NULL: out of memory. */
 char *cli_join(int argc, char **argv, int first);
 

@@ -227,6 +227,25 @@ void coverage_print(const struct coverage *coverage, const struct cli *cli)
         printf("  %s; " NOT_YET "\n", coverage->behind.items[i]);
 }
 
+void coverage_line(const struct coverage *coverage, FILE *stream)
+{
+    const struct coverage_sentences *gaps = &coverage->gaps, *behind = &coverage->behind;
+    size_t more = (gaps->count > 0 ? gaps->count - 1 : 0) + behind->count;
+    if (coverage->state == PAVO_COVERAGE_NONE)
+        fputs("None: nothing of that time is in the store", stream);
+    else if (gaps->count > 0)
+        fprintf(stream, "Partial: %s", gaps->items[0]);
+    else if (coverage->state != PAVO_COVERAGE_WHOLE)
+        fputs("Partial", stream);
+    else
+        fputs("Whole: nothing is known to be missing", stream);
+    if (gaps->count == 0 && behind->count > 0)
+        fprintf(stream, "; %s", behind->items[0]);
+    more -= gaps->count == 0 && behind->count > 0;
+    if (more > 0)
+        fprintf(stream, "; and %zu more", more);
+}
+
 /* ---------------------------------------------------------------- JSON */
 
 static void put_string(const char *text)

@@ -4,6 +4,8 @@
 #ifndef PAVO_AGGREGATOR_CLI_COVERAGE_H
 #define PAVO_AGGREGATOR_CLI_COVERAGE_H
 
+#include <stdio.h>
+
 #include <pavo.h>
 
 #include "aggregator/cli/cli.h"
@@ -36,6 +38,9 @@ void coverage_note(const struct coverage *coverage, const struct cli *cli);
 
 /* The same as a part of the answer, "Not seen: ..." on standard output; also that nothing is known to be missing. */
 void coverage_print(const struct coverage *coverage, const struct cli *cli);
+
+/* The same in one line: "Partial: sensor inner lost ...; and 2 more", "Whole: nothing is known to be missing". */
+void coverage_line(const struct coverage *coverage, FILE *stream);
 
 /* {"coverage":{"state":"partial","gaps":[...],"reaches":[...],...}} of a complete answer, on standard output:
  *   state      whole, partial or none

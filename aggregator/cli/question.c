@@ -8,6 +8,7 @@
 
 #include "aggregator/cli/catalogue.h"
 #include "aggregator/cli/coverage.h"
+#include "aggregator/cli/picture.h"
 #include "aggregator/cli/print.h"
 #include "common/clock.h"
 #include "common/nearest.h"
@@ -131,10 +132,17 @@ static int read_common(struct cli *cli, int argc, char **argv)
     char **common = calloc((size_t)argc + 1, sizeof(*common));
     if (common == NULL)
         return cli_fail(CLI_UNREACHABLE, "out of memory");
-    struct option_spec specs[CLI_COMMON_SPECS];
+    struct option_spec specs[CLI_COMMON_SPECS + PICTURE_SPECS + 1] = {0};
+    struct picture_options of_picture = {0};
     const struct options options = {.program = "pavo", .specs = specs};
-    int first, count = catalogue_common(specs, cli_specs(cli, specs), argc, argv, common);
+    size_t spec_count = cli_specs(cli, specs);
+    if (strcmp(argv[0], PICTURE_QUESTION) == 0) {
+        picture_specs(&of_picture, specs + spec_count);
+        spec_count += PICTURE_SPECS;
+    }
+    int first, count = catalogue_common(specs, spec_count, argc, argv, common);
     int code = cli_parse(&options, count, common, &first);
+    picture_options_free(&of_picture);
     free(common);
     return code;
 }
@@ -166,8 +174,14 @@ static int unknown(const struct catalogue *catalogue, const char *word, const ch
 static int run_catalogued(struct cli *cli, const struct catalogue *catalogue, int argc, char **argv)
 {
     struct catalogue_form form;
+    struct picture_options of_picture = {0};
+    bool drawn = strcmp(argv[0], PICTURE_QUESTION) == 0;
     char nothing[128];
     int first, code = catalogue_form_init(&form, catalogue, argv[0]);
+    if (code < 0 && drawn) {
+        picture_specs(&of_picture, form.specs + form.count);
+        form.options.examples = picture_examples;
+    }
     if (code < 0)
         code = cli_options(cli, &form.options, argc, argv, &first);
     if (code < 0)
@@ -176,8 +190,12 @@ static int run_catalogued(struct cli *cli, const struct catalogue *catalogue, in
         code = cli_fail(CLI_USAGE, "'%s' answers with messages for programs, not with rows; pavo watch follows them",
                         argv[0]);
     snprintf(nothing, sizeof(nothing), "pavo %.64s found nothing", argv[0]);
-    if (code < 0)
-        code = question_run(cli, &(struct question){argv[0], form.arguments, form.count, nothing, NULL});
+    const struct question question = {argv[0], form.arguments, form.count, nothing, NULL};
+    if (code < 0 && drawn && !picture_is_of_rows(cli, &of_picture))
+        code = picture_run(cli, &question, &of_picture);
+    else if (code < 0)
+        code = question_run(cli, &question);
+    picture_options_free(&of_picture);
     catalogue_form_fini(&form);
     return code;
 }

@@ -10,13 +10,16 @@ that nobody answered.
 import csv
 import json
 import os
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import xml.dom.minidom
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lab"))
 from conversation import capture, conversation, free_ports, tcp  # noqa: E402
@@ -190,6 +193,37 @@ class Real(unittest.TestCase):
         late = [f for f in flows if f["sensor"] == "inner" and f["first_time"] >= "2023-11-14T22:13:20.2"]
         self.assertEqual(sum(r["flows"] for r in cut), len(late))
         self.assertEqual(self.pavo("series", "--step", "0s")[0], 2)
+
+    def test_series_as_a_picture(self):
+        """The command, the coverage, the answer; in the terminal, and as SVG that others can read."""
+        status, out, err = self.pavo("series", "--by", "protocol", "--step", "1s", "--measure", "packets")
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r"^\$ pavo series (.*\n)Not seen: nothing is known to be missing in that time\.\n\n"
+                              r"packets in each 1s, 2023-11-14 22:13:20 to 22:13:21 UTC\n")
+        self.assertRegex(out, r"(?m)^inner tcp: 9$")
+        file = os.path.join(self.folder, "series")
+        status, out, err = self.pavo("series", "--step", "100ms", "-o", file + ".svg")
+        self.assertEqual((status, out, err), (0, "", ""))
+        picture = xml.dom.minidom.parse(file + ".svg").documentElement
+        self.assertEqual(picture.tagName, "svg")
+        self.assertRegex(picture.getElementsByTagName("text")[0].firstChild.data, r"^\$ pavo series ")
+        self.assertEqual([rect for rect in picture.getElementsByTagName("rect")
+                          if rect.getAttribute("class") in ("pv-loss", "pv-wait")], [])
+        status, out, err = self.pavo("series", "-o", file + ".png")
+        if shutil.which("rsvg-convert") is None:
+            self.assertEqual(status, 2)
+            self.assertIn("librsvg2-bin", err)
+        else:
+            with open(file + ".png", "rb") as png:
+                self.assertEqual((status, png.read(4)), (0, b"\x89PNG"))
+        self.assertRegex(self.pavo("series", "--table")[1], r"^TIME +SENSOR ")
+        help_text = self.pavo("series", "--help")[1]
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../docs/man/pavo.1")) as manual:
+            part = re.split(r"(?m)^\.Ss ", manual.read())
+        part = next(text for text in part if text.startswith("pavo series"))
+        for option in "output", "measure", "table", "step":
+            self.assertIn(f"--{option}", help_text)
+            self.assertIn(f"Fl -{option}", part)
 
     def test_find_time_and_limit(self):
         self.assertEqual(len(self.rows("find", "--from", "2023-11-14T22:13:20.4Z")), 1)
