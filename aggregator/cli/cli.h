@@ -77,6 +77,7 @@ int cli_links(struct cli *cli, int argc, char **argv);
 int cli_nat(struct cli *cli, int argc, char **argv);
 int cli_sensors(struct cli *cli, int argc, char **argv);
 int cli_watch(struct cli *cli, int argc, char **argv);
+int cli_report(struct cli *cli, int argc, char **argv);
 int cli_questions(struct cli *cli, int argc, char **argv);
 int cli_keys(struct cli *cli, int argc, char **argv);
 int cli_sign(struct cli *cli, int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct {
     {"nat", "who was behind an address, or where it came out", cli_nat},
     {"links", "connections seen on both sides of a boundary", cli_links},
     {"watch", "flows, verdicts, losses ... as they come in", cli_watch},
+    {"report", "a day, as text or as a page", cli_report},
     {"sensors", "what each sensor saw, sent and dropped", cli_sensors},
     {"questions", "what else the aggregator can be asked", cli_questions},
     {"keys", "make, enrol and show keys", cli_keys},
@@ -77,8 +78,9 @@ int main(int argc, char **argv)
     (void)cli_specs(&cli, specs);
     int first, code = cli_parse(&options, argc, argv, &first);
     if (code < 0 && first == argc)
-        code = cli_fail(CLI_USAGE, "a command was expected: find, nat, links, watch, sensors, questions, keys or sign; "
-                                   "pavo --help explains");
+        code = cli_fail(CLI_USAGE,
+                        "a command was expected: find, nat, links, watch, report, sensors, questions, keys or sign; "
+                        "pavo --help explains");
     else if (code < 0)
         code = run(&cli, argc - first, argv + first);
     if (fflush(stdout) != 0 || ferror(stdout))

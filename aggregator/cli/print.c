@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows as a table, JSON or CSV. */
+/* Rows as a table, HTML, JSON or CSV. */
 #include "aggregator/cli/print.h"
 
 #include <ctype.h>
@@ -10,14 +10,17 @@
 #include <unistd.h>
 
 #include "aggregator/cli/cell.h"
+#include "aggregator/cli/markup.h"
 
 #define HEADING_MAX 64
 
 struct printer {
     const struct cli *cli;
     int field_count;
+    FILE *page;  /* of a table in HTML; else NULL */
+    char **kept; /* owned, as each is; with `page`, the rows */
     /* A table's: */
-    struct libscols_table *table; /* owned; NULL for JSON and CSV */
+    struct libscols_table *table; /* owned; NULL for HTML, JSON and CSV */
     int *shown;                   /* owned; the field of each column */
     size_t shown_count;
     bool by_time;   /* the first column is a time */
@@ -217,6 +220,84 @@ static void table_print(struct printer *p)
     p->failed |= fclose(stream) != 0;
 }
 
+/* ---------------------------------------------------------------- HTML */
+
+static bool page_new(struct printer *p, const pavo_columns *columns)
+{
+    p->shown = calloc((size_t)p->field_count + 1, sizeof(*p->shown));
+    p->cell = open_memstream(&p->cell_text, &p->cell_size);
+    if (p->shown == NULL || p->cell == NULL)
+        return false;
+    choose_columns(p, columns);
+    p->by_time = p->shown_count > 0 && pavo_columns_kind(columns, p->shown[0]) == PAVO_KIND_TIME;
+    return true;
+}
+
+/* Behind the rows' choice of columns, so that a table without rows is none. */
+static void page_heading(const struct printer *p, const pavo_columns *columns)
+{
+    char text[HEADING_MAX];
+    fputs("<div class=\"wide\"><table><thead><tr>", p->page);
+    for (size_t i = 0; i < p->shown_count; i++) {
+        fputs(is_number(pavo_columns_kind(columns, p->shown[i])) ? "<th class=\"num\">" : "<th>", p->page);
+        markup_text(p->page, heading_of(columns, p->shown[i], text));
+        fputs("</th>", p->page);
+    }
+    fputs("</tr></thead><tbody>\n", p->page);
+}
+
+static char *page_cells(struct printer *p, const pavo_columns *columns, size_t row)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL)
+        return NULL;
+    for (size_t i = 0; i < p->shown_count; i++) {
+        fputs(is_number(pavo_columns_kind(columns, p->shown[i])) ? "<td class=\"num\">" : "<td>", stream);
+        markup_text(stream, shown_text(p, columns, row, p->shown[i]));
+        fputs("</td>", stream);
+    }
+    if (fclose(stream) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void page_row(struct printer *p, const pavo_columns *columns, size_t row)
+{
+    char **grown = realloc(p->kept, (p->rows + 1) * sizeof(*grown));
+    if (grown != NULL)
+        p->kept = grown;
+    char *cells = grown == NULL || !keep_time(p, columns, row) ? NULL : page_cells(p, columns, row);
+    if (cells == NULL) {
+        p->failed = true;
+        return;
+    }
+    if (p->rows == 0)
+        page_heading(p, columns);
+    p->kept[p->rows++] = cells;
+}
+
+/* The oldest first where they have a time, else as they came. */
+static void page_print(struct printer *p)
+{
+    for (size_t done = 0; done < p->rows; done++) {
+        size_t next = 0;
+        while (p->kept[next] == NULL)
+            next++;
+        for (size_t i = next + 1; p->by_time && i < p->rows; i++) {
+            if (p->kept[i] != NULL && p->times[i] < p->times[next])
+                next = i;
+        }
+        fprintf(p->page, "<tr>%s</tr>\n", p->kept[next]);
+        free(p->kept[next]);
+        p->kept[next] = NULL;
+    }
+    if (p->rows > 0)
+        fputs("</tbody></table></div>\n", p->page);
+}
+
 /* ---------------------------------------------------------------- CSV */
 
 static void csv_cell(const char *text)
@@ -278,18 +359,23 @@ static void printer_free(struct printer **printer)
     if (p->cell != NULL)
         fclose(p->cell);
     free(p->cell_text);
+    for (size_t i = 0; p->kept != NULL && i < p->rows; i++)
+        free(p->kept[i]);
+    free(p->kept);
     free(p->shown);
     free(p->times);
     free(p);
     *printer = NULL;
 }
 
-struct printer *printer_new(const struct cli *cli, const pavo_columns *columns)
+static struct printer *make(const struct cli *cli, const pavo_columns *columns, FILE *page)
 {
     struct printer *p = calloc(1, sizeof(*p));
     if (p != NULL) {
-        *p = (struct printer){.cli = cli, .field_count = pavo_columns_count(columns)};
-        if (cli->csv) {
+        *p = (struct printer){.cli = cli, .field_count = pavo_columns_count(columns), .page = page};
+        if (page != NULL) {
+            p->failed = !page_new(p, columns);
+        } else if (cli->csv) {
             p->cell = open_memstream(&p->cell_text, &p->cell_size);
             p->failed = p->cell == NULL;
         } else if (!cli->json) {
@@ -302,14 +388,26 @@ struct printer *printer_new(const struct cli *cli, const pavo_columns *columns)
         cli_fail(CLI_UNREACHABLE, "out of memory");
         return NULL;
     }
-    if (cli->csv)
+    if (cli->csv && page == NULL)
         csv_heading(p, columns);
     return p;
 }
 
+struct printer *printer_new(const struct cli *cli, const pavo_columns *columns)
+{
+    return make(cli, columns, NULL);
+}
+
+struct printer *printer_new_page(const struct cli *cli, const pavo_columns *columns, FILE *page)
+{
+    return make(cli, columns, page);
+}
+
 void printer_row(struct printer *p, const pavo_columns *columns, size_t row)
 {
-    if (p->cli->csv) {
+    if (p->page != NULL) {
+        page_row(p, columns, row);
+    } else if (p->cli->csv) {
         csv_row(p, columns, row);
     } else if (p->cli->json) {
         const char *text = pavo_columns_json(columns, row);
@@ -329,7 +427,9 @@ void printer_page(struct printer *printer, const pavo_columns *page)
 
 bool printer_end(struct printer **printer)
 {
-    if ((*printer)->table != NULL)
+    if ((*printer)->page != NULL)
+        page_print(*printer);
+    else if ((*printer)->table != NULL)
         table_print(*printer);
     bool whole = !(*printer)->failed;
     printer_free(printer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one printer of rows: a table for people (libsmartcols), JSON or CSV for programs, whatever the columns are.
+/* The one printer of rows: a table for people (libsmartcols, or HTML), JSON or CSV for programs, whatever the columns
+ * are.
  *
  * Table: the columns that have a heading, in their order, or all when none has one; numbers to the right; an address X
  *   with its port X_port in one cell; a list as its items; no blanks at the ends of lines. Where the first of them is a
@@ -9,6 +10,8 @@
 #ifndef PAVO_AGGREGATOR_CLI_PRINT_H
 #define PAVO_AGGREGATOR_CLI_PRINT_H
 
+#include <stdio.h>
+
 #include <pavo.h>
 
 #include "aggregator/cli/cli.h"
@@ -17,6 +20,9 @@ struct printer;
 
 /* For rows with such columns (their rows, if any, are not printed). NULL: out of memory, said. */
 struct printer *printer_new(const struct cli *cli, const pavo_columns *columns);
+
+/* The same table in HTML, to `page`, whatever form the command was asked for. */
+struct printer *printer_new_page(const struct cli *cli, const pavo_columns *columns, FILE *page);
 
 /* All rows of a page, or one. */
 void printer_page(struct printer *printer, const pavo_columns *page);

@@ -18,6 +18,11 @@ const struct fake_column fake_gap_columns[7] = {
     {"reason", NULL, PAVO_KIND_TEXT, NULL},
 };
 
+const char *pavo_version(void)
+{
+    return "0";
+}
+
 /* ---------------------------------------------------------------- columns */
 
 /* Rows of items are numbered behind this. */

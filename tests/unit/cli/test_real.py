@@ -225,6 +225,28 @@ class Real(unittest.TestCase):
             self.assertIn(f"--{option}", help_text)
             self.assertIn(f"Fl -{option}", part)
 
+    def test_report(self):
+        status, out, err = self.pavo("report", "day", "2023-11-14")
+        self.assertEqual((status, err), (0, ""))
+        commands = re.findall(r"(?m)^\$ pavo (.*)$", out)
+        self.assertEqual([command.split()[0] for command in commands],
+                         ["series", "top", "top", "top", "losses", "sensors", "boundaries"])
+        for command in commands:  # each can be asked alone
+            self.assertIn(self.pavo(*shlex.split(command))[0], (0, 1), command)
+        self.assertRegex(out, r"(?s)\nTop talkers\n.*\n *inner .* 10\.0\.1\.17 .*\nServices\n")
+        self.assertRegex(out, r"(?s)\nAttempts\n.*'state S0 or state REJ'\n.*\n *inner .* 10\.0\.1\.17 .*\nLosses\n.*\nNothing\.\n")
+        file = os.path.join(self.folder, "day.html")
+        status, out, err = self.pavo("report", "day", "2023-11-14", "host 10.0.1.17", "-o", file)
+        self.assertEqual((status, out, err), (0, "", ""))
+        page = xml.dom.minidom.parse(file).documentElement
+        self.assertEqual([h.firstChild.data for h in page.getElementsByTagName("h2")],
+                         ["Volumes", "Top talkers", "Services", "Attempts", "Losses", "Sensors", "Boundaries"])
+        self.assertEqual(page.getElementsByTagName("script"), [])
+        self.assertEqual(len(page.getElementsByTagName("code")), 7)
+        self.assertEqual([svg.getAttribute("class") for svg in page.getElementsByTagName("section")[0].getElementsByTagName("svg")],
+                         ["pv"])
+        self.assertEqual(self.pavo("report", "day", "2023-11-13")[0], 4, "the store begins later, and says so")
+
     def test_find_time_and_limit(self):
         self.assertEqual(len(self.rows("find", "--from", "2023-11-14T22:13:20.4Z")), 1)
         self.assertEqual(len(self.rows("find", "--to", "2023-11-14T22:13:20.4Z")), 4)
