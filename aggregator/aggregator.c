@@ -115,7 +115,7 @@ static enum result reread_seals(struct aggregator *a, struct error *err)
     return r;
 }
 
-static enum result start_doors(struct aggregator *a, const struct config *config, struct error *err)
+static enum result start_intake(struct aggregator *a, const struct config *config, struct error *err)
 {
     const struct receiver_options receiver = {.zmq_context = a->zmq_context,
                                               .endpoint = config->intake,
@@ -137,8 +137,11 @@ static enum result start_doors(struct aggregator *a, const struct config *config
                                                 .receipts = a->receipts,
                                                 .lost_quiet_ns = LOST_QUIET_NS};
     r = committer_start(&committer, config->boundaries, config->boundary_count, &a->committer, err);
-    if (r != RESULT_OK)
-        return r;
+    return r == RESULT_OK ? reread_seals(a, err) : r;
+}
+
+static enum result start_answerer(struct aggregator *a, const struct config *config, struct error *err)
+{
     const struct answer_options answer = {.zmq_context = a->zmq_context,
                                           .endpoint = config->answer,
                                           .keys = &a->keys,
@@ -171,10 +174,10 @@ enum result aggregator_start(const struct config *config, struct aggregator **re
         r = queue_new(UINT64_MAX, &a->receipts, err); /* bounded by what the receiver has under way */
     if (r == RESULT_OK)
         r = authenticator_start(a->zmq_context, &enrolled, tell_refused, NULL, &a->authenticator, err);
+    if (r == RESULT_OK && !config->store.read_only)
+        r = start_intake(a, config, err);
     if (r == RESULT_OK)
-        r = start_doors(a, config, err);
-    if (r == RESULT_OK)
-        r = reread_seals(a, err);
+        r = start_answerer(a, config, err);
     if (r == RESULT_OK)
         r = porter_start((unsigned)config->connections, &a->porter, err);
     enrolled_destroy(&enrolled);
@@ -188,8 +191,9 @@ enum result aggregator_start(const struct config *config, struct aggregator **re
 
 struct aggregator_endpoints aggregator_endpoints(const struct aggregator *aggregator)
 {
-    return (struct aggregator_endpoints){.intake = receiver_endpoint(aggregator->receiver),
-                                         .publish = publisher_endpoint(aggregator->publisher),
+    bool all = aggregator->receiver != NULL;
+    return (struct aggregator_endpoints){.intake = all ? receiver_endpoint(aggregator->receiver) : "none",
+                                         .publish = all ? publisher_endpoint(aggregator->publisher) : "none",
                                          .answer = answerer_endpoint(aggregator->answerer)};
 }
 
@@ -197,7 +201,7 @@ enum result aggregator_reload_keys(struct aggregator *aggregator, struct error *
 {
     struct enrolled *enrolled = NULL;
     struct error why;
-    enum result seals = reread_seals(aggregator, &why);
+    enum result seals = aggregator->receiver == NULL ? RESULT_OK : reread_seals(aggregator, &why);
     enum result r = read_enrolled(aggregator, &enrolled, err);
     if (r == RESULT_OK) /* whatever is the matter with another file: who was revoked is out */
         authenticator_replace(aggregator->authenticator, &enrolled);
@@ -208,12 +212,14 @@ enum result aggregator_reload_keys(struct aggregator *aggregator, struct error *
 
 enum result aggregator_configure(struct aggregator *aggregator, const struct config *config, struct error *err)
 {
+    if (aggregator->committer == NULL)
+        return RESULT_OK;
     return committer_configure(aggregator->committer, config->boundaries, config->boundary_count, err);
 }
 
 bool aggregator_failed(struct aggregator *aggregator, struct error *ret_error)
 {
-    return committer_failed(aggregator->committer, ret_error);
+    return aggregator->committer != NULL && committer_failed(aggregator->committer, ret_error);
 }
 
 static void drain(struct aggregator *a)

@@ -486,6 +486,8 @@ enum result committer_configure(struct committer *committer, const struct bounda
 
 bool committer_boundary(struct committer *committer, size_t number, struct committer_boundary *ret_boundary)
 {
+    if (committer == NULL)
+        return false;
     pthread_mutex_lock(&committer->lock);
     bool there = number < committer->boundary_count;
     if (there)

@@ -93,7 +93,7 @@ static enum result section_line(void *context, const char *title, const char *ke
     return boundary == NULL ? error_set(err, RESULT_REJECT, "out of memory") : boundary_set(boundary, key, value, err);
 }
 
-#define SPEC_COUNT 21
+#define SPEC_COUNT 22
 
 static void fill_specs(struct config *config, struct option_spec specs[static SPEC_COUNT])
 {
@@ -109,6 +109,11 @@ static void fill_specs(struct config *config, struct option_spec specs[static SP
          .target = &config->keys,
          .argument = "DIR",
          .help = "aggregator.key and enrolled/, made with `pavo keys` (/etc/pavo/keys)"},
+        {.name = "read-only",
+         .kind = OPTION_FLAG,
+         .target = &config->store.read_only,
+         .help = "only answer from what is in --data, which may be a copy, on media that cannot be written, or in use "
+                 "by another pavo-aggregator: nothing of it is changed, and there is no door but --answer"},
         {.name = "intake",
          .kind = OPTION_STRING,
          .target = &config->intake,

@@ -64,7 +64,7 @@ struct answer_options {
     const struct keys *keys; /* borrowed while the answerer lives, as all the others */
     struct authenticator *authenticator;
     struct store *store;
-    struct receiver *receiver;
+    struct receiver *receiver; /* these: NULL where the store is only read */
     struct publisher *publisher;
     struct committer *committer;
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "aggregator/cli/local.h"
 #include "common/clock.h"
 #include "common/when.h"
 
@@ -101,16 +102,19 @@ void arguments_free(struct argument *arguments, size_t count)
 int ask_open(const struct cli *cli, struct ask *ret_ask)
 {
     char path[CLI_PATH_MAX], error[PAVO_ERROR_MAX];
-    pavo_options *options = NULL;
-    if (!cli_key_path(cli, path))
+    const char *answer = cli->answer, *key = path;
+    int code = cli->store == NULL ? -1 : local_start(cli, &answer, &key);
+    if (code >= 0)
+        return code;
+    if (cli->store == NULL && !cli_key_path(cli, path))
         return CLI_UNREACHABLE;
-    options = pavo_options_new();
+    pavo_options *options = pavo_options_new();
     if (options == NULL)
         return cli_fail(CLI_UNREACHABLE, "out of memory");
     if (cli->aggregator != NULL)
         pavo_options_set_aggregator(options, cli->aggregator);
-    pavo_options_set_doors(options, cli->publish, cli->answer);
-    pavo_options_set_key_file(options, path);
+    pavo_options_set_doors(options, cli->publish, answer);
+    pavo_options_set_key_file(options, key);
     pavo_options_allow_files(options);
     pavo_options_set_timeout(options, (unsigned)(cli->timeout / NS_PER_MS));
     pavo_asker *asker = pavo_asker_new(options, error);

@@ -10,6 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "aggregator/cli/local.h"
+
 #define WIDTH_DEFAULT 120
 #define WIDTH_LEAST   40
 
@@ -59,6 +61,12 @@ size_t cli_specs(struct cli *cli, struct option_spec ret_specs[static CLI_COMMON
          .target = &cli->key,
          .argument = "FILE",
          .help = "a reader's key. Default: $PAVO_KEY, else ~/.config/pavo/reader.key, else /etc/pavo/reader.key"},
+        {.name = "store",
+         .kind = OPTION_STRING,
+         .target = &cli->store,
+         .argument = "DIR",
+         .help = "ask what an aggregator kept in DIR (its --data, or a copy) without an aggregator and a key: nothing "
+                 "of it is changed, whoever else uses it"},
         {.name = "answer",
          .kind = OPTION_STRING,
          .target = &cli->answer,
@@ -204,6 +212,7 @@ static volatile sig_atomic_t interrupted, blocking, at_terminal;
 static void end(void)
 {
     static const char clear[] = "\r\033[K";
+    local_end();
     ssize_t wrote = at_terminal ? write(STDERR_FILENO, clear, sizeof(clear) - 1) : 0;
     (void)wrote; /* it is only for the looks */
     _exit(CLI_INTERRUPTED);

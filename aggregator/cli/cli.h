@@ -27,6 +27,7 @@ struct cli {
     char *publish;    /* owned; endpoint or NULL */
     char *answer;     /* owned; endpoint or NULL */
     char *key;        /* owned; path or NULL */
+    char *store;      /* owned; a folder that is asked in an aggregator's place (local.h), or NULL */
     bool json, csv, utc;
     int64_t timeout; /* of an answer, nanoseconds */
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "aggregator/cli/cli.h"
+#include "aggregator/cli/local.h"
 #include "common/nearest.h"
 
 static const struct {
@@ -83,6 +84,7 @@ int main(int argc, char **argv)
                         "pavo --help explains");
     else if (code < 0)
         code = run(&cli, argc - first, argv + first);
+    local_end();
     if (fflush(stdout) != 0 || ferror(stdout))
         code = cli_fail(CLI_UNREACHABLE, "cannot write to standard output");
     options_fini(&options);

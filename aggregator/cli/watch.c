@@ -254,6 +254,9 @@ int cli_watch(struct cli *cli, int argc, char **argv)
     int first, code = refuse_times(argc, argv);
     if (code < 0)
         code = cli_options(cli, &options, argc, argv, &first);
+    if (code < 0 && cli->store != NULL)
+        code = cli_fail(CLI_USAGE, "watch follows an aggregator that runs; of what --store has, ask: pavo find, pavo "
+                                   "verdicts ...");
     if (code < 0)
         code = topics_parse(&names, &topics);
     if (code < 0 && cli->csv && topics.count != 1)

@@ -12,6 +12,7 @@ struct journal {
     int folder; /* descriptor, locked: one process at a time */
     int note_fd;
     uint64_t file_bytes;
+    bool read_only;
 
     pthread_mutex_t lock; /* over the table and what journal_sizes tells; the writer alone changes them */
     struct journal_file *files;

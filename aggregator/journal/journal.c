@@ -15,8 +15,22 @@
 #define FOLDER "journal"
 #define NOTE   "committed"
 
+/* As it is. The note may be missing, as it may be for whoever writes. RESULT_END: there is no journal. */
+static enum result look_into_folder(struct journal *journal, const char *directory, struct error *err)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/" FOLDER, directory);
+    journal->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (journal->folder < 0)
+        return errno == ENOENT ? RESULT_END : error_set(err, RESULT_FATAL, "cannot open %s: %s", path, strerror(errno));
+    journal->note_fd = journal->calls->openat(journal->folder, NOTE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    return RESULT_OK;
+}
+
 static enum result open_folder(struct journal *journal, const char *directory, struct error *err)
 {
+    if (journal->read_only)
+        return look_into_folder(journal, directory, err);
     int parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool made = parent >= 0 && mkdirat(parent, FOLDER, 0700) == 0;
     if (parent >= 0)
@@ -42,6 +56,7 @@ enum result journal_open(const struct journal_options *options, struct journal *
         return error_set(err, RESULT_FATAL, "out of memory");
     journal->calls = options->calls != NULL ? options->calls : &journal_system_calls;
     journal->folder = journal->note_fd = journal->fd = journal->spare_fd = -1;
+    journal->read_only = options->read_only;
     journal->file_bytes = options->file_bytes == 0 ? JOURNAL_FILE_DEFAULT : options->file_bytes;
     if (journal->file_bytes < JOURNAL_FILE_MIN)
         journal->file_bytes = JOURNAL_FILE_MIN;
@@ -50,7 +65,7 @@ enum result journal_open(const struct journal_options *options, struct journal *
     enum result r = open_folder(journal, options->directory, err);
     if (r == RESULT_OK)
         r = journal_load(journal, err);
-    if (r != RESULT_OK) {
+    if (r != RESULT_OK && r != RESULT_END) {
         journal_close(&journal);
         return r;
     }

@@ -70,6 +70,9 @@ struct journal_options {
     const char *directory;             /* exists; DIRECTORY/journal is made if missing (0700) */
     uint64_t file_bytes;               /* of each file; 0: JOURNAL_FILE_DEFAULT. A larger set gets a larger file */
     const struct journal_calls *calls; /* NULL: the system's */
+    /* Nothing is made, written or locked: the stream as it is at this moment, which may be another process's. What
+     * writes must not be called then. */
+    bool read_only;
 };
 #define JOURNAL_FILE_DEFAULT (64ull << 20)
 #define JOURNAL_FILE_MIN     (64ull << 10)

@@ -190,6 +190,8 @@ static enum result judge_end(struct journal *journal, struct file_reader *reader
             "it may have been acknowledged; mend the disk, or move the file away: what is missing is named "
             "then",
             name);
+    if (journal->read_only) /* somebody else's to make durable and to go on with */
+        return RESULT_OK;
     if (!write_again(reader, j.unsure_from, j.used < file->size ? j.used : file->size))
         return error_set(err, RESULT_FATAL, "the end of the journal file %s cannot be made durable: %s; mend the disk",
                          name, strerror(errno));
@@ -223,11 +225,16 @@ static enum result take_spare(struct journal *journal, const struct frame_note *
         struct file_reader reader;
         if (!file->readable || file->framed || file->number <= note->file || file->size < JOURNAL_FILE_MIN)
             return RESULT_OK;
-        if (open_file(journal, file, O_RDWR, &reader, err) != RESULT_OK)
+        if (open_file(journal, file, journal->read_only ? O_RDONLY : O_RDWR, &reader, err) != RESULT_OK)
             return RESULT_FATAL;
         if (!file_empty_from(&reader, FRAME_PAGE)) {
             file_close(&reader);
             return RESULT_OK;
+        }
+        journal->count--;
+        if (journal->read_only) {
+            file_close(&reader);
+            continue;
         }
         if (journal->spare_fd >= 0) {
             char name[JOURNAL_FILE_MAX];
@@ -237,7 +244,6 @@ static enum result take_spare(struct journal *journal, const struct frame_note *
         }
         journal->spare = reader.file;
         journal->spare_fd = reader.fd;
-        journal->count--;
     }
     return RESULT_OK;
 }
@@ -295,7 +301,7 @@ enum result journal_load(struct journal *journal, struct error *err)
     size_t framed = last_framed(journal);
     if (r == RESULT_OK && framed < journal->count) {
         struct file_reader reader;
-        r = open_file(journal, &journal->files[framed], O_RDWR, &reader, err);
+        r = open_file(journal, &journal->files[framed], journal->read_only ? O_RDONLY : O_RDWR, &reader, err);
         if (r == RESULT_OK) {
             r = judge_end(journal, &reader, note.committed, err);
             journal->last = reader.file.end;

@@ -382,6 +382,9 @@ void publisher_submit(struct publisher *publisher, struct batch **batch)
 
 void publisher_counts_get(struct publisher *publisher, struct publisher_counts *ret_counts)
 {
+    *ret_counts = (struct publisher_counts){0};
+    if (publisher == NULL)
+        return;
     *ret_counts = (struct publisher_counts){.messages = atomic_load(&publisher->messages),
                                             .unpublished = atomic_load(&publisher->unpublished),
                                             .undelivered = atomic_load(&publisher->undelivered),

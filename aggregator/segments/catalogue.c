@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 struct catalogue {
@@ -17,7 +18,8 @@ struct catalogue {
     uint64_t total, committed;
 };
 
-#define TOTAL_KIND (-1)
+#define TOTAL_KIND   (-1)
+#define COPY_WAIT_MS 10000 /* for a writer to come to the end of a transaction */
 
 static enum result tell(const struct catalogue *c, const char *what, struct error *err)
 {
@@ -307,23 +309,22 @@ static enum result set_up(struct catalogue *c, struct error *err)
     return r == RESULT_OK ? check_all(c, err) : r;
 }
 
-enum result catalogue_open(const char *path, struct catalogue **ret_catalogue, struct error *err)
+static struct catalogue *catalogue_new(void)
 {
     struct catalogue *c = calloc(1, sizeof(*c));
     if (c == NULL)
-        return error_set(err, RESULT_FATAL, "out of memory");
+        return NULL;
     pthread_mutexattr_t recursive;
     pthread_mutexattr_init(&recursive);
     pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
     pthread_mutex_init(&c->lock, &recursive);
     pthread_mutexattr_destroy(&recursive);
-    enum result r = RESULT_OK;
-    if (sqlite3_open_v2(path, &c->database,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX,
-                        NULL) != SQLITE_OK)
-        r = error_set(err, RESULT_FATAL, "%s cannot be opened: %s", path, sqlite3_errmsg(c->database));
-    if (r == RESULT_OK && chmod(path, 0600) != 0)
-        r = error_set(err, RESULT_FATAL, "%s cannot be made private", path);
+    return c;
+}
+
+/* Takes `c`. */
+static enum result finish(struct catalogue *c, enum result r, struct catalogue **ret_catalogue, struct error *err)
+{
     if (r == RESULT_OK)
         r = set_up(c, err);
     if (r != RESULT_OK) {
@@ -332,6 +333,59 @@ enum result catalogue_open(const char *path, struct catalogue **ret_catalogue, s
     }
     *ret_catalogue = c;
     return RESULT_OK;
+}
+
+enum result catalogue_open(const char *path, struct catalogue **ret_catalogue, struct error *err)
+{
+    struct catalogue *c = catalogue_new();
+    enum result r = RESULT_OK;
+    if (c == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    if (sqlite3_open_v2(path, &c->database,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX,
+                        NULL) != SQLITE_OK)
+        r = error_set(err, RESULT_FATAL, "%s cannot be opened: %s", path, sqlite3_errmsg(c->database));
+    if (r == RESULT_OK && chmod(path, 0600) != 0)
+        r = error_set(err, RESULT_FATAL, "%s cannot be made private", path);
+    return finish(c, r, ret_catalogue, err);
+}
+
+/* All pages under one lock, which a writer waits for as long as it takes to read them. */
+static enum result copy_pages(struct catalogue *c, sqlite3 *from, const char *path, struct error *err)
+{
+    sqlite3_busy_timeout(from, COPY_WAIT_MS);
+    sqlite3_backup *backup = sqlite3_backup_init(c->database, "main", from, "main");
+    int code = backup == NULL ? SQLITE_NOMEM : sqlite3_backup_step(backup, -1);
+    sqlite3_backup_finish(backup);
+    if (code == SQLITE_DONE)
+        return RESULT_OK;
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+        return error_set(err, RESULT_REJECT, "the catalogue %s is damaged: %s", path, sqlite3_errstr(code));
+    if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
+        return error_set(err, RESULT_FATAL,
+                         "the catalogue %s was left within a transaction, which is taken back only where it can be "
+                         "written: copy the folder to such a place and start pavo-aggregator there once",
+                         path);
+    return error_set(err, RESULT_FATAL, "%s cannot be read: %s", path, sqlite3_errstr(code));
+}
+
+enum result catalogue_copy(const char *path, struct catalogue **ret_catalogue, struct error *err)
+{
+    struct catalogue *c = catalogue_new();
+    sqlite3 *from = NULL;
+    enum result r = RESULT_OK;
+    if (c == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    if (sqlite3_open_v2(":memory:", &c->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK)
+        r = error_set(err, RESULT_FATAL, "no catalogue in memory: %s", sqlite3_errmsg(c->database));
+    if (r == RESULT_OK && path != NULL && access(path, F_OK) == 0) {
+        if (sqlite3_open_v2(path, &from, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
+            r = error_set(err, RESULT_FATAL, "%s cannot be opened: %s", path, sqlite3_errmsg(from));
+        else
+            r = copy_pages(c, from, path, err);
+        sqlite3_close(from);
+    }
+    return finish(c, r, ret_catalogue, err);
 }
 
 void catalogue_close(struct catalogue **pointer)

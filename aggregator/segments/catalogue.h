@@ -16,6 +16,10 @@ struct catalogue;
 
 /* RESULT_REJECT: the file is damaged: a page, or a row's checksum. RESULT_FATAL: it cannot be opened or made. */
 MUST_CHECK enum result catalogue_open(const char *path, struct catalogue **ret_catalogue, struct error *err);
+/* A copy of it in memory, the file as it is: nothing of it is changed, and another process may go on writing it. `path`
+ * NULL, or no such file: an empty one. Errors as above; RESULT_FATAL also when its last writer was killed within a
+ * transaction, which only a writer can take back. */
+MUST_CHECK enum result catalogue_copy(const char *path, struct catalogue **ret_catalogue, struct error *err);
 void catalogue_close(struct catalogue **catalogue);
 
 /* The calling thread alone from here on, until commit or rollback. */

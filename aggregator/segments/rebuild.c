@@ -216,7 +216,9 @@ static enum result describe_damaged(struct segments *s, uint64_t id, Store__Segm
         close(file);
         r = describe_kind(s, path, seal, &why);
     }
-    if (r != RESULT_OK) {
+    if (r != RESULT_OK && s->options.read_only) {
+        segments_tell(s, "%s cannot be read (%.200s)", path, why.text);
+    } else if (r != RESULT_OK) {
         snprintf(aside, sizeof(aside), "%s/damaged-%016" PRIx64 ".parquet", s->folder, id);
         if (rename(path, aside) == 0)
             segments_tell(s, "%s cannot be read (%.200s); it is laid aside as %s", path, why.text, aside);

@@ -402,14 +402,21 @@ static enum result open_catalogue(struct segments *s, struct error *err)
     char path[SEGMENT_PATH_MAX], aside[SEGMENT_PATH_MAX + 32];
     snprintf(path, sizeof(path), "%s/catalogue.sqlite", s->options.directory);
     bool there = access(path, F_OK) == 0;
-    enum result r = catalogue_open(path, &s->catalogue, err);
+    enum result r =
+        s->options.read_only ? catalogue_copy(path, &s->catalogue, err) : catalogue_open(path, &s->catalogue, err);
     if (r == RESULT_OK && there)
         r = load(s, err);
     if (r == RESULT_OK && s->next_id != 0) /* otherwise it is new, or its rebuilding came to no end */
         return r;
     if (r != RESULT_OK && r != RESULT_REJECT)
         return RESULT_FATAL;
-    if (r == RESULT_REJECT) {
+    if (r == RESULT_REJECT && s->options.read_only) {
+        segments_tell(s, "%s; it is made anew, in memory, from the segments and the journal", err->text);
+        catalogue_close(&s->catalogue);
+        r = catalogue_copy(NULL, &s->catalogue, err);
+        if (r != RESULT_OK)
+            return RESULT_FATAL;
+    } else if (r == RESULT_REJECT) {
         catalogue_close(&s->catalogue);
         for (unsigned n = 1; snprintf(aside, sizeof(aside), "%s.damaged-%u", path, n), access(aside, F_OK) == 0;)
             n++;
@@ -436,7 +443,7 @@ static enum result make_folder(struct segments *s, struct error *err)
 {
     char path[SEGMENT_PATH_MAX];
     snprintf(path, sizeof(path), "%s/segments", s->options.directory);
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    if (!s->options.read_only && mkdir(path, 0700) != 0 && errno != EEXIST)
         return error_set(err, RESULT_FATAL, "%s cannot be made: %s", path, strerror(errno));
     s->folder = strdup(path);
     s->folder_file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -458,7 +465,7 @@ enum result segments_open(const struct segments_options *options, struct segment
         r = open_writer(s, err);
     if (r == RESULT_OK)
         r = open_catalogue(s, err);
-    if (r == RESULT_OK)
+    if (r == RESULT_OK && !s->options.read_only)
         r = remove_leftovers(s, err);
     if (r != RESULT_OK) {
         segments_close(&s);

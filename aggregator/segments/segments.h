@@ -44,6 +44,7 @@ struct segment {
 struct segments_options {
     const char *directory;
     uint64_t memory_limit; /* bytes for the engine that writes */
+    bool read_only;        /* nothing is made, changed or removed; what writes must not be called */
     void (*notice)(void *context, const char *text);
     void *context;
     /* The catalogue was lost and is made anew: what each segment's note says, oldest first, is to be kept again. */

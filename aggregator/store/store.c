@@ -42,6 +42,16 @@ static enum result take_directory(struct store *store, struct error *err)
     return RESULT_OK;
 }
 
+static enum result look_at_directory(const struct store *store, struct error *err)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/segments", store->directory);
+    if (access(path, R_OK | X_OK) == 0)
+        return RESULT_OK;
+    return error_set(err, RESULT_FATAL, "%s is no store of an aggregator's (its --data) that can be read: %s: %s",
+                     store->directory, path, strerror(errno));
+}
+
 /* ---- what the journal has that is not sealed */
 
 /* A life that is not among its speaker's newest may be in the catalogue alone, with names of its own. */
@@ -125,9 +135,12 @@ static enum result open_engine(struct store *store, struct error *err)
 
 static enum result open_parts(struct store *store, struct error *err)
 {
-    const struct journal_options journal = {.directory = store->directory, .file_bytes = store->options.journal_file};
+    const struct journal_options journal = {.directory = store->directory,
+                                            .file_bytes = store->options.journal_file,
+                                            .read_only = store->options.read_only};
     const struct segments_options segments = {.directory = store->directory,
                                               .memory_limit = store->options.memory_limit,
+                                              .read_only = store->options.read_only,
                                               .notice = store->options.notice,
                                               .context = store->options.context,
                                               .rebuild = remember_note};
@@ -173,13 +186,14 @@ enum result store_open(const struct store_options *options, struct store **ret_s
     struct store *store = store_new(options);
     if (store == NULL)
         return error_set(err, RESULT_FATAL, "out of memory");
-    enum result r =
-        store->directory == NULL ? error_set(err, RESULT_FATAL, "out of memory") : take_directory(store, err);
+    enum result r = store->directory == NULL ? error_set(err, RESULT_FATAL, "out of memory")
+                    : options->read_only     ? look_at_directory(store, err)
+                                             : take_directory(store, err);
     if (r == RESULT_OK)
         r = open_parts(store, err);
     if (r == RESULT_OK)
         r = recover(store, err);
-    if (r == RESULT_OK)
+    if (r == RESULT_OK && !options->read_only)
         r = sealer_start(store, err);
     if (r != RESULT_OK) {
         store_close(&store);

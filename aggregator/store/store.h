@@ -43,6 +43,8 @@ struct store_keep {
 
 struct store_options {
     const char *directory; /* made if missing (0700) */
+    bool read_only;        /* what is there at this moment, which may be in use by another process: nothing of it is
+                              changed, nothing is sealed, and nobody may commit */
     uint64_t memory_limit; /* bytes for the engine that answers; the sealer has as much. 0: STORE_MEMORY_DEFAULT */
     uint64_t hot_memory;   /* bytes of decoded batches that are not sealed; 0: STORE_HOT_DEFAULT */
     uint64_t seal_rows;    /* that are sealed at once; 0: STORE_SEAL_ROWS */

@@ -129,9 +129,36 @@ static void test_a_flipped_bit(void **state)
     assert_true(damaged > 200);
 }
 
+/* The file stays as it is, whatever happens to the copy, and while it is written. */
+static void test_a_copy_is_of_its_own(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = open_catalogue(), *copy;
+    assert_ok(catalogue_begin(catalogue, &err), err);
+    put(catalogue, 1, "a", 1, "one");
+    assert_ok(catalogue_commit(catalogue, &err), err);
+    assert_ok(catalogue_begin(catalogue, &err), err);
+    put(catalogue, 1, "a", 2, "not committed yet");
+    assert_ok(catalogue_copy(path, &copy, &err), err);
+    assert_ok(catalogue_commit(catalogue, &err), err);
+    assert_each(copy, 1, 0, "a1=one ");
+    assert_ok(catalogue_begin(copy, &err), err);
+    put(copy, 1, "a", 1, "in the copy");
+    assert_ok(catalogue_commit(copy, &err), err);
+    assert_row(copy, 1, "a", 1, "in the copy");
+    assert_each(catalogue, 1, 0, "a1=one a2=not committed yet ");
+    catalogue_close(&copy);
+    catalogue_close(&catalogue);
+    unlink(path);
+    assert_ok(catalogue_copy(path, &copy, &err), err);
+    assert_each(copy, 1, 0, "");
+    assert_int_equal(access(path, F_OK), -1);
+    catalogue_close(&copy);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
-    const struct CMUnitTest tests[] = {TEST(test_rows), TEST(test_a_flipped_bit)};
+    const struct CMUnitTest tests[] = {TEST(test_rows), TEST(test_a_flipped_bit), TEST(test_a_copy_is_of_its_own)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

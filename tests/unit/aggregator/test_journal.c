@@ -604,6 +604,40 @@ static void test_readers_while_writing(void **state)
     journal_close(&journal);
 }
 
+/* While it is another's, who goes on writing: what was there when it was opened. */
+static void test_read_only(void **state)
+{
+    (void)state;
+    struct error err;
+    struct journal *copy;
+    journal_wipe();
+    struct journal *journal = test_open(SMALL, NULL);
+    for (unsigned i = 0; i < 40; i++)
+        append_ok(journal, 2, 3000);
+    assert_ok(journal_prepare(journal, &err), err);
+    const struct journal_options options = {.directory = journal_folder, .file_bytes = SMALL, .read_only = true};
+    assert_ok(journal_open(&options, &copy, &err), err);
+    append_ok(journal, 2, 3000);
+    assert_int_equal(journal_last(copy), 80);
+    assert_int_equal(journal_first(copy), journal_first(journal));
+    struct journal_cursor *cursor;
+    struct journal_entry entry;
+    struct journal_damage damage;
+    assert_ok(journal_seek(copy, 1, &cursor, &err), err);
+    for (uint64_t position = 1; position <= 80; position++) {
+        assert_ok(journal_next(cursor, true, &entry, &damage, &err), err);
+        assert_int_equal(entry.position, position);
+    }
+    assert_int_equal(journal_next(cursor, true, &entry, &damage, &err), RESULT_AGAIN);
+    journal_cursor_close(&cursor);
+    journal_close(&copy);
+    journal_close(&journal);
+    journal_wipe();
+    assert_ok(journal_open(&options, &copy, &err), err); /* there is nothing, and nothing is made */
+    assert_int_equal(journal_last(copy), 0);
+    journal_close(&copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_append_and_reopen),
@@ -621,6 +655,7 @@ int main(void)
                                        cmocka_unit_test(test_newer_version),
                                        cmocka_unit_test(test_start_reads_little),
                                        cmocka_unit_test(test_unsure_end_is_written_again),
-                                       cmocka_unit_test(test_readers_while_writing)};
+                                       cmocka_unit_test(test_readers_while_writing),
+                                       cmocka_unit_test(test_read_only)};
     return cmocka_run_group_tests(tests, journal_setup, journal_teardown);
 }
