@@ -153,6 +153,12 @@ unsigned cli_width(void)
     return size.ws_col;
 }
 
+unsigned cli_height(void)
+{
+    struct winsize size = {0};
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ? 0 : size.ws_row;
+}
+
 void cli_wrap(const char *text, unsigned indent)
 {
     unsigned width = cli_width(), column = 0;

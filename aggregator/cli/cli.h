@@ -54,6 +54,8 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Columns of the terminal, or as many as a line has that goes elsewhere; 40 at least. */
 unsigned cli_width(void);
+/* Lines of the terminal; 0: there is none. */
+unsigned cli_height(void);
 
 /* Words from `first` on, joined by blanks. Owned by the caller; NULL: out of memory. */
 char *cli_join(int argc, char **argv, int first);

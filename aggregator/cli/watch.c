@@ -4,16 +4,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <pavo.h>
 
+#include "aggregator/cli/axis.h"
 #include "aggregator/cli/cell.h"
+#include "aggregator/cli/counted.h"
 #include "aggregator/cli/print.h"
 #include "aggregator/cli/topics.h"
 #include "common/clock.h"
 
 #define PATIENCE_MS 3000 /* before it is said that nothing comes because nobody is there */
 #define STEP_MS     500
+#define TOP_ROWS    10 /* where there is no terminal */
+#define TOP_FRAME   4  /* lines of a terminal that are no rows */
+#define EVERY       "5s"
 
 struct watch {
     struct cli *cli;
@@ -23,6 +29,8 @@ struct watch {
     bool incomplete;
     bool complained;         /* that the connection does not stand */
     struct printer *printer; /* owned; of --csv, from the first row on */
+    struct counted *counted; /* owned; of --top; NULL: a line for each record */
+    int64_t every_ns;        /* of --top */
 };
 
 /* ---------------------------------------------------------------- a line for each event */
@@ -66,6 +74,21 @@ static void print_gap(const struct watch *watch, const pavo_event *event)
                  pavo_event_gap_after(event), pavo_event_position(event), reason == NULL ? "no reason given" : reason);
 }
 
+/* Beside a table, which it would break. */
+static void note_loss(const struct watch *watch, const pavo_event *event)
+{
+    char *text = NULL;
+    size_t row = 0, size = 0;
+    const pavo_columns *columns = pavo_event_columns(event, &row);
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL)
+        return;
+    cell_sentence(stream, columns, row, watch->cli->utc, sentences[PAVO_EVENT_LOSS]);
+    if (fclose(stream) == 0)
+        cli_note("not seen: %s", text);
+    free(text);
+}
+
 static bool print_csv(struct watch *watch, const pavo_event *event)
 {
     size_t row = 0;
@@ -92,6 +115,104 @@ static bool print_event(struct watch *watch, const pavo_event *event)
     else
         print_sentence(watch, event);
     return true;
+}
+
+/* ---------------------------------------------------------------- counted */
+
+/* In place of the last table: each line ends it that stands there, and what is below goes. */
+static void redraw(const char *text)
+{
+    unsigned width = cli_width(), column = 0;
+    fputs("\033[H", stdout);
+    for (; *text != '\0'; text++) {
+        if (*text == '\n') {
+            fputs("\033[K\n", stdout);
+            column = 0;
+            continue;
+        }
+        column += ((unsigned char)*text & 0xc0) != 0x80;
+        if (column <= width) /* a line that is broken would move all below it */
+            putchar(*text);
+    }
+    fputs("\033[J", stdout);
+}
+
+/* A heading, and the table of an interval. False: out of memory. */
+static bool print_counted(struct watch *watch, int64_t from_ns, int64_t to_ns)
+{
+    bool terminal = isatty(STDOUT_FILENO), utc = watch->cli->utc;
+    char span[AXIS_SPAN_MAX], *text = NULL;
+    size_t size = 0, rows = terminal ? cli_height() : 0, records = counted_records(watch->counted);
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL)
+        return false;
+    fprintf(stream, "%s: %zu record%s\n", axis_span(from_ns, to_ns, utc, span), records, records == 1 ? "" : "s");
+    const struct counted_room room = {.width = terminal ? cli_width() : 0,
+                                      .rows = rows > TOP_FRAME + 1 ? rows - TOP_FRAME : TOP_ROWS};
+    bool printed = counted_print(watch->counted, stream, &room);
+    printed = fclose(stream) == 0 && printed;
+    if (printed && terminal)
+        redraw(text);
+    else if (printed)
+        printf("%s\n", text);
+    fflush(stdout);
+    free(text);
+    return printed;
+}
+
+static bool count_event(struct watch *watch, const pavo_event *event)
+{
+    size_t row = 0;
+    const pavo_columns *columns = pavo_event_columns(event, &row);
+    int kind = pavo_event_kind(event);
+    if (kind == PAVO_EVENT_FLOW)
+        return counted_add(watch->counted, columns, row);
+    watch->incomplete = true;
+    if (kind == PAVO_EVENT_GAP)
+        print_gap(watch, event);
+    else
+        note_loss(watch, event);
+    return true;
+}
+
+static void complain(struct watch *watch, const char *why, bool patient);
+
+/* A table for each interval that is over, until enough of them. An exit code. */
+static int follow_counted(struct watch *watch, pavo_subscriber *subscriber)
+{
+    int64_t begun = clock_monotonic_ns(), next = begun + watch->every_ns, from_ns = clock_wall_ns();
+    bool good = true, any = false;
+    if (isatty(STDOUT_FILENO))
+        fputs("\033[2J", stdout);
+    while (good && !cli_interrupted() && !ferror(stdout)) {
+        const pavo_event *event;
+        int64_t now = clock_monotonic_ns(), left_ms = (next - now + NS_PER_MS - 1) / NS_PER_MS;
+        int result = pavo_subscriber_next(subscriber,
+                                          left_ms < 0         ? 0
+                                          : left_ms < STEP_MS ? (int)left_ms
+                                                              : STEP_MS,
+                                          &event);
+        const char *why = result == PAVO_OK ? NULL : pavo_subscriber_error(subscriber);
+        if (result == PAVO_REFUSED || result == PAVO_FAILED)
+            return cli_fail(CLI_UNREACHABLE, "%s", why == NULL ? "the subscription ended" : why);
+        if (result == PAVO_OK) {
+            good = count_event(watch, event);
+            any = true;
+        }
+        complain(watch, why, clock_monotonic_ns() - begun < PATIENCE_MS * NS_PER_MS);
+        if (good && clock_monotonic_ns() >= next) {
+            int64_t to_ns = clock_wall_ns();
+            good = print_counted(watch, from_ns, to_ns);
+            counted_clear(watch->counted);
+            from_ns = to_ns;
+            next = clock_monotonic_ns() + watch->every_ns;
+            if (++watch->printed == watch->limit)
+                break;
+        }
+    }
+    if (!good)
+        return cli_fail(CLI_UNREACHABLE, "out of memory");
+    return watch->incomplete ? CLI_INCOMPLETE : any ? CLI_ANSWERED : CLI_NOTHING;
 }
 
 /* ---------------------------------------------------------------- following */
@@ -192,7 +313,7 @@ static int run(struct watch *watch, const struct topics *topics, const char *fil
         return code;
     cli_catch_signals();
     setvbuf(stdout, NULL, _IOLBF, 0); /* a line is there when it is printed, in a pipe too */
-    code = follow(watch, subscriber);
+    code = watch->counted == NULL ? follow(watch, subscriber) : follow_counted(watch, subscriber);
     pavo_subscriber_destroy(&subscriber);
     if (watch->printer != NULL)
         (void)printer_end(&watch->printer);
@@ -215,29 +336,58 @@ static int refuse_times(int argc, char **argv)
     return -1;
 }
 
+/* An exit code or -1. */
+static int begin_counted(struct watch *watch, const char *words, bool has_topics)
+{
+    struct error err;
+    if (watch->cli->json || watch->cli->csv)
+        return cli_fail(CLI_USAGE,
+                        "--top counts, and --json and --csv print each record; pavo top counts for programs");
+    if (has_topics)
+        return cli_fail(CLI_USAGE, "--top counts flows; it has no --topic");
+    enum result r = counted_new(words, &watch->counted, &err);
+    return r == RESULT_OK ? -1 : cli_fail(r == RESULT_REJECT ? CLI_USAGE : CLI_UNREACHABLE, "--top: %s", err.text);
+}
+
 int cli_watch(struct cli *cli, int argc, char **argv)
 {
-    struct watch watch = {.cli = cli};
+    struct watch watch = {.cli = cli, .every_ns = 5 * NS_PER_S};
     struct option_list names = {0};
+    char *top = NULL;
     struct topics topics;
-    const struct option_spec specs[] = {{.name = "topic",
-                                         .letter = 't',
-                                         .kind = OPTION_LIST,
-                                         .target = &names,
-                                         .argument = "TOPIC[,TOPIC]...",
-                                         .group = "What to watch",
-                                         .help = TOPICS_HELP},
-                                        {.name = "from-start",
-                                         .kind = OPTION_FLAG,
-                                         .target = &watch.from_start,
-                                         .help = "begin with the oldest in the store, not with now"},
-                                        {.name = "limit",
-                                         .letter = 'n',
-                                         .kind = OPTION_NUMBER,
-                                         .target = &watch.limit,
-                                         .argument = "N",
-                                         .help = "end after N rows. Default: at Ctrl-C"},
-                                        {0}};
+    const struct option_spec specs[] = {
+        {.name = "topic",
+         .letter = 't',
+         .kind = OPTION_LIST,
+         .target = &names,
+         .argument = "TOPIC[,TOPIC]...",
+         .group = "What to watch",
+         .help = TOPICS_HELP},
+        {.name = "from-start",
+         .kind = OPTION_FLAG,
+         .target = &watch.from_start,
+         .help = "begin with the oldest in the store, not with now"},
+        {.name = "limit",
+         .letter = 'n',
+         .kind = OPTION_NUMBER,
+         .target = &watch.limit,
+         .argument = "N",
+         .help = "end after N rows, with --top after N tables. Default: at Ctrl-C"},
+        {.name = "top",
+         .kind = OPTION_STRING,
+         .target = &top,
+         .argument = "KEY[,KEY]...",
+         .group = "Counted",
+         .help = "no lines, but who or what has the most bytes, by each sensor's view: " COUNTED_WORDS
+                 ". In place on a terminal, else a table for each interval"},
+        {.name = "every",
+         .kind = OPTION_DURATION,
+         .target = &watch.every_ns,
+         .argument = "TIME",
+         .min = 100 * NS_PER_MS,
+         .max = 86400 * NS_PER_S,
+         .help = "of --top, how long is counted. Default: " EVERY},
+        {0}};
     const struct options options = {
         .program = "pavo watch",
         .usage = "[OPTION]... [FILTER]...",
@@ -247,6 +397,7 @@ int cli_watch(struct cli *cli, int argc, char **argv)
             "lets fall is fetched from the store, and where that cannot be, a line says what is missing. Exit status "
             "4: something was lost.",
         .examples = "pavo watch 'host 10.0.1.17'\n"
+                    "pavo watch --top host,service --every 10s 'not port 53'\n"
                     "pavo watch --topic verdict 'verdict translated or verdict forwarded'\n"
                     "pavo watch --json 'dst port 22 and state SF' | jq -c 'select(.src) | [.src, .dst]'",
         .specs = specs,
@@ -261,11 +412,14 @@ int cli_watch(struct cli *cli, int argc, char **argv)
         code = topics_parse(&names, &topics);
     if (code < 0 && cli->csv && topics.count != 1)
         code = cli_fail(CLI_USAGE, "--csv has the columns of one kind of record: choose one, as in --topic flow");
+    if (code < 0 && top != NULL)
+        code = begin_counted(&watch, top, names.count > 0);
     if (code < 0) {
         char *filter = cli_join(argc, argv, first);
         code = filter == NULL ? cli_fail(CLI_UNREACHABLE, "out of memory") : run(&watch, &topics, filter);
         free(filter);
     }
+    counted_free(&watch.counted);
     options_fini(&options);
     return code;
 }

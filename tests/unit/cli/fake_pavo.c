@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const struct fake_column fake_reach_columns[3] = {
     {"sensor", NULL, PAVO_KIND_TEXT, NULL},
@@ -415,10 +416,13 @@ void pavo_subscriber_destroy(pavo_subscriber **subscriber)
 
 int pavo_subscriber_next(pavo_subscriber *subscriber, int timeout_ms, const pavo_event **event)
 {
-    (void)timeout_ms;
     if (subscriber->given == event_count)
         return PAVO_FAILED;
     *event = &events[subscriber->given++];
+    if ((*event)->kind == FAKE_PAUSE) {
+        (void)nanosleep(&(struct timespec){timeout_ms / 1000, timeout_ms % 1000 * 1000000l}, NULL);
+        return PAVO_TIMEOUT;
+    }
     return PAVO_OK;
 }
 

@@ -59,6 +59,7 @@ struct pavo_event {
 };
 /* What a subscriber hands out before it fails; topics and filters it was made with: "topics=9 filter(1)=host 10.0.0.1".
  * A filter of "wrong" cannot be understood, one of "of verdicts" only of that topic. */
+#define FAKE_PAUSE (-1) /* a kind: nothing comes for as long as is waited */
 void fake_events(const struct pavo_event *events, size_t count);
 const char *fake_subscribed(void);
 

@@ -447,6 +447,12 @@ class Real(unittest.TestCase):
         row, = csv.DictReader(out.splitlines())
         self.assertEqual((status, row["boundary"], row["inside"]), (0, "nat", "10.0.1.17"))
 
+    def test_watch_top(self):
+        status, out, err = self.pavo("watch", "--from-start", "--top", "service", "--every", "5s", "--limit", "1", "sensor inner")
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r" UTC: 3 records\nSENSOR PROTO PORT FLOWS PACKETS BYTES\ninner  tcp   443      1       8 362 B\n"
+                              r"inner  udp   53       1       2 118 B\ninner  tcp   445      1       1  40 B\n\n$")
+
     def test_watch_interrupted(self):
         """Ctrl-C ends it with whole lines and an exit status."""
         process = subprocess.Popen([PAVO, "--aggregator", self.at, "--key", self.key, "watch", "--from-start", "--json"],

@@ -102,6 +102,33 @@ static void test_subscribed(void **state)
     assert_int_equal(RUN(cli_watch, "watch", "-t", "flows"), CLI_USAGE);
 }
 
+/* A table for each interval, of what came in it. */
+static void test_top(void **state)
+{
+    (void)state;
+    static const struct pavo_event counted[] = {
+        {.kind = PAVO_EVENT_FLOW, .columns = &flows, .row = 0},  {.kind = PAVO_EVENT_FLOW, .columns = &flows, .row = 1},
+        {.kind = PAVO_EVENT_LOSS, .columns = &losses, .row = 0}, {.kind = FAKE_PAUSE},
+        {.kind = PAVO_EVENT_FLOW, .columns = &flows, .row = 1},  {.kind = FAKE_PAUSE},
+    };
+    fake_events(counted, 6);
+    assert_int_equal(RUN(cli_watch, "watch", "-u", "--top", "src,protocol", "--every", "100ms", "-n", "2"),
+                     CLI_INCOMPLETE);
+    const char *second = strstr(printed, "\n\n");
+    assert_non_null(strstr(printed, " UTC: 2 records\nSENSOR SOURCE   PROTO FLOWS PACKETS BYTES\n"
+                                    "inner  10.0.0.1 tcp       1       5 490 B\n"
+                                    "inner  10.0.0.1 icmp      1       1  40 B\n\n"));
+    assert_non_null(second);
+    assert_non_null(strstr(second, " UTC: 1 record\nSENSOR SOURCE   PROTO FLOWS PACKETS BYTES\n"
+                                   "inner  10.0.0.1 icmp      1       1  40 B\n\n"));
+    assert_string_equal(said, "pavo: not seen: loss inner: 12 packets_kernel from A to B  full\n");
+    fake_events(counted, 6);
+    assert_int_equal(RUN(cli_watch, "watch", "--top", "hots"), CLI_USAGE);
+    assert_string_equal(said, "pavo: --top: nothing is counted by 'hots'; did you mean 'host'?\n");
+    assert_int_equal(RUN(cli_watch, "watch", "--top", "host", "--json"), CLI_USAGE);
+    assert_int_equal(RUN(cli_watch, "watch", "--top", "host", "--topic", "loss"), CLI_USAGE);
+}
+
 /* Times are for other commands, and are not taken for the beginning of another option's name. */
 static void test_times(void **state)
 {
@@ -120,10 +147,8 @@ static void test_times(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_people),
-        cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_subscribed),
-        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_people), cmocka_unit_test(test_programs), cmocka_unit_test(test_subscribed),
+        cmocka_unit_test(test_times),  cmocka_unit_test(test_top),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
