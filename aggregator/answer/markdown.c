@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of questions as docs/questions.md. */
+#include <string.h>
+
 #include "aggregator/answer/columns.h"
 #include "aggregator/answer/question.h"
 #include "aggregator/answer/words.h"
@@ -49,9 +51,21 @@ static void print_columns(FILE *to, const struct record_kind *kind)
     }
 }
 
+static void print_examples(FILE *to, const char *at)
+{
+    fprintf(to, "\n");
+    while (*at != '\0') {
+        size_t length = strcspn(at, "\n");
+        fprintf(to, "    %.*s\n", (int)length, at);
+        at += length + (at[length] == '\n');
+    }
+}
+
 static void print_question(FILE *to, const struct question *question)
 {
     fprintf(to, "\n## %s\n\n%s\n\nAsked by: %s\n", question->name, question->summary, access_text(question->access));
+    if (question->examples != NULL)
+        print_examples(to, question->examples);
     if (question->parameter_count > 0)
         fprintf(to, "\n| parameter | type | default | |\n|---|---|---|---|\n");
     for (unsigned i = 0; i < question->parameter_count; i++)

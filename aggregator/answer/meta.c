@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* questions, kinds: what can be asked, and what records are made of. */
+#include <stdio.h>
+#include <string.h>
+
 #include "aggregator/answer/columns.h"
 #include "aggregator/answer/words.h"
 #include "aggregator/answer/work.h"
@@ -11,7 +14,7 @@ static const struct parameter questions_parameters[] = {
     [QUESTIONS_NAME] = {
         .name = "name", .type = PARAMETER_TEXT, .help = "that question; without one, all", .positional = true}};
 
-#define PARTS(X) X(QUESTION, question) X(PARAMETER, parameter) X(COLUMN, column)
+#define PARTS(X) X(QUESTION, question) X(PARAMETER, parameter) X(COLUMN, column) X(EXAMPLE, example)
 enum part {
 #define X(name, word) PART_##name,
     PARTS(X)
@@ -26,7 +29,7 @@ static const char *const part_words[PART_COUNT] = {
 
 #define QUESTIONS_TABLE(X)                                                                                             \
     X(question, TEXT, TEXT, NONE, "QUESTION", "which question")                                                        \
-    X(part, U8, WORD, NONE, "PART", "the question itself, a parameter, or a column of its answer")                     \
+    X(part, U8, WORD, NONE, "PART", "the question itself, a parameter, a column of its answer, or an example")         \
     X(name, TEXT, TEXT, NONE, "NAME", "of the parameter or column")                                                    \
     X(type, TEXT, TEXT, SET, "TYPE", "of a parameter its form; of a column how values travel")                         \
     X(kind, TEXT, TEXT, SET, "KIND", "of a column what its values are; of a filter the records it chooses from")       \
@@ -103,6 +106,26 @@ static enum result add_column(struct work *work, const struct question *question
     return r;
 }
 
+/* A command line each, as its help. */
+static enum result add_examples(struct work *work, const struct question *question, struct error *err)
+{
+    char line[256];
+    enum result r = RESULT_OK;
+    for (const char *at = question->examples; at != NULL && *at != '\0' && r == RESULT_OK;) {
+        size_t length = strcspn(at, "\n");
+        snprintf(line, sizeof(line), "%.*s", (int)length, at);
+        at += length + (at[length] == '\n');
+        const struct questions_row row = {
+            .question = question->name, .part = PART_EXAMPLE, .name = question->name, .help = line};
+        r = work_add(work, &row, err);
+        if (r == RESULT_OK)
+            r = work_unknown(work, COLUMN_positional, err);
+        if (r == RESULT_OK)
+            r = work_unknown(work, COLUMN_required, err);
+    }
+    return r;
+}
+
 static enum result add_question(struct work *work, const struct question *question, struct error *err)
 {
     const struct questions_row row = {
@@ -117,7 +140,7 @@ static enum result add_question(struct work *work, const struct question *questi
         r = add_parameter(work, question, &question->parameters[i], err);
     for (unsigned i = 0; kind != NULL && i < kind->field_count && r == RESULT_OK; i++)
         r = add_column(work, question, kind, answer_column(kind, i), err);
-    return r;
+    return r == RESULT_OK ? add_examples(work, question, err) : r;
 }
 
 static enum result questions_run(struct work *work, struct error *err)

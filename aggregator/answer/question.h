@@ -72,7 +72,8 @@ enum question_access {
 
 struct question {
     const char *name;
-    const char *summary; /* a sentence */
+    const char *summary;  /* a sentence */
+    const char *examples; /* command lines, one a line; NULL: none */
     const struct parameter *parameters;
     unsigned parameter_count; /* up to QUESTION_PARAMETERS_MAX */
     enum question_access access;
@@ -80,6 +81,11 @@ struct question {
     const struct record_kind *(*columns)(void);
     enum question_basis basis;
     int64_t time_max_ns; /* it is ended after that, and long from its beginning; 0: ANSWER_TIMEOUT_NS */
+    /* Where the columns depend on the arguments: sets work->columns and what it keeps of them in work->own before the
+     * head goes out, and lets it go when all has gone out. `columns` are then those that it has by its fallbacks. NULL:
+     * they do not depend on them. */
+    enum result (*begin)(struct work *work, struct error *err);
+    void (*end)(struct work *work);
     enum result (*run)(struct work *work, struct error *err);
 };
 

@@ -11,6 +11,9 @@
     X(nat)                                                                                                             \
     X(top)                                                                                                             \
     X(series)                                                                                                          \
+    X(peers)                                                                                                           \
+    X(services)                                                                                                        \
+    X(new)                                                                                                             \
     X(verdicts)                                                                                                        \
     X(bindings)                                                                                                        \
     X(losses)                                                                                                          \

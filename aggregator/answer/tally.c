@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums by key: rows in an array, found by the hash of what they are of. */
+/* Sums by key: rows of words in an array, found by the hash of what they are of. */
 #include "aggregator/answer/tally.h"
 
 #include <stdlib.h>
@@ -11,70 +11,42 @@
 
 #define SENSORS_MAX 4096u
 
-const char *const tally_words[TALLY_BY_COUNT] = {
-#define X(name, word) #word,
-    TALLY_KEYS(X)
-#undef X
-};
-
-/* What a row is of; compared as bytes. */
-struct of {
-    int64_t time;
-    uint64_t host_hi, host_lo, peer_hi, peer_lo;
-    uint32_t sensor; /* in the tally's list */
-    uint16_t dst_port;
-    uint8_t protocol, none;
-};
-_Static_assert(sizeof(struct of) == 48, "no padding");
-
-struct entry {
-    struct of of;
-    struct tally_sums sums; /* src is the host */
-};
+/* A row is words: of which sensor and what of the key is not known; the key; which measures say something, and whether
+ * it is struck out; the measures. */
+enum { WORD_SENSOR, WORD_KEY };
+#define STRUCK (1ull << 63)
 
 struct tally {
-    enum tally_by by;
+    const struct tally_plan *plan;
     struct budget *budget;
-    struct index index;
-    struct entry *entries; /* owned */
-    uint32_t count, capacity;
+    struct index index;   /* of keys */
+    struct index counted; /* what of a row was counted as different */
+    uint64_t *words;      /* owned: rows */
+    unsigned key_words, row_words;
+    uint32_t count, capacity, struck_count;
+    bool strikes;
     char (*sensors)[OBSERVER_NAME_MAX]; /* owned */
     uint32_t sensor_count;
 };
 
-enum { TALLY_TABLE(ANSWER_ENUM_MEMBER) };
-
-const struct record_kind *tally_columns(bool timed)
+/* Words that a part takes of a key. */
+static unsigned part_words(const struct tally_part *part)
 {
-    static struct field of_series[] = {
-#define X(...) ANSWER_COLUMN(tally_row, 0, __VA_ARGS__)
-        TALLY_TABLE(X)
-#undef X
-    };
-    static struct field of_top[] = {
-#define X(...) ANSWER_COLUMN(tally_row, 0, __VA_ARGS__)
-        TALLY_TABLE(X)
-#undef X
-    };
-    static struct answer_columns series = {.name = "series",
-                                           .fields = of_series,
-                                           .count = sizeof(of_series) / sizeof(*of_series),
-                                           .row_size = sizeof(struct tally_row)};
-    static struct answer_columns top = {.name = "top",
-                                        .fields = of_top + COLUMN_sensor,
-                                        .count = sizeof(of_top) / sizeof(*of_top) - COLUMN_sensor,
-                                        .row_size = sizeof(struct tally_row)};
-    return answer_columns_kind(timed ? &series : &top);
+    return part->is_address ? 2 : 1;
 }
 
-struct tally *tally_new(enum tally_by by, struct budget *budget)
+struct tally *tally_new(const struct tally_plan *plan, struct budget *budget)
 {
     struct tally *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return NULL;
-    t->by = by;
+    t->plan = plan;
     t->budget = budget;
-    t->index = (struct index){.budget = budget};
+    t->index = t->counted = (struct index){.budget = budget};
+    t->key_words = WORD_KEY;
+    for (unsigned i = 0; i < plan->key_count; i++)
+        t->key_words += part_words(&plan->parts[i]);
+    t->row_words = t->key_words + 1 + plan->measure_count;
     return t;
 }
 
@@ -84,11 +56,39 @@ void tally_free(struct tally **tally)
     if (t == NULL)
         return;
     index_fini(&t->index);
-    budget_give(t->budget, t->capacity * sizeof(*t->entries) + t->sensor_count * sizeof(*t->sensors));
-    free(t->entries);
+    index_fini(&t->counted);
+    budget_give(t->budget,
+                (size_t)t->capacity * t->row_words * sizeof(*t->words) + t->sensor_count * sizeof(*t->sensors));
+    free(t->words);
     free(t->sensors);
     free(t);
     *tally = NULL;
+}
+
+void tally_strike(struct tally *t)
+{
+    t->strikes = true;
+}
+
+uint32_t tally_count(const struct tally *t)
+{
+    return t->count - t->struck_count;
+}
+
+uint32_t tally_addresses(const struct tally *t, struct address *ret_addresses, uint32_t most)
+{
+    unsigned at = WORD_KEY, p = 0;
+    uint32_t count = 0;
+    for (; p < t->plan->key_count && !t->plan->parts[p].is_address; p++)
+        at++;
+    if (p == t->plan->key_count || t->plan->parts[p].is_net || tally_count(t) > most)
+        return 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        const uint64_t *row = &t->words[(size_t)i * t->row_words];
+        if ((row[t->key_words] & STRUCK) == 0)
+            ret_addresses[count++] = (struct address){row[at], row[at + 1]};
+    }
+    return count;
 }
 
 /* The place of a sensor's name; there are few, and neighbours are mostly of the same. */
@@ -99,6 +99,10 @@ static bool number_sensor(struct tally *t, const char *name, uint32_t *ret_numbe
             *ret_number = i;
             return true;
         }
+    }
+    if (t->strikes) { /* nothing is of it */
+        *ret_number = t->sensor_count;
+        return true;
     }
     if (t->sensor_count == SENSORS_MAX || !budget_take(t->budget, sizeof(*t->sensors)))
         return false;
@@ -118,182 +122,466 @@ static bool grow(struct tally *t)
     if (t->count < t->capacity)
         return true;
     uint32_t capacity = t->capacity == 0 ? 64 : t->capacity * 2;
-    size_t more = (capacity - t->capacity) * sizeof(*t->entries);
+    size_t row = t->row_words * sizeof(*t->words), more = (capacity - t->capacity) * row;
     if (!budget_take(t->budget, more))
         return false;
-    struct entry *grown = realloc(t->entries, capacity * sizeof(*grown));
+    uint64_t *grown = realloc(t->words, capacity * row);
     if (grown == NULL) {
         budget_give(t->budget, more);
         return false;
     }
-    t->entries = grown;
+    t->words = grown;
     t->capacity = capacity;
     return true;
 }
 
-static enum result add(struct tally *t, const struct of *of, const struct tally_sums *sums, struct error *err)
+static struct index_key hash_of(const uint64_t *words, unsigned count)
 {
-    XXH128_hash_t hash = XXH3_128bits(of, sizeof(*of));
-    const struct index_key key = {hash.low64, hash.high64};
-    uint32_t at;
-    if (!index_get(&t->index, key, &at)) {
-        if (!grow(t) || index_put(&t->index, key, t->count) != RESULT_OK)
-            return budget_exceeded(err);
-        at = t->count++;
-        t->entries[at] = (struct entry){.of = *of};
+    XXH128_hash_t hash = XXH3_128bits(words, count * sizeof(*words));
+    return (struct index_key){hash.low64, hash.high64};
+}
+
+/* ---- values of flows, a batch at a time */
+
+/* Of a part or a measure's field: where it stands, and in which rows it says something. */
+struct reading {
+    const void *column, *lower;
+    bool wide;
+    uint8_t *known; /* owned; NULL: in all */
+};
+
+struct batch_reading {
+    const struct tally_rows *rows;
+    const struct flow_batch *flows;
+    uint32_t *sensors;                       /* owned: by observer */
+    struct reading fields[FLOW_FIELD_COUNT]; /* those that are read */
+};
+
+static bool read_field(struct batch_reading *b, unsigned f)
+{
+    const struct records *records = b->rows->records;
+    struct reading *reading = &b->fields[f];
+    if (reading->column != NULL)
+        return true;
+    reading->column = records_column(records, f);
+    reading->wide = field_type_is_wide(flow_fields[f].type);
+    if (flow_fields[f].kind == KIND_ADDRESS)
+        reading->lower = records_column(records, f + 1);
+    reading->known = malloc(records->rows + 1u);
+    if (reading->known == NULL)
+        return false;
+    if (records_known(records, f, 0, records->rows, reading->known)) {
+        free(reading->known);
+        reading->known = NULL;
     }
-    struct tally_sums *to = &t->entries[at].sums;
-    to->flows += sums->flows;
-    to->src_packets += sums->src_packets;
-    to->dst_packets += sums->dst_packets;
-    to->src_bytes += sums->src_bytes;
-    to->dst_bytes += sums->dst_bytes;
+    return true;
+}
+
+static void batch_fini(struct batch_reading *b)
+{
+    for (unsigned f = 0; f < FLOW_FIELD_COUNT; f++)
+        free(b->fields[f].known);
+    free(b->sensors);
+}
+
+static enum result batch_init(struct tally *t, const struct tally_rows *rows, struct batch_reading *b,
+                              struct error *err)
+{
+    const struct tally_plan *plan = t->plan;
+    *b = (struct batch_reading){.rows = rows, .flows = flow_batch_of(rows->records)};
+    b->sensors = malloc((rows->records->observer_count + 1u) * sizeof(*b->sensors));
+    bool made = b->sensors != NULL;
+    for (uint32_t o = 0; made && o < rows->records->observer_count; o++)
+        made = number_sensor(t, rows->records->observers[o].sensor, &b->sensors[o]);
+    for (unsigned i = 0; made && i < (t->strikes ? plan->key_count : plan->part_count); i++)
+        made = plan->parts[i].what != TALLY_FIELD || read_field(b, plan->parts[i].field);
+    if (plan->both_ends)
+        made = made && read_field(b, FLOW_FIELD_src_hi) && read_field(b, FLOW_FIELD_dst_hi);
+    for (unsigned i = 0; made && !t->strikes && i < plan->measure_count; i++) {
+        const struct tally_measure *m = &plan->measures[i];
+        made = m->what != TALLY_SUM || (read_field(b, m->field) && read_field(b, m->more) && read_field(b, m->turned));
+    }
+    if (made)
+        return RESULT_OK;
+    batch_fini(b);
+    return budget_exceeded(err);
+}
+
+static uint64_t number_at(const struct reading *reading, uint32_t row)
+{
+    return reading->wide ? ((const uint64_t *)reading->column)[row] : ((const uint32_t *)reading->column)[row];
+}
+
+static bool knows(const struct reading *reading, uint32_t row)
+{
+    return reading->known == NULL || reading->known[row] != 0;
+}
+
+static struct address address_at(const struct reading *reading, uint32_t row)
+{
+    return (struct address){((const uint64_t *)reading->column)[row], ((const uint64_t *)reading->lower)[row]};
+}
+
+bool tally_is_offer(unsigned state, uint64_t dst_packets)
+{
+    return dst_packets > 0 && state != FLOW_STATE_S0 && state != FLOW_STATE_REJ && state != FLOW_STATE_SH &&
+           state != FLOW_STATE_RSTOS0;
+}
+
+/* A record, and which end of it is the host. */
+struct seen {
+    const struct batch_reading *batch;
+    uint32_t row;
+    bool turned; /* the dst is */
+};
+
+static enum tally_role role_of(const struct seen *s)
+{
+    const struct flow_batch *f = s->batch->flows;
+    return !s->turned                                                 ? TALLY_USES
+           : tally_is_offer(f->state[s->row], f->dst_packets[s->row]) ? TALLY_OFFERS
+                                                                      : TALLY_UNANSWERED;
+}
+
+static struct address network_of(const struct tally_part *part, struct address a)
+{
+    const struct address mask = address_prefix_mask(address_is_ipv4(a) ? part->length_ipv4 : part->length_ipv6);
+    return part->is_net ? (struct address){a.hi & mask.hi, a.lo & mask.lo} : a;
+}
+
+/* The words of a part; false: it is not known, and they are zeros. */
+static bool read_part(const struct tally_part *part, const struct seen *s, uint64_t *words)
+{
+    const struct reading *fields = s->batch->fields;
+    struct address address;
+    memset(words, 0, part_words(part) * sizeof(*words));
+    switch (part->what) {
+    case TALLY_TIME:
+        words[0] = (uint64_t)floor_ns(s->batch->flows->first_time[s->row], part->step_ns);
+        return true;
+    case TALLY_ROLE:
+        words[0] = role_of(s);
+        return true;
+    case TALLY_HOST:
+        address = address_at(&fields[s->turned ? FLOW_FIELD_dst_hi : FLOW_FIELD_src_hi], s->row);
+        break;
+    case TALLY_PEER:
+        address = address_at(&fields[s->turned ? FLOW_FIELD_src_hi : FLOW_FIELD_dst_hi], s->row);
+        break;
+    default:
+        if (!knows(&fields[part->field], s->row))
+            return false;
+        if (!part->is_address) {
+            words[0] = number_at(&fields[part->field], s->row);
+            return true;
+        }
+        address = address_at(&fields[part->field], s->row);
+        break;
+    }
+    address = network_of(part, address);
+    words[0] = address.hi;
+    words[1] = address.lo;
+    return true;
+}
+
+/* Words of several parts, without those that are not known, which ret_unknown has by bit. */
+static unsigned read_parts(const struct tally_part *parts, unsigned count, const struct seen *s, uint64_t *words,
+                           uint64_t *ret_unknown)
+{
+    unsigned used = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (!read_part(&parts[i], s, &words[used]))
+            *ret_unknown |= 1ull << i;
+        used += part_words(&parts[i]);
+    }
+    return used;
+}
+
+/* ---- sums */
+
+static enum result count_distinct(struct tally *t, unsigned m, const struct seen *s, uint32_t at, uint64_t *slot,
+                                  struct error *err)
+{
+    const struct tally_measure *measure = &t->plan->measures[m];
+    uint64_t words[1 + TALLY_WORDS_MAX], unknown = 0;
+    uint32_t there;
+    unsigned used = read_parts(&t->plan->parts[measure->first], measure->count, s, &words[1], &unknown);
+    words[0] = (uint64_t)at << 32 | m << 16 | unknown;
+    /* Of a service whose protocol has no ports the protocol alone is known; of what is not known at all is none. */
+    if (unknown + 1 == 1ull << measure->count)
+        return RESULT_OK;
+    const struct index_key key = hash_of(words, used + 1);
+    if (index_get(&t->counted, key, &there))
+        return RESULT_OK;
+    if (index_put(&t->counted, key, 0) != RESULT_OK)
+        return budget_exceeded(err);
+    (*slot)++;
     return RESULT_OK;
 }
 
-static struct tally_sums turned(const struct tally_sums *s)
+static bool add_field(const struct seen *s, unsigned field, uint64_t *slot)
 {
-    return (struct tally_sums){s->flows, s->dst_packets, s->src_packets, s->dst_bytes, s->src_bytes};
+    const struct reading *reading = &s->batch->fields[field];
+    bool known = knows(reading, s->row);
+    *slot += known ? number_at(reading, s->row) : 0;
+    return known;
 }
 
-static enum result add_key(struct tally *t, const struct tally_key *key, uint32_t sensor, const struct tally_sums *sums,
-                           struct error *err)
+/* Adds what a record has of a measure to its slot. False: it does not know it. */
+static bool measure(const struct tally_measure *m, const struct seen *s, bool first, uint64_t *slot)
 {
-    struct of of = {.time = key->time, .sensor = sensor};
-    const struct tally_sums back = turned(sums);
-    switch (t->by) {
-    case TALLY_SERVICE:
-        of.dst_port = protocol_has_ports(key->protocol) ? key->dst_port : 0;
-        __attribute__((fallthrough));
-    case TALLY_PROTOCOL:
-        of.protocol = key->protocol;
-        break;
-    case TALLY_PAIR:
-        of.peer_hi = key->dst.hi;
-        of.peer_lo = key->dst.lo;
-        __attribute__((fallthrough));
-    case TALLY_SRC:
-    case TALLY_HOST:
-        of.host_hi = key->src.hi;
-        of.host_lo = key->src.lo;
-        break;
-    case TALLY_DST:
-        of.host_hi = key->dst.hi;
-        of.host_lo = key->dst.lo;
-        return add(t, &of, &back, err);
+    const struct flow_batch *f = s->batch->flows;
+    const struct tally_rows *rows = s->batch->rows;
+    uint64_t value;
+    bool known;
+    switch (m->what) {
+    case TALLY_SUM:
+        known = add_field(s, s->turned ? m->turned : m->field, slot);
+        return m->more == m->field ? known : add_field(s, m->more, slot) || known;
+    case TALLY_FLOWS:
+        *slot += rows->flows != NULL ? rows->flows[s->row] : f->report[s->row] == 0;
+        return true;
+    case TALLY_RECORDS:
+        (*slot)++;
+        return true;
+    case TALLY_DURATION:
+        *slot += (uint64_t)f->last_time[s->row] - (uint64_t)f->first_time[s->row];
+        return true;
+    case TALLY_FIRST_TIME:
+        value = (uint64_t)f->first_time[s->row];
+        *slot = first || (int64_t)value < (int64_t)*slot ? value : *slot;
+        return true;
+    case TALLY_LAST_TIME:
+        value = (uint64_t)f->last_time[s->row];
+        *slot = first || (int64_t)value > (int64_t)*slot ? value : *slot;
+        return true;
     default:
-        break;
+        return false;
     }
-    enum result r = add(t, &of, sums, err);
-    if (r != RESULT_OK || t->by != TALLY_HOST || address_equal(key->src, key->dst))
+}
+
+static enum result add_measures(struct tally *t, const struct seen *s, uint32_t at, struct error *err)
+{
+    uint64_t *said = &t->words[(size_t)at * t->row_words + t->key_words], *slots = said + 1;
+    enum result r = RESULT_OK;
+    for (unsigned m = 0; m < t->plan->measure_count && r == RESULT_OK; m++) {
+        if (t->plan->measures[m].what == TALLY_DISTINCT) {
+            r = count_distinct(t, m, s, at, &slots[m], err);
+            *said |= 1ull << m;
+        } else if (measure(&t->plan->measures[m], s, (*said >> m & 1) == 0, &slots[m])) {
+            *said |= 1ull << m;
+        }
+    }
+    return r;
+}
+
+static enum result add(struct tally *t, const struct seen *s, struct error *err)
+{
+    uint64_t words[WORD_KEY + TALLY_WORDS_MAX], unknown = 0;
+    uint32_t at;
+    (void)read_parts(t->plan->parts, t->plan->key_count, s, &words[WORD_KEY], &unknown);
+    words[WORD_SENSOR] = (uint64_t)s->batch->sensors[s->batch->flows->observer[s->row]] << 32 | unknown;
+    const struct index_key key = hash_of(words, t->key_words);
+    bool there = index_get(&t->index, key, &at);
+    if (t->strikes) {
+        uint64_t *said = there ? &t->words[(size_t)at * t->row_words + t->key_words] : NULL;
+        t->struck_count += there && (*said & STRUCK) == 0;
+        if (there)
+            *said |= STRUCK;
+        return RESULT_OK;
+    }
+    if (!there) {
+        if (!grow(t) || index_put(&t->index, key, t->count) != RESULT_OK)
+            return budget_exceeded(err);
+        at = t->count++;
+        uint64_t *row = &t->words[(size_t)at * t->row_words];
+        memset(row, 0, t->row_words * sizeof(*row));
+        memcpy(row, words, t->key_words * sizeof(*row));
+    }
+    return add_measures(t, s, at, err);
+}
+
+/* Once, or for either end; of a host with itself once. */
+static enum result add_ends(struct tally *t, struct seen *s, struct error *err)
+{
+    const struct tally_plan *plan = t->plan;
+    s->turned = plan->from_dst;
+    if (!plan->both_ends)
+        return add(t, s, err);
+    const struct address src = address_at(&s->batch->fields[FLOW_FIELD_src_hi], s->row),
+                         dst = address_at(&s->batch->fields[FLOW_FIELD_dst_hi], s->row);
+    bool any = plan->only.hi == 0 && plan->only.lo == 0;
+    enum result r = any || address_equal(src, plan->only) ? add(t, s, err) : RESULT_OK;
+    s->turned = true;
+    return r == RESULT_OK && !address_equal(src, dst) && (any || address_equal(dst, plan->only)) ? add(t, s, err) : r;
+}
+
+enum result tally_add(struct tally *t, const struct tally_rows *rows, struct error *err)
+{
+    struct batch_reading batch;
+    enum result r = batch_init(t, rows, &batch, err);
+    if (r != RESULT_OK)
         return r;
-    of.host_hi = key->dst.hi;
-    of.host_lo = key->dst.lo;
-    return add(t, &of, &back, err);
-}
-
-enum result tally_add(struct tally *t, const struct tally_key *key, const struct tally_sums *sums, struct error *err)
-{
-    uint32_t sensor;
-    return number_sensor(t, key->sensor, &sensor) ? add_key(t, key, sensor, sums, err) : budget_exceeded(err);
-}
-
-const bool tally_flow_fields[FLOW_FIELD_COUNT] = {
-    [FLOW_FIELD_observer] = true,    [FLOW_FIELD_first_time] = true,  [FLOW_FIELD_report] = true,
-    [FLOW_FIELD_src_hi] = true,      [FLOW_FIELD_src_lo] = true,      [FLOW_FIELD_dst_hi] = true,
-    [FLOW_FIELD_dst_lo] = true,      [FLOW_FIELD_protocol] = true,    [FLOW_FIELD_dst_port] = true,
-    [FLOW_FIELD_src_packets] = true, [FLOW_FIELD_dst_packets] = true, [FLOW_FIELD_src_bytes] = true,
-    [FLOW_FIELD_dst_bytes] = true};
-
-enum result tally_add_flows(struct tally *t, const struct records *flows, int64_t from_ns, int64_t to_ns,
-                            int64_t step_ns, struct error *err)
-{
-    const struct flow_batch *f = flow_batch_of(flows);
-    uint32_t *sensors = malloc((flows->observer_count + 1u) * sizeof(*sensors));
-    bool numbered = sensors != NULL;
-    for (uint32_t o = 0; numbered && o < flows->observer_count; o++)
-        numbered = number_sensor(t, flows->observers[o].sensor, &sensors[o]);
-    enum result r = numbered ? RESULT_OK : budget_exceeded(err);
-    for (uint32_t i = 0; i < f->rows && r == RESULT_OK; i++) {
-        if ((from_ns != 0 && f->first_time[i] < from_ns) || (to_ns != 0 && f->first_time[i] >= to_ns))
+    const int64_t *times = batch.flows->first_time;
+    struct seen seen = {.batch = &batch};
+    for (uint32_t i = 0; i < rows->records->rows && r == RESULT_OK; i++) {
+        if ((rows->from_ns != 0 && times[i] < rows->from_ns) || (rows->to_ns != 0 && times[i] >= rows->to_ns))
             continue;
-        const struct tally_key key = {.time = step_ns == 0 ? 0 : floor_ns(f->first_time[i], step_ns),
-                                      .src = {f->src_hi[i], f->src_lo[i]},
-                                      .dst = {f->dst_hi[i], f->dst_lo[i]},
-                                      .protocol = (uint8_t)f->protocol[i],
-                                      .dst_port = (uint16_t)f->dst_port[i]};
-        const struct tally_sums sums = {f->report[i] == 0, f->src_packets[i], f->dst_packets[i], f->src_bytes[i],
-                                        f->dst_bytes[i]};
-        r = add_key(t, &key, sensors[f->observer[i]], &sums, err);
+        if (t->plan->offers_alone && !tally_is_offer(batch.flows->state[i], batch.flows->dst_packets[i]))
+            continue;
+        seen.row = i;
+        r = add_ends(t, &seen, err);
     }
-    free(sensors);
+    batch_fini(&batch);
     return r;
 }
 
 /* ---- the rows */
 
-static uint64_t measure(const struct entry *e, enum tally_order order)
+/* What a measure comes to in a row; false: nothing is known of it. */
+static bool result_of(const struct tally *t, const uint64_t *row, unsigned m, uint64_t *ret_value)
 {
-    return order == TALLY_BY_BYTES     ? e->sums.src_bytes + e->sums.dst_bytes
-           : order == TALLY_BY_PACKETS ? e->sums.src_packets + e->sums.dst_packets
-           : order == TALLY_BY_FLOWS   ? e->sums.flows
-                                       : 0;
+    const struct tally_measure *measure = &t->plan->measures[m];
+    const uint64_t said = row[t->key_words], *slots = &row[t->key_words + 1];
+    if (measure->what != TALLY_RATE) {
+        *ret_value = slots[m];
+        return (said >> m & 1) != 0;
+    }
+    if (measure->over < TALLY_MEASURES_MAX) {
+        *ret_value = slots[measure->over] == 0 ? 0 : slots[measure->of] / slots[measure->over];
+        return slots[measure->over] != 0;
+    }
+    uint64_t first = 0, last = 0;
+    for (unsigned i = 0; i < t->plan->measure_count; i++) {
+        first = t->plan->measures[i].what == TALLY_FIRST_TIME ? slots[i] : first;
+        last = t->plan->measures[i].what == TALLY_LAST_TIME ? slots[i] : last;
+    }
+    if ((int64_t)last <= (int64_t)first)
+        return false;
+    unsigned __int128 rate = (unsigned __int128)slots[measure->of] * measure->scale * NS_PER_S / (last - first);
+    *ret_value = rate > UINT64_MAX ? UINT64_MAX : (uint64_t)rate;
+    return true;
 }
 
 static int compare(const void *a, const void *b, void *context)
 {
-    const struct entry *x = a, *y = b;
-    const enum tally_order order = *(const enum tally_order *)context;
-    uint64_t left = measure(x, order), right = measure(y, order);
+    const struct tally *t = context;
+    const uint64_t *x = a, *y = b;
+    uint64_t left = 0, right = 0;
+    bool is_time = t->plan->measures[t->plan->sort].what == TALLY_FIRST_TIME ||
+                   t->plan->measures[t->plan->sort].what == TALLY_LAST_TIME;
+    if (t->plan->by_time) {
+        left = y[WORD_KEY];
+        right = x[WORD_KEY];
+        is_time = true;
+    } else if (result_of(t, x, t->plan->sort, &left) != result_of(t, y, t->plan->sort, &right)) {
+        return result_of(t, x, t->plan->sort, &left) ? -1 : 1;
+    }
     if (left != right)
-        return left > right ? -1 : 1;
-    if (x->of.time != y->of.time)
-        return x->of.time < y->of.time ? -1 : 1;
-    return memcmp(&x->of, &y->of, sizeof(x->of));
+        return (is_time ? (int64_t)left > (int64_t)right : left > right) ? -1 : 1;
+    for (unsigned i = 0; i < t->key_words; i++) {
+        if (x[i] != y[i])
+            return x[i] < y[i] ? -1 : 1;
+    }
+    return 0;
 }
 
-/* Columns that the key does not have say nothing. */
-static enum result leave_out(struct work *work, const struct tally *t, const struct entry *e, bool timed,
-                             struct error *err)
+/* The row of an answer, and which of its columns is the next one. */
+struct row {
+    struct work *work;
+    uint64_t values[2 * TALLY_PARTS_MAX + TALLY_MEASURES_MAX + 1]; /* each at its field's offset, in its size */
+    uint64_t unknown[2];                                           /* by field */
+    char texts[TALLY_PARTS_MAX][ADDRESS_TEXT_MAX + 8];
+    unsigned at;
+};
+
+static void put(struct row *row, const struct tally_plan *plan, uint64_t value)
 {
-    unsigned before = timed ? 0 : COLUMN_sensor; /* columns that `top` has not */
-    bool protocol = t->by == TALLY_PROTOCOL || t->by == TALLY_SERVICE, host = t->by >= TALLY_HOST;
-    enum result r = protocol ? RESULT_OK : work_unknown(work, COLUMN_protocol - before, err);
-    if (r == RESULT_OK && (t->by != TALLY_SERVICE || !protocol_has_ports(e->of.protocol)))
-        r = work_unknown(work, COLUMN_dst_port - before, err);
-    if (r == RESULT_OK && !host)
-        r = work_unknown(work, COLUMN_host_hi - before, err);
-    if (r == RESULT_OK && t->by != TALLY_PAIR)
-        r = work_unknown(work, COLUMN_peer_hi - before, err);
+    void *to = &row->values[row->at];
+    switch (plan->columns[row->at++].size) {
+    case 1:
+        *(uint8_t *)to = (uint8_t)value;
+        break;
+    case 2:
+        *(uint16_t *)to = (uint16_t)value;
+        break;
+    case 4:
+        *(uint32_t *)to = (uint32_t)value;
+        break;
+    default:
+        *(uint64_t *)to = value;
+    }
+}
+
+static void put_text(struct row *row, const char *text)
+{
+    memcpy(&row->values[row->at++], &text, sizeof(text));
+}
+
+static void put_unknown(struct row *row)
+{
+    row->unknown[row->at / 64] |= 1ull << row->at % 64;
+}
+
+static const uint64_t *put_part(struct row *row, const struct tally_plan *plan, unsigned p, const uint64_t *words,
+                                bool known)
+{
+    const struct tally_part *part = &plan->parts[p];
+    if (!known)
+        put_unknown(row);
+    if (!part->is_net) {
+        for (unsigned i = 0; i < part_words(part); i++)
+            put(row, plan, words[i]);
+        return words + part_words(part);
+    }
+    const struct address address = {words[0], words[1]};
+    size_t used = strlen(address_text(address, row->texts[p]));
+    snprintf(row->texts[p] + used, 8, "/%u", address_is_ipv4(address) ? part->length_ipv4 - 96 : part->length_ipv6);
+    put_text(row, known ? row->texts[p] : "");
+    return words + 2;
+}
+
+static enum result send_row(const struct tally *t, struct work *work, const uint64_t *words, struct error *err)
+{
+    const struct tally_plan *plan = t->plan;
+    struct row row = {.work = work};
+    const uint64_t *key = &words[WORD_KEY];
+    uint64_t value = 0;
+    for (unsigned p = 0; p < plan->key_count; p++) {
+        if (p == (plan->by_time ? 1 : 0))
+            put_text(&row, t->sensors[words[WORD_SENSOR] >> 32]);
+        key = put_part(&row, plan, p, key, (words[WORD_SENSOR] >> p & 1) == 0);
+    }
+    if (plan->key_count == (plan->by_time ? 1 : 0))
+        put_text(&row, t->sensors[words[WORD_SENSOR] >> 32]);
+    for (unsigned i = 0; i < plan->shown_count; i++) {
+        value = 0;
+        if (!result_of(t, words, plan->shown[i], &value))
+            put_unknown(&row);
+        put(&row, plan, value);
+    }
+    enum result r = work_add(work, row.values, err);
+    for (unsigned f = 0; f < row.at && r == RESULT_OK; f++) {
+        if (row.unknown[f / 64] >> f % 64 & 1)
+            r = work_unknown(work, f, err);
+    }
     return r;
 }
 
-enum result tally_send(struct tally *t, struct work *work, enum tally_order order, uint64_t limit, struct error *err)
+enum result tally_send(struct tally *t, struct work *work, uint64_t limit, struct error *err)
 {
     enum result r = RESULT_OK;
+    uint64_t sent = 0;
     if (t->count > 0)
-        qsort_r(t->entries, t->count, sizeof(*t->entries), compare, &order);
-    if (t->count > limit && limit == ANSWER_ROWS_MAX) /* less is what was asked for */
+        qsort_r(t->words, t->count, t->row_words * sizeof(*t->words), compare, t);
+    if (tally_count(t) > limit && limit == ANSWER_ROWS_MAX) /* less is what was asked for */
         coverage_cut(&work->coverage, limit);
-    for (uint32_t i = 0; i < t->count && i < limit && r == RESULT_OK; i++) {
-        const struct entry *e = &t->entries[i];
-        const struct tally_row row = {.time = e->of.time,
-                                      .sensor = t->sensors[e->of.sensor],
-                                      .protocol = e->of.protocol,
-                                      .dst_port = e->of.dst_port,
-                                      .host_hi = e->of.host_hi,
-                                      .host_lo = e->of.host_lo,
-                                      .peer_hi = e->of.peer_hi,
-                                      .peer_lo = e->of.peer_lo,
-                                      .flows = e->sums.flows,
-                                      .packets = e->sums.src_packets + e->sums.dst_packets,
-                                      .bytes = e->sums.src_bytes + e->sums.dst_bytes,
-                                      .packets_sent = e->sums.src_packets,
-                                      .bytes_sent = e->sums.src_bytes,
-                                      .bytes_received = e->sums.dst_bytes};
-        r = work_add(work, &row, err);
-        if (r == RESULT_OK)
-            r = leave_out(work, t, e, order == TALLY_BY_TIME, err);
+    for (uint32_t i = 0; i < t->count && sent < limit && r == RESULT_OK; i++) {
+        const uint64_t *row = &t->words[(size_t)i * t->row_words];
+        if ((row[t->key_words] & STRUCK) != 0)
+            continue;
+        r = send_row(t, work, row, err);
+        sent++;
     }
     return r;
 }

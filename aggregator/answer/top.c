@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* top: who or what had the most. */
-#include "aggregator/answer/tally.h"
+#include "aggregator/answer/counts.h"
 
 enum { TOP_FILTER, TOP_FROM, TOP_TO, TOP_BY, TOP_SORT, TOP_LIMIT, TOP_PARAMETER_COUNT };
-
-static const char *const measures[] = {"bytes", "packets", "flows"};
-static const enum tally_order orders[] = {TALLY_BY_BYTES, TALLY_BY_PACKETS, TALLY_BY_FLOWS};
 
 static const struct parameter parameters[] = {
     [TOP_FILTER] = {.name = "filter",
@@ -15,18 +12,11 @@ static const struct parameter parameters[] = {
                     .kind = RECORD_FLOW},
     [TOP_FROM] = {.name = "from", .type = PARAMETER_TIME, .help = "of records that began then or later"},
     [TOP_TO] = {.name = "to", .type = PARAMETER_TIME, .help = "of records that began before", .not_before = "from"},
-    [TOP_BY] = {.name = "by",
-                .type = PARAMETER_WORD,
-                .help = TALLY_HELP,
-                .fallback = "host",
-                .words = tally_words,
-                .word_count = TALLY_BY_COUNT},
+    [TOP_BY] = {.name = "by", .type = PARAMETER_TEXT, .help = TALLY_BY_HELP, .fallback = "host"},
     [TOP_SORT] = {.name = "sort",
-                  .type = PARAMETER_WORD,
-                  .help = "the most of what",
-                  .fallback = "bytes",
-                  .words = measures,
-                  .word_count = sizeof(measures) / sizeof(*measures)},
+                  .type = PARAMETER_TEXT,
+                  .help = "the most of what; with commas between also further columns: " TALLY_MEASURE_HELP,
+                  .fallback = "bytes"},
     [TOP_LIMIT] = {.name = "limit",
                    .type = PARAMETER_NUMBER,
                    .help = "at most so many; 0: as many as the aggregator answers, 1,000,000",
@@ -34,46 +24,35 @@ static const struct parameter parameters[] = {
 
 static const struct record_kind *columns(void)
 {
-    return tally_columns(false);
+    static struct tally_plan plan;
+    return counts_columns(&plan, &(struct tally_texts){"top", "host", "bytes", 0});
 }
 
-static enum result sum_up(struct work *work, struct tally *tally, struct error *err)
+static enum result begin(struct work *work, struct error *err)
 {
-    work->coverage.from_ns = work_argument(work, TOP_FROM)->time;
-    work->coverage.to_ns = work_argument(work, TOP_TO)->time;
-    const struct store_query query = {.kind = RECORD_FLOW,
-                                      .fields = tally_flow_fields,
-                                      .filter = work_argument(work, TOP_FILTER)->filter,
-                                      .from_ns = work->coverage.from_ns,
-                                      .to_ns = work->coverage.to_ns};
-    struct records *flows;
-    enum result r = store_find(work->reader, &query, err);
-    while (r == RESULT_OK && (r = store_next(work->reader, &flows, NULL, err)) == RESULT_OK) {
-        r = tally_add_flows(tally, flows, query.from_ns, query.to_ns, 0, err);
-        records_free(&flows);
-    }
-    return r == RESULT_END ? RESULT_OK : r;
+    const struct tally_texts texts = {"top", work_argument(work, TOP_BY)->text, work_argument(work, TOP_SORT)->text, 0};
+    return counts_begin(work, &texts, TOP_BY, TOP_SORT, err);
 }
 
 static enum result run(struct work *work, struct error *err)
 {
-    uint64_t limit = work_argument(work, TOP_LIMIT)->number;
-    struct tally *tally = tally_new((enum tally_by)work_argument(work, TOP_BY)->number, &work->memory);
-    if (tally == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    enum result r = sum_up(work, tally, err);
-    if (r == RESULT_OK)
-        r = tally_send(tally, work, orders[work_argument(work, TOP_SORT)->number],
-                       limit == 0 || limit > ANSWER_ROWS_MAX ? ANSWER_ROWS_MAX : limit, err);
-    tally_free(&tally);
-    return r;
+    const struct counts_query query = {.filter = work_argument(work, TOP_FILTER)->filter,
+                                       .from_ns = work_argument(work, TOP_FROM)->time,
+                                       .to_ns = work_argument(work, TOP_TO)->time};
+    return counts_run(work, &query, work_argument(work, TOP_LIMIT)->number, err);
 }
 
 const struct question question_top = {
     .name = "top",
-    .summary = "Top: who, or which service, had the most bytes, packets or flows, by each sensor's view.",
+    .summary = "Top: who, or what, had the most of a measure, by each sensor's view. Keys and measures are columns.",
+    .examples = "pavo top --from -1d\n"
+                "pavo top --by src --sort 'distinct dst' --from -1h 'state S0 or state REJ'\n"
+                "pavo top --by src/24,service --sort flows --limit 20 'dst net 10.0.0.0/8'\n"
+                "pavo top --by host,peer --sort bps,packets 'not port 443'",
     .parameters = parameters,
     .parameter_count = TOP_PARAMETER_COUNT,
     .basis = QUESTION_OF_TRAFFIC,
     .columns = columns,
+    .begin = begin,
+    .end = counts_end,
     .run = run};

@@ -21,6 +21,17 @@ enum result work_blame(struct work *work, unsigned parameter, enum result r)
     return r;
 }
 
+enum result work_blame_at(struct work *work, unsigned parameter, size_t offset, enum result r, struct error *err)
+{
+    char sentence[sizeof(err->text)];
+    if (r != RESULT_OK) {
+        memcpy(sentence, err->text, sizeof(sentence));
+        error_set(err, r, "%s: %.400s", work->arguments.question->parameters[parameter].name, sentence);
+        work->error.offset = offset;
+    }
+    return work_blame(work, parameter, r);
+}
+
 /* ---- pages */
 
 static enum result send_pages(struct work *work, const struct records *records, uint32_t rows, struct error *err)
@@ -198,7 +209,10 @@ enum result work_answer(struct work *work, struct error *err)
         return r;
     choose_columns(work);
     coverage_begin(&work->coverage, work->options->store);
-    r = send_head(work, err);
+    if (question->begin != NULL)
+        r = question->begin(work, err);
+    if (r == RESULT_OK)
+        r = send_head(work, err);
     if (r == RESULT_OK)
         r = question->run(work, err);
     if (r == RESULT_OK)
@@ -206,6 +220,8 @@ enum result work_answer(struct work *work, struct error *err)
     if (r == RESULT_OK)
         r = coverage_send(work, err);
     records_free(&work->page);
+    if (question->end != NULL)
+        question->end(work);
     coverage_fini(&work->coverage);
     arguments_fini(&work->arguments);
     return r;

@@ -47,6 +47,7 @@ struct work {
     const struct record_kind *columns; /* the question's, or of those the ones that are wanted; NULL: none */
     struct record_kind narrowed;       /* what it points to then */
     bool fields[RECORDS_FIELDS_MAX];   /* by stored field: what they are made from, of records as they are */
+    void *own;                         /* the question's, between its begin and its end */
     struct coverage coverage;
     struct records *page;        /* rows not sent yet, of the question's columns; owned */
     struct argument_error error; /* which argument a failure is about */
@@ -65,6 +66,8 @@ static inline const struct argument *work_argument(const struct work *work, unsi
 
 /* A failure is about that argument. Returns `r`. */
 enum result work_blame(struct work *work, unsigned parameter, enum result r);
+/* The same, and where in its text; `err` begins with its name then. */
+enum result work_blame_at(struct work *work, unsigned parameter, size_t offset, enum result r, struct error *err);
 
 /* Room in work->page for a row with two observers; a full page goes out. */
 MUST_CHECK enum result work_room(struct work *work, struct error *err);

@@ -193,6 +193,23 @@ static char *columns_text(const struct catalogue *catalogue, const char *questio
     return text;
 }
 
+/* Its examples, a line each. NULL: there is none, or out of memory. */
+static char *examples_text(const struct catalogue *catalogue, const char *question)
+{
+    char *text = NULL;
+    for (size_t i = 0; i < catalogue->count; i++) {
+        const struct catalogue_entry *entry = &catalogue->entries[i];
+        char *longer = NULL;
+        if (!is(entry, "example", question))
+            continue;
+        if (asprintf(&longer, "%s%s%s", text == NULL ? "" : text, text == NULL ? "" : "\n", entry->help) < 0)
+            return text;
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 /* What must be given stands on the usage line, and what may stand there without its name. */
 static void add_usage(struct catalogue_form *form, const struct catalogue_entry *entry)
 {
@@ -221,6 +238,7 @@ int catalogue_form_init(struct catalogue_form *form, const struct catalogue *cat
         add_usage(form, &catalogue->entries[i]);
     }
     form->columns = columns_text(catalogue, question);
+    form->examples = examples_text(catalogue, question);
     if (asprintf(&form->about, "Asks the aggregator's question '%s': %s", question, entry == NULL ? "" : entry->help) <
         0)
         form->about = NULL;
@@ -230,6 +248,7 @@ int catalogue_form_init(struct catalogue_form *form, const struct catalogue *cat
                                      .usage = form->usage,
                                      .about = form->about,
                                      .specs = form->specs,
+                                     .examples = form->examples,
                                      .closing = form->columns};
     return -1;
 }
@@ -241,6 +260,7 @@ void catalogue_form_fini(struct catalogue_form *form)
         free(form->helps[i]);
     free(form->about);
     free(form->columns);
+    free(form->examples);
 }
 
 int catalogue_form_positional(struct catalogue_form *form, int argc, char **argv, int first)

@@ -8,7 +8,7 @@
 /* A row of it. Texts are owned; "" where there is nothing to say. */
 struct catalogue_entry {
     char *question;
-    char *part;      /* "question": it itself; "parameter" or "column" of it */
+    char *part;      /* "question": it itself; "parameter", "column" or "example" of it */
     char *name;      /* of the parameter or column */
     char *type;      /* of a parameter: "time", "filter" ... */
     char *kind;      /* of a column, what its values are: "address", "count" ... */
@@ -43,9 +43,9 @@ struct catalogue_form {
     size_t count;                                     /* of parameters */
     struct options options;                           /* for cli_options; its targets are the arguments' values */
     char program[80], usage[CATALOGUE_USAGE_MAX];
-    char *about, *columns;         /* owned */
-    char words[ARGUMENTS_MAX][32]; /* "TIME": what stands for a value in the help */
-    char *helps[ARGUMENTS_MAX];    /* owned */
+    char *about, *columns, *examples; /* owned */
+    char words[ARGUMENTS_MAX][32];    /* "TIME": what stands for a value in the help */
+    char *helps[ARGUMENTS_MAX];       /* owned */
 };
 
 /* The catalogue must outlive it. -1; otherwise an exit code, the reason printed. To be ended in either case. */

@@ -19,12 +19,9 @@
 #include "common/when.h"
 
 #define MEASURE_DEFAULT "bytes"
+#define MEASURE_MAX     64
 #define STEP_DEFAULT    "1h" /* the aggregator's */
 #define INTERVALS       150  /* or fewer, of a time that is known */
-
-const char picture_examples[] = "pavo series --from -1d --by protocol\n"
-                                "pavo series --from today --measure flows 'dst port 22' -o ssh.svg\n"
-                                "pavo series --from -1h --step 1m --table 'host 10.0.1.17'";
 
 void picture_specs(struct picture_options *options, struct option_spec ret_specs[static PICTURE_SPECS])
 {
@@ -37,11 +34,6 @@ void picture_specs(struct picture_options *options, struct option_spec ret_specs
          .group = "Picture",
          .help =
              "draw into FILE.svg; or into FILE.png, by rsvg-convert (Debian: librsvg2-bin). Default: in the terminal"},
-        {.name = "measure",
-         .kind = OPTION_STRING,
-         .target = &options->measure,
-         .argument = "COLUMN",
-         .help = "draw these numbers: bytes, packets, flows, or any other column. Default: " MEASURE_DEFAULT},
         {.name = "table",
          .kind = OPTION_FLAG,
          .target = &options->table,
@@ -52,7 +44,6 @@ void picture_specs(struct picture_options *options, struct option_spec ret_specs
 void picture_options_free(struct picture_options *options)
 {
     free(options->output);
-    free(options->measure);
     *options = (struct picture_options){0};
 }
 
@@ -70,6 +61,20 @@ static struct argument *argument_of(const struct question *question, const char 
             return &question->arguments[i];
     }
     return NULL;
+}
+
+/* What is drawn: the column of the first of the question's measures; "distinct src" is distinct_src. */
+static void measure_of(const struct question *question, char column[static MEASURE_MAX])
+{
+    const struct argument *argument = argument_of(question, "measure");
+    const char *text = argument == NULL || argument->value == NULL ? MEASURE_DEFAULT : argument->value;
+    text += strspn(text, " ");
+    size_t length = strcspn(text, ",");
+    while (length > 0 && text[length - 1] == ' ')
+        length--;
+    snprintf(column, MEASURE_MAX, "%.*s", length < MEASURE_MAX ? (int)length : (int)MEASURE_MAX - 1, text);
+    for (char *at = column; *at != '\0'; at++)
+        *at = *at == ' ' || *at == '/' ? '_' : *at;
 }
 
 /* 0: not given. */
@@ -297,6 +302,7 @@ int picture_run(const struct cli *cli, const struct question *question, const st
     struct ask ask;
     struct picture_asked asked = {0};
     struct coverage coverage = {0};
+    char measure[MEASURE_MAX];
     if (options->output != NULL && !ends_with(options->output, ".svg") && !ends_with(options->output, ".png"))
         return cli_fail(CLI_USAGE, "--output: '%s' is neither .svg nor .png; rows go where standard output does",
                         options->output);
@@ -307,7 +313,8 @@ int picture_run(const struct cli *cli, const struct question *question, const st
     int code = ask_open(cli, &ask);
     if (code >= 0)
         return code;
-    code = picture_ask(&ask, question, options->measure, &coverage, &asked);
+    measure_of(question, measure);
+    code = picture_ask(&ask, question, measure, &coverage, &asked);
     ask_close(&ask);
     if (code < 0)
         code = show(cli, question, options, &asked, &coverage);

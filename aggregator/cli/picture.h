@@ -11,13 +11,12 @@
 
 /* What the command can be told beside the question's parameters. */
 struct picture_options {
-    char *output, *measure; /* owned; NULL: not given */
+    char *output; /* owned; NULL: not given */
     bool table;
 };
-#define PICTURE_SPECS 3
+#define PICTURE_SPECS 2
 void picture_specs(struct picture_options *options, struct option_spec ret_specs[static PICTURE_SPECS]);
 void picture_options_free(struct picture_options *options);
-extern const char picture_examples[];
 
 /* Is it rows that are wanted, as of any question? */
 bool picture_is_of_rows(const struct cli *cli, const struct picture_options *options);

@@ -178,10 +178,8 @@ static int run_catalogued(struct cli *cli, const struct catalogue *catalogue, in
     bool drawn = strcmp(argv[0], PICTURE_QUESTION) == 0;
     char nothing[128];
     int first, code = catalogue_form_init(&form, catalogue, argv[0]);
-    if (code < 0 && drawn) {
+    if (code < 0 && drawn)
         picture_specs(&of_picture, form.specs + form.count);
-        form.options.examples = picture_examples;
-    }
     if (code < 0)
         code = cli_options(cli, &form.options, argc, argv, &first);
     if (code < 0)

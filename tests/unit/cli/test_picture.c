@@ -12,7 +12,7 @@ static const struct fake_column catalogue_columns[] = {
 };
 #define PARAMETER(name, type, otherwise, positional)                                                                   \
     "series", "parameter", name, type, otherwise, positional, "0", "help"
-static const pavo_columns catalogue = {FAKE_COLUMNS(catalogue_columns), .rows = 7,
+static const pavo_columns catalogue = {FAKE_COLUMNS(catalogue_columns), .rows = 8,
                                        .cells = (const char *const[]){"series",
                                                                       "question",
                                                                       "",
@@ -25,7 +25,8 @@ static const pavo_columns catalogue = {FAKE_COLUMNS(catalogue_columns), .rows = 
                                                                       PARAMETER("from", "time", NULL, "0"),     /* */
                                                                       PARAMETER("to", "time", NULL, "0"),       /* */
                                                                       PARAMETER("step", "span", "1h", "0"),     /* */
-                                                                      PARAMETER("by", "word", "sensor", "0"),   /* */
+                                                                      PARAMETER("by", "text", "sensor", "0"),   /* */
+                                                                      PARAMETER("measure", "text", "bytes", "0"),
                                                                       "series",
                                                                       "column",
                                                                       "time",

@@ -166,8 +166,8 @@ class Real(unittest.TestCase):
                 "service": lambda f: [(f["protocol"], f["dst_port"])], "src": lambda f: [f["src"]],
                 "dst": lambda f: [f["dst"]], "pair": lambda f: [(f["src"], f["dst"])]}
         names = {"sensor": lambda r: (), "protocol": lambda r: r["protocol"], "host": lambda r: r["host"],
-                 "service": lambda r: (r["protocol"], r["dst_port"]), "src": lambda r: r["host"],
-                 "dst": lambda r: r["host"], "pair": lambda r: (r["host"], r["peer"])}
+                 "service": lambda r: (r["protocol"], r["dst_port"]), "src": lambda r: r["src"],
+                 "dst": lambda r: r["dst"], "pair": lambda r: (r["src"], r["dst"])}
         for by, key in keys.items():
             wanted = self.plainly(flows, lambda f: [(f["sensor"], name) for name in key(f)])
             rows = self.rows("top", "--by", by, "--limit", "0")
@@ -176,6 +176,64 @@ class Real(unittest.TestCase):
             self.assertEqual(sizes, sorted(sizes, reverse=True))
         status, (most,), coverage = self.answer("top", "--limit", "1", "sensor inner")
         self.assertEqual((status, coverage["state"]), (0, "whole"))  # ten were asked for, and ten came: nothing is missing
+
+    def test_columns_are_the_keys_and_the_measures(self):
+        """What is asked for is a column, and no column is empty."""
+        out = self.pavo("top")[1].splitlines()
+        self.assertEqual(out[0].split(), ["SENSOR", "HOST", "FLOWS", "PACKETS", "BYTES", "SENT", "RECEIVED"])
+        out = self.pavo("series", "--by", "service", "--step", "1d", "--measure", "distinct dst", "--table")[1].splitlines()
+        self.assertEqual(out[0].split(), "TIME SENSOR PROTO DST PORT DISTINCT DST FLOWS PACKETS BYTES SENT RECEIVED".split())
+        out = self.pavo("top", "--by", "dst/16, dst_port", "--sort", "distinct src,bps", "sensor inner")[1].splitlines()
+        self.assertEqual(out[0].split()[:8], "SENSOR DESTINATION NET DST PORT DISTINCT SRC BPS".split()[:8])
+        self.assertRegex("\n".join(out[1:]), r"inner +198\.51\.0\.0/16 +443 +1 ")
+        for option, value, sentence in (("--by", "hots", "by: there is no key 'hots'; did you mean host?"),
+                                        ("--sort", "distinct dts_port", "sort: there is no key 'dts_port'; did you mean")):
+            status, _, err = self.pavo("top", option, value)
+            self.assertEqual(status, 2)
+            self.assertIn(sentence, err)
+        self.assertIn("pavo top --by src --sort", self.pavo("top", "--help")[1])
+
+    def test_peers_and_services(self):
+        flows = self.rows("find", "host 10.0.1.17")
+        rows = self.rows("peers", "10.0.1.17")
+        self.assertEqual({(r["sensor"], r["peer"]): (r["flows"], r["packets"], r["bytes_sent"]) for r in rows},
+                         {(s, peer): (sum(f["report"] == 0 for f in mine), sum(f["src_packets"] + f["dst_packets"] for f in mine),
+                                      sum(f["src_bytes"] for f in mine))
+                          for s, peer in {(f["sensor"], f["dst"]) for f in flows}
+                          for mine in [[f for f in flows if (f["sensor"], f["dst"]) == (s, peer)]]})
+        self.assertEqual(max(r["last_time"] for r in rows), max(f["last_time"] for f in flows))
+        mine = lambda *words: {(r["role"], r["protocol"], r["dst_port"]) for r in self.rows("services", *words)}
+        self.assertIn(("uses", 6, 443), mine("10.0.1.17"))
+        self.assertIn(("unanswered", 6, 445), mine("198.51.100.9"))
+        self.assertNotIn(("offers", 6, 445), mine("198.51.100.9"))
+        web = next(f["dst"] for f in flows if f["dst_port"] == 443)
+        self.assertIn(("offers", 6, 443), mine(web))
+        self.assertEqual({r["distinct_peer"] for r in self.rows("services", web, "--filter", "sensor outer")}, {1})
+        self.assertEqual(self.pavo("peers", "192.0.2.99")[0], 1)
+        self.assertEqual(self.pavo("peers")[0], 2)
+
+    def test_new(self):
+        flows = self.rows("find", "sensor inner")
+        first, last = min(f["first_time"] for f in flows), max(f["first_time"] for f in flows)
+        self.assertLess(first, last)
+        ends = lambda some: {end for f in some for end in (f["src"], f["dst"])}
+        keys = {"hosts": lambda r: r["host"], "pairs": lambda r: (r["src"], r["dst"]), "ports": lambda r: (r["protocol"], r["dst_port"])}
+        plain = {"hosts": ends, "pairs": lambda some: {(f["src"], f["dst"]) for f in some},
+                 "ports": lambda some: {(f["protocol"], f["dst_port"]) for f in some}}
+        for at in sorted({f["first_time"] for f in flows})[1:]:
+            for what in keys:
+                status, rows, coverage = self.answer("new", what, "--from", at, "--filter", "sensor inner")
+                now = plain[what]([f for f in flows if f["first_time"] >= at])
+                before = plain[what]([f for f in flows if f["first_time"] < at])
+                self.assertEqual({keys[what](r) for r in rows}, now - before, (what, at))
+                self.assertIn("the store begins at 2023-11-14T22:13:20", coverage["gaps"][0]["reason"])
+        status, rows, coverage = self.answer("new", "services", "--from", first, "--before", "1d")
+        self.assertIn("all is new", coverage["gaps"][0]["reason"])
+        self.assertNotIn(445, {r["dst_port"] for r in rows})  # nobody answered there
+        self.assertIn(443, {r["dst_port"] for r in rows})
+        status, _, err = self.pavo("new", "hosts")
+        self.assertEqual(status, 2)
+        self.assertIn("from", err)
 
     def test_series_by_the_hour_is_series_by_flows(self):
         flows = self.rows("find")
@@ -201,6 +259,8 @@ class Real(unittest.TestCase):
         self.assertRegex(out, r"^\$ pavo series (.*\n)Not seen: nothing is known to be missing in that time\.\n\n"
                               r"packets in each 1s, 2023-11-14 22:13:20 to 22:13:21 UTC\n")
         self.assertRegex(out, r"(?m)^inner tcp: 9$")
+        self.assertRegex(self.pavo("series", "--by", "dst/16", "--step", "1s", "--measure", "distinct dst_port, bps")[1],
+                         r"\ndistinct.dst.port in each 1s, (.*\n)+inner 198\.51\.0\.0/16: ")
         file = os.path.join(self.folder, "series")
         status, out, err = self.pavo("series", "--step", "100ms", "-o", file + ".svg")
         self.assertEqual((status, out, err), (0, "", ""))
