@@ -13,6 +13,7 @@
 
 #include "aggregator/answer/answer.h"
 #include "aggregator/commit.h"
+#include "aggregator/geo.h"
 #include "aggregator/lost.h"
 #include "aggregator/porter.h"
 #include "aggregator/publish/publish.h"
@@ -33,6 +34,7 @@ struct aggregator {
     struct committer *committer;
     struct answerer *answerer;
     struct porter *porter;
+    struct geo *geo;
 };
 
 static void tell_notice(void *context, const char *text)
@@ -149,7 +151,8 @@ static enum result start_answerer(struct aggregator *a, const struct config *con
                                           .store = a->store,
                                           .receiver = a->receiver,
                                           .publisher = a->publisher,
-                                          .committer = a->committer};
+                                          .committer = a->committer,
+                                          .geo = a->geo};
     return answerer_start(&answer, &a->answerer, err);
 }
 
@@ -166,6 +169,8 @@ enum result aggregator_start(const struct config *config, struct aggregator **re
     a->zmq_context = zmq_ctx_new();
     enum result r = a->keys_directory == NULL || a->zmq_context == NULL ? error_set(err, RESULT_FATAL, "out of memory")
                                                                         : read_keys(a, &enrolled, err);
+    if (r == RESULT_OK)
+        r = geo_open(config->geo.items, config->geo.count, &a->geo, err);
     if (r == RESULT_OK)
         r = store_open(&store, &a->store, err);
     if (r == RESULT_OK)
@@ -241,6 +246,7 @@ void aggregator_stop(struct aggregator **aggregator)
         return;
     porter_stop(&a->porter);
     answerer_stop(&a->answerer);
+    geo_close(&a->geo);
     if (a->receiver != NULL)
         receiver_refuse(a->receiver);
     committer_stop(&a->committer);

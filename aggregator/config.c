@@ -93,7 +93,7 @@ static enum result section_line(void *context, const char *title, const char *ke
     return boundary == NULL ? error_set(err, RESULT_REJECT, "out of memory") : boundary_set(boundary, key, value, err);
 }
 
-#define SPEC_COUNT 22
+#define SPEC_COUNT 23
 
 static void fill_specs(struct config *config, struct option_spec specs[static SPEC_COUNT])
 {
@@ -114,6 +114,12 @@ static void fill_specs(struct config *config, struct option_spec specs[static SP
          .target = &config->store.read_only,
          .help = "only answer from what is in --data, which may be a copy, on media that cannot be written, or in use "
                  "by another pavo-aggregator: nothing of it is changed, and there is no door but --answer"},
+        {.name = "geo",
+         .kind = OPTION_LIST,
+         .target = &config->geo,
+         .argument = "FILE",
+         .help =
+             "countries or AS numbers of addresses, a MaxMind file (GeoLite2-Country, -City, -ASN); may be repeated"},
         {.name = "intake",
          .kind = OPTION_STRING,
          .target = &config->intake,

@@ -13,6 +13,7 @@ struct config {
     char *intake, *publish, *answer; /* endpoints */
     struct store_options store;      /* without directory and notice */
     uint64_t credit, connections;
+    struct option_list geo; /* files */
     bool verbose;
     bool questions; /* print what can be asked, and end */
     struct option_list boundary_flags;

@@ -53,6 +53,7 @@
 
 struct authenticator;
 struct committer;
+struct geo;
 struct keys;
 struct publisher;
 struct receiver;
@@ -67,6 +68,7 @@ struct answer_options {
     struct receiver *receiver; /* these: NULL where the store is only read */
     struct publisher *publisher;
     struct committer *committer;
+    const struct geo *geo; /* NULL: none */
 };
 
 struct answerer;

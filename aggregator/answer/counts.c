@@ -16,10 +16,12 @@ enum result counts_begin(struct work *work, const struct tally_texts *texts, uns
 {
     enum tally_text which;
     size_t offset = 0;
+    struct tally_texts all = *texts;
     struct tally_plan *plan = malloc(sizeof(*plan));
     if (plan == NULL)
         return error_set(err, RESULT_AGAIN, "out of memory");
-    enum result r = tally_plan_init(plan, texts, &which, &offset, err);
+    all.geo = work->options->geo;
+    enum result r = tally_plan_init(plan, &all, &which, &offset, err);
     if (r != RESULT_OK) {
         free(plan);
         return work_blame_at(work, which == TALLY_TEXT_BY ? by : sort, offset, r, err);

@@ -194,7 +194,9 @@ static enum result batch_init(struct tally *t, const struct tally_rows *rows, st
     for (uint32_t o = 0; made && o < rows->records->observer_count; o++)
         made = number_sensor(t, rows->records->observers[o].sensor, &b->sensors[o]);
     for (unsigned i = 0; made && i < (t->strikes ? plan->key_count : plan->part_count); i++)
-        made = plan->parts[i].what != TALLY_FIELD || read_field(b, plan->parts[i].field);
+        made = plan->parts[i].what == TALLY_GEO
+                   ? read_field(b, FLOW_FIELD_src_hi) && read_field(b, FLOW_FIELD_dst_hi)
+                   : plan->parts[i].what != TALLY_FIELD || read_field(b, plan->parts[i].field);
     if (plan->both_ends)
         made = made && read_field(b, FLOW_FIELD_src_hi) && read_field(b, FLOW_FIELD_dst_hi);
     for (unsigned i = 0; made && !t->strikes && i < plan->measure_count; i++) {
@@ -233,7 +235,14 @@ struct seen {
     const struct batch_reading *batch;
     uint32_t row;
     bool turned; /* the dst is */
+    const struct geo *geo;
 };
+
+static struct address end_address(enum tally_end end, const struct seen *s)
+{
+    bool dst = end == TALLY_END_DST || (end == TALLY_END_HOST && s->turned) || (end == TALLY_END_PEER && !s->turned);
+    return address_at(&s->batch->fields[dst ? FLOW_FIELD_dst_hi : FLOW_FIELD_src_hi], s->row);
+}
 
 static enum tally_role role_of(const struct seen *s)
 {
@@ -254,6 +263,7 @@ static bool read_part(const struct tally_part *part, const struct seen *s, uint6
 {
     const struct reading *fields = s->batch->fields;
     struct address address;
+    uint32_t value;
     memset(words, 0, part_words(part) * sizeof(*words));
     switch (part->what) {
     case TALLY_TIME:
@@ -262,11 +272,16 @@ static bool read_part(const struct tally_part *part, const struct seen *s, uint6
     case TALLY_ROLE:
         words[0] = role_of(s);
         return true;
+    case TALLY_GEO:
+        if (!geo_find(s->geo, part->geo, end_address(part->end, s), &value))
+            return false;
+        words[0] = value;
+        return true;
     case TALLY_HOST:
-        address = address_at(&fields[s->turned ? FLOW_FIELD_dst_hi : FLOW_FIELD_src_hi], s->row);
+        address = end_address(TALLY_END_HOST, s);
         break;
     case TALLY_PEER:
-        address = address_at(&fields[s->turned ? FLOW_FIELD_src_hi : FLOW_FIELD_dst_hi], s->row);
+        address = end_address(TALLY_END_PEER, s);
         break;
     default:
         if (!knows(&fields[part->field], s->row))
@@ -375,7 +390,8 @@ static enum result add_measures(struct tally *t, const struct seen *s, uint32_t 
     return r;
 }
 
-static enum result add(struct tally *t, const struct seen *s, struct error *err)
+/* `but` (UINT32_MAX: none): not to that row, which has it already; *ret_at (may be NULL) is the row. */
+static enum result add(struct tally *t, const struct seen *s, uint32_t but, uint32_t *ret_at, struct error *err)
 {
     uint64_t words[WORD_KEY + TALLY_WORDS_MAX], unknown = 0;
     uint32_t at;
@@ -398,22 +414,27 @@ static enum result add(struct tally *t, const struct seen *s, struct error *err)
         memset(row, 0, t->row_words * sizeof(*row));
         memcpy(row, words, t->key_words * sizeof(*row));
     }
-    return add_measures(t, s, at, err);
+    if (ret_at != NULL)
+        *ret_at = at;
+    return at == but ? RESULT_OK : add_measures(t, s, at, err);
 }
 
-/* Once, or for either end; of a host with itself once. */
+/* Once, or for either end; where both are of one key once. */
 static enum result add_ends(struct tally *t, struct seen *s, struct error *err)
 {
     const struct tally_plan *plan = t->plan;
     s->turned = plan->from_dst;
     if (!plan->both_ends)
-        return add(t, s, err);
+        return add(t, s, UINT32_MAX, NULL, err);
     const struct address src = address_at(&s->batch->fields[FLOW_FIELD_src_hi], s->row),
                          dst = address_at(&s->batch->fields[FLOW_FIELD_dst_hi], s->row);
     bool any = plan->only.hi == 0 && plan->only.lo == 0;
-    enum result r = any || address_equal(src, plan->only) ? add(t, s, err) : RESULT_OK;
+    uint32_t first = UINT32_MAX;
+    enum result r = any || address_equal(src, plan->only) ? add(t, s, UINT32_MAX, &first, err) : RESULT_OK;
     s->turned = true;
-    return r == RESULT_OK && !address_equal(src, dst) && (any || address_equal(dst, plan->only)) ? add(t, s, err) : r;
+    if (r != RESULT_OK || address_equal(src, dst) || !(any || address_equal(dst, plan->only)))
+        return r;
+    return add(t, s, first, NULL, err);
 }
 
 enum result tally_add(struct tally *t, const struct tally_rows *rows, struct error *err)
@@ -423,7 +444,7 @@ enum result tally_add(struct tally *t, const struct tally_rows *rows, struct err
     if (r != RESULT_OK)
         return r;
     const int64_t *times = batch.flows->first_time;
-    struct seen seen = {.batch = &batch};
+    struct seen seen = {.batch = &batch, .geo = t->plan->geo};
     for (uint32_t i = 0; i < rows->records->rows && r == RESULT_OK; i++) {
         if ((rows->from_ns != 0 && times[i] < rows->from_ns) || (rows->to_ns != 0 && times[i] >= rows->to_ns))
             continue;
@@ -529,6 +550,13 @@ static const uint64_t *put_part(struct row *row, const struct tally_plan *plan, 
     const struct tally_part *part = &plan->parts[p];
     if (!known)
         put_unknown(row);
+    if (part->what == TALLY_GEO && part->geo == GEO_COUNTRY) {
+        row->texts[p][0] = (char)(words[0] >> 8);
+        row->texts[p][1] = (char)words[0];
+        row->texts[p][2] = '\0';
+        put_text(row, row->texts[p]);
+        return words + 1;
+    }
     if (!part->is_net) {
         for (unsigned i = 0; i < part_words(part); i++)
             put(row, plan, words[i]);

@@ -94,7 +94,7 @@ static enum result add_field(struct tally_plan *plan, const char *name, struct e
 
 static enum result unknown_key(const char *name, struct error *err)
 {
-    static const char *const others[] = {"host", "peer", "pair", "service", "hour", "day", "sensor"};
+    static const char *const others[] = {"host", "peer", "pair", "service", "country", "asn", "hour", "day", "sensor"};
     struct nearest nearest = {.word = name};
     int f = kind_field(record_kinds[RECORD_FLOW], name);
     if (f >= 0 && flow_fields[f].merge == MERGE_SUM)
@@ -112,9 +112,31 @@ static enum result unknown_key(const char *name, struct error *err)
     if (nearest.name != NULL)
         return error_set(err, RESULT_REJECT, "there is no key '%.40s'; did you mean %s?", name, nearest.name);
     return error_set(err, RESULT_REJECT,
-                     "there is no key '%.40s'; it is host, peer, src, dst, pair, service, hour, day, sensor or a field "
+                     "there is no key '%.40s'; it is host, peer, src, dst, pair, service, country, asn, hour, day, "
+                     "sensor or a field "
                      "of flows (pavo kinds flow)",
                      name);
+}
+
+/* "country" is the host's, "dst_asn" dst's. */
+static bool find_geo(const char *name, enum tally_end *ret_end, enum geo_what *ret_what)
+{
+    static const struct {
+        const char *begin;
+        enum tally_end end;
+    } ends[] = {{"src_", TALLY_END_SRC}, {"dst_", TALLY_END_DST}, {"peer_", TALLY_END_PEER}, {"", TALLY_END_HOST}};
+    static const char *const words[GEO_WHAT_COUNT] = {"country", "asn"};
+    for (unsigned e = 0; e < sizeof(ends) / sizeof(*ends); e++) {
+        size_t length = strlen(ends[e].begin);
+        for (unsigned w = 0; w < GEO_WHAT_COUNT; w++) {
+            if (strncmp(name, ends[e].begin, length) == 0 && strcmp(name + length, words[w]) == 0) {
+                *ret_end = ends[e].end;
+                *ret_what = (enum geo_what)w;
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* A word without its lengths. */
@@ -145,6 +167,14 @@ static enum result add_key_word(struct tally_plan *plan, const char *name, struc
         part.what = TALLY_TIME;
         part.step_ns = name[0] == 'h' ? HOUR_NS : 24 * HOUR_NS;
         return add_part(plan, &part, err);
+    }
+    if (find_geo(name, &part.end, &part.geo)) {
+        part.what = TALLY_GEO;
+        plan->both_ends |= part.end == TALLY_END_HOST || part.end == TALLY_END_PEER;
+        return geo_has(plan->geo, part.geo)
+                   ? add_part(plan, &part, err)
+                   : error_set(err, RESULT_REJECT,
+                               "'%s': this aggregator has no file that says it; pavo-aggregator --geo names one", name);
     }
     if (strcmp(name, "role") == 0) {
         part.what = TALLY_ROLE;
@@ -479,6 +509,12 @@ static void add_key_column(struct tally_plan *plan, const struct tally_part *par
     } else if (part->what == TALLY_TIME) {
         type_is(field, FIELD_TIME, KIND_TIME);
         field->doc = "when the interval begins";
+    } else if (part->what == TALLY_GEO && part->geo == GEO_COUNTRY) {
+        type_is(field, FIELD_TEXT, KIND_TEXT);
+        field->doc = "ISO 3166: two letters";
+    } else if (part->what == TALLY_GEO) {
+        type_is(field, FIELD_U32, KIND_NUMBER);
+        field->doc = "number of an autonomous system";
     } else if (part->what == TALLY_ROLE) {
         type_is(field, FIELD_U8, KIND_WORD);
         field->words = role_words;
@@ -556,6 +592,10 @@ static void choose_fields(struct tally_plan *plan)
     for (unsigned i = 0; i < plan->part_count; i++) {
         if (plan->parts[i].what == TALLY_FIELD)
             want(plan, plan->parts[i].field);
+        if (plan->parts[i].what == TALLY_GEO) {
+            want(plan, FLOW_FIELD_src_hi);
+            want(plan, FLOW_FIELD_dst_hi);
+        }
         if (plan->parts[i].what == TALLY_ROLE) {
             want(plan, FLOW_FIELD_state);
             want(plan, FLOW_FIELD_dst_packets);
@@ -584,6 +624,8 @@ static void choose_fields(struct tally_plan *plan)
 static bool is_from_dst(const struct tally_plan *plan)
 {
     for (unsigned i = 0; i < plan->key_count; i++) {
+        if (plan->parts[i].what == TALLY_GEO)
+            return plan->parts[i].end == TALLY_END_DST;
         if (plan->parts[i].is_address && plan->parts[i].what == TALLY_FIELD)
             return plan->parts[i].field == FLOW_FIELD_dst_hi;
     }
@@ -593,7 +635,7 @@ static bool is_from_dst(const struct tally_plan *plan)
 enum result tally_plan_init(struct tally_plan *plan, const struct tally_texts *texts, enum tally_text *ret_text,
                             size_t *ret_offset, struct error *err)
 {
-    *plan = (struct tally_plan){.by_time = texts->step_ns != 0};
+    *plan = (struct tally_plan){.by_time = texts->step_ns != 0, .geo = texts->geo};
     if (plan->by_time)
         plan->parts[plan->part_count++] =
             (struct tally_part){.what = TALLY_TIME, .step_ns = texts->step_ns, .label = "time", .heading = "TIME"};
@@ -606,7 +648,7 @@ enum result tally_plan_init(struct tally_plan *plan, const struct tally_texts *t
     bool ends = plan->both_ends;
     r = read_measures(plan, texts->sort, ret_offset, err);
     if (r == RESULT_OK && plan->both_ends && !ends)
-        r = error_set(err, RESULT_REJECT, "whose peer, and which host? That is counted by host: --by host");
+        r = error_set(err, RESULT_REJECT, "whose? With host, peer or country among the keys this is known");
     if (r != RESULT_OK)
         return r;
     choose_fields(plan);

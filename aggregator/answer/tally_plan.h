@@ -7,6 +7,7 @@
 #ifndef PAVO_AGGREGATOR_ANSWER_TALLY_PLAN_H
 #define PAVO_AGGREGATOR_ANSWER_TALLY_PLAN_H
 
+#include "aggregator/geo.h"
 #include "common/records/flow.h"
 
 #define TALLY_PARTS_MAX    12u /* of keys, and of what is counted distinct */
@@ -16,10 +17,12 @@
 
 #define TALLY_BY_HELP                                                                                                  \
     "what is summed up beside the sensor, each a column, with commas between: host (an address, whichever end it is) " \
-    "and peer (the other end then), src, dst, pair (src and dst), service (protocol and dst_port), hour, day, sensor " \
-    "alone, or any field of flows that is no sum and no time (pavo kinds flow). Of addresses also networks: src/24, "  \
-    "or "                                                                                                              \
-    "src/24/48 with IPv6's own length, which is 64 otherwise; with one above 32 it is IPv6's"
+    "and peer (the other end then), src, dst, pair (src and dst), service (protocol and dst_port), country and asn "   \
+    "(of "                                                                                                             \
+    "the host; also src_country, dst_asn, peer_country ...; out of the aggregator's --geo), hour, day, sensor alone, " \
+    "or any field of flows that is no sum and no time (pavo kinds flow). Of addresses also networks: src/24, or "      \
+    "src/24/48 with IPv6's own length, which is 64 otherwise; with one above 32 it is IPv6's. A flow both of whose "   \
+    "ends are in one key counts once"
 #define TALLY_MEASURE_HELP                                                                                             \
     "flows, records, duration, first_time, last_time; bytes, packets, payload, retransmits and other fields that are " \
     "summed up, also as src_bytes (what src sent) and bytes_sent (what the host sent, or src) and bytes_received; "    \
@@ -31,8 +34,11 @@ enum tally_part_kind {
     TALLY_HOST,  /* either end in turn */
     TALLY_PEER,  /* the other end */
     TALLY_TIME,  /* the interval of `step_ns` that the record begins in */
+    TALLY_GEO,   /* country or AS number of an end */
     TALLY_ROLE,  /* what the host is in it: enum tally_role */
 };
+
+enum tally_end { TALLY_END_HOST, TALLY_END_PEER, TALLY_END_SRC, TALLY_END_DST };
 
 enum tally_role { TALLY_USES, TALLY_OFFERS, TALLY_UNANSWERED, TALLY_ROLE_COUNT };
 
@@ -42,6 +48,8 @@ struct tally_part {
     bool is_address; /* two words of a key, otherwise one */
     bool is_net;     /* the address's first `length`s bits, as a text in answers */
     unsigned length_ipv4, length_ipv6;
+    enum tally_end end; /* GEO: of whom */
+    enum geo_what geo;
     int64_t step_ns;
     char label[TALLY_NAME_MAX], heading[TALLY_NAME_MAX];
 };
@@ -78,6 +86,7 @@ struct tally_plan {
     unsigned sort;                     /* the measure that rows stand in the order of ... */
     bool by_time;                      /* ... unless it is the first part of the key */
     bool both_ends;                    /* a record counts for its src and for its dst */
+    const struct geo *geo;             /* borrowed */
     bool from_dst;                     /* dst is the host */
     struct address only;               /* with both_ends: that host alone; zeros: any */
     bool offers_alone;                 /* only what somebody answered: tally_is_offer */
@@ -98,6 +107,7 @@ struct tally_texts {
     const char *question; /* static */
     const char *by, *sort;
     int64_t step_ns;
+    const struct geo *geo; /* for the keys of countries and AS numbers; NULL: there are none */
 };
 MUST_CHECK enum result tally_plan_init(struct tally_plan *plan, const struct tally_texts *texts,
                                        enum tally_text *ret_text, size_t *ret_offset, struct error *err);

@@ -102,7 +102,7 @@ struct plain {
 static struct plain plain[PLAIN_ROWS_MAX];
 static unsigned plain_count;
 
-static void plain_add(const struct end *e, const char *const *words, unsigned count)
+static void plain_add(const struct end *e, const char *const *words, unsigned count, const char *but, char *ret_key)
 {
     char key[PLAIN_KEY_MAX] = {0};
     const struct flow_batch *f = flow_batch_of(e->records);
@@ -111,6 +111,10 @@ static void plain_add(const struct end *e, const char *const *words, unsigned co
     for (unsigned i = 0; i < count; i++)
         key_part(e, words[i], to);
     fclose(to);
+    if (ret_key != NULL)
+        memcpy(ret_key, key, sizeof(key));
+    if (but != NULL && strcmp(but, key) == 0)
+        return;
     unsigned at = 0;
     while (at < plain_count && strcmp(plain[at].key, key) != 0)
         at++;
@@ -139,10 +143,11 @@ static void plain_read(const struct records *flows, const char *const *words, un
     const struct flow_batch *f = flow_batch_of(flows);
     for (uint32_t row = 0; row < flows->rows; row++) {
         struct end e = {flows, row, !both && from_dst};
-        plain_add(&e, words, count);
+        char key[PLAIN_KEY_MAX];
+        plain_add(&e, words, count, NULL, key);
         e.turned = true;
         if (both && (f->src_hi[row] != f->dst_hi[row] || f->src_lo[row] != f->dst_lo[row]))
-            plain_add(&e, words, count);
+            plain_add(&e, words, count, key, NULL);
     }
 }
 
@@ -537,7 +542,10 @@ static void test_what_is_refused(void **state)
     refused("host", "byte", TALLY_TEXT_SORT, 0, "did you mean bytes?");
     refused("host", "bytes, distinct dst_pot", TALLY_TEXT_SORT, 7, "did you mean dst_port?");
     refused("host", "distinct sensor", TALLY_TEXT_SORT, 0, "nothing to count");
-    refused("src", "distinct peer", TALLY_TEXT_SORT, 0, "--by host");
+    refused("src", "distinct peer", TALLY_TEXT_SORT, 0, "whose?");
+    refused("country", "bytes", TALLY_TEXT_BY, 0, "pavo-aggregator --geo");
+    refused("host,src_country", "distinct dst_asn", TALLY_TEXT_BY, 5, "no file that says it");
+    refused("sensor", "distinct dst_asn", TALLY_TEXT_SORT, 0, "no file that says it");
     refused("host", "src_ttl", TALLY_TEXT_SORT, 0, "no measure");
     refused("vlan,inner_vlan,mpls_label,tunnel,tunnel_id,interface,state,end_reason,direction,src_ttl,dst_ttl,src_dscp,"
             "dst_dscp",

@@ -22,6 +22,7 @@ import unittest
 import xml.dom.minidom
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lab"))
+import geo_file  # noqa: E402
 from conversation import capture, conversation, free_ports, tcp  # noqa: E402
 
 PAVO, AGGREGATOR, SENSOR, ASK_C, FOLLOW_C, ASK_PY, FOLLOW_PY, PYTHON = sys.argv[1:9]
@@ -29,6 +30,13 @@ PATIENCE = 60  # seconds; bound of every wait
 
 
 class Real(unittest.TestCase):
+    GEO = {"country.mmdb": ("GeoLite2-Country", {"198.51.100.0/25": {"country": {"iso_code": "DE"}},
+                                                 "203.0.113.0/24": {"country": {"iso_code": "FR"}},
+                                                 "2001:db8::/32": {"country": {"iso_code": "CH"}},
+                                                 "192.0.2.0/24": {"country": {"iso_code": "no country"}}}),
+           "asn.mmdb": ("GeoLite2-ASN", {"198.51.100.0/24": {"autonomous_system_number": ("uint32", 64500),
+                                                             "autonomous_system_organization": "Example"}})}
+
     @classmethod
     def setUpClass(cls):
         cls.holder = tempfile.TemporaryDirectory(prefix="pavo-test-real-")
@@ -45,13 +53,16 @@ class Real(unittest.TestCase):
                 [(0.5, tcp("10.0.1.17", 51545, "198.51.100.9", 445, 5, 0, 2))])
         capture(path("outer.pcap"), conversation("203.0.113.5", 40312, 40313, 0.0003))
         port = free_ports()
+        for file, kind in cls.GEO.items():
+            geo_file.write(path(file), *kind)
         cls.at = f"127.0.0.1:{port}"
         cls.key = path("analyst.key")
         cls.log = open(path("aggregator.log"), "w")
         cls.aggregator = subprocess.Popen(
             [AGGREGATOR, "--data", path("data"), "--keys", path("keys"), "--intake", cls.at,
              "--publish", f"127.0.0.1:{port + 1}", "--answer", f"127.0.0.1:{port + 2}",
-             "--boundary", "nat inside=inner outside=outer"], stderr=cls.log, env=cls.environment)
+             "--boundary", "nat inside=inner outside=outer",
+             *(word for file, kind in cls.GEO.items() for word in ("--geo", path(file)))], stderr=cls.log, env=cls.environment)
         cls.wait("the aggregator", lambda: "ready" in cls.said())
         cls.sense("inner")
         cls.sense("outer")
@@ -211,6 +222,31 @@ class Real(unittest.TestCase):
         self.assertEqual({r["distinct_peer"] for r in self.rows("services", web, "--filter", "sensor outer")}, {1})
         self.assertEqual(self.pavo("peers", "192.0.2.99")[0], 1)
         self.assertEqual(self.pavo("peers")[0], 2)
+
+    def test_countries_and_systems(self):
+        flows = self.rows("find")
+        country = lambda a: "DE" if a.startswith("198.51.100.") and int(a.split(".")[3]) < 128 else "FR" if a.startswith("203.0.113.") else None
+        asn = lambda a: 64500 if a.startswith("198.51.100.") else None
+        wanted = self.plainly(flows, lambda f: [(f["sensor"], c) for c in {country(f["src"]), country(f["dst"])}])
+        rows = self.rows("top", "--by", "country", "--limit", "0")
+        self.assertEqual({(r["sensor"], r.get("country")): (r["flows"], r["packets"], r["bytes"]) for r in rows}, wanted)
+        self.assertIn("FR", {r.get("country") for r in rows})
+        rows = self.rows("top", "--by", "src_country,dst_asn", "--sort", "distinct dst_country", "--limit", "0")
+        wanted = self.plainly(flows, lambda f: [(f["sensor"], country(f["src"]), asn(f["dst"]))])
+        self.assertEqual({(r["sensor"], r.get("src_country"), r.get("dst_asn")): (r["flows"], r["packets"], r["bytes"]) for r in rows},
+                         wanted)
+        self.assertEqual(self.pavo("series", "--by", "asn", "--table")[0], 0)
+        path = lambda name: os.path.join(self.folder, name)
+        geo_file.write(path("other.mmdb"), "Example-Anonymous-IP", {})
+        for files, sentence in ((["keys/aggregator.key"], "is no MaxMind file"), (["nothing.mmdb"], "No such file"),
+                                (["other.mmdb"], "type 'Example-Anonymous-IP': neither countries nor AS numbers"),
+                                (["asn.mmdb", "asn.mmdb"], "another file has AS numbers already")):
+            done = subprocess.run([AGGREGATOR, "--data", path("other"), "--keys", path("keys"),
+                                   *(word for file in files for word in ("--geo", path(file)))],
+                                  capture_output=True, text=True, timeout=PATIENCE, env=self.environment)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(sentence, done.stderr)
+            self.assertIn(files[0], done.stderr)
 
     def test_new(self):
         flows = self.rows("find", "sensor inner")
