@@ -396,6 +396,7 @@ struct journal_sizes journal_sizes(struct journal *journal)
                                   .bytes = bytes_in_all(journal),
                                   .first = (journal->count > 0 ? journal->files[0].after : journal->last) + 1,
                                   .last = journal->last,
+                                  .dropped = journal->dropped,
                                   .torn = journal->torn,
                                   .failed = journal->failed,
                                   .prepared = journal->spare_fd >= 0};

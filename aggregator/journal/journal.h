@@ -128,6 +128,7 @@ uint64_t journal_first(struct journal *journal);
 struct journal_sizes {
     uint64_t files, bytes; /* as allocated, the spare included */
     uint64_t first, last;  /* as journal_first, journal_last */
+    uint64_t dropped;      /* through this position files were dropped on purpose */
     uint64_t torn;         /* ends that were passed over when it was opened: never acknowledged */
     uint64_t failed;       /* appends since then that came to RESULT_AGAIN */
     bool prepared;         /* there is a spare file */

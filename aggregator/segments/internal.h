@@ -20,7 +20,10 @@ struct held_segment {
     struct segment segment; /* first: a struct segment * is one of these */
     atomic_uint references;
     atomic_bool dropped;
-    bool stays; /* it cannot be merged: damaged, or with columns of a newer version. The writing thread's */
+    /* The writing thread's. */
+    bool stays;         /* it cannot be merged: damaged, or with columns of a newer version */
+    unsigned failures;  /* merges of it that came to nothing, one after the other */
+    int64_t rest_until; /* monotonic: and is not tried before */
 };
 
 struct segments {
@@ -131,24 +134,26 @@ MUST_CHECK enum result merge_choose(struct held_segment *const *list, size_t cou
 /* ---- order.c: how a file's rows stand */
 
 struct order_key {
-    uint64_t high, low; /* the local end; of other kinds than flow all but the time are zero */
-    uint64_t slot;      /* hour of the first packet, protocol and responder's port */
+    uint64_t high, low; /* the local end; of hours who saw what; of other kinds all but the time are zero */
+    uint64_t slot;      /* hour of the first packet, protocol and responder's port; of hours the hour */
     uint64_t flow;
     int64_t time;
 };
 struct order_key order_key(const struct records *records, uint32_t row);
 int order_compare(const struct order_key *a, const struct order_key *b);
-/* May they be records of one flow within one hour? Those of one, by one observer, stand side by side. */
-bool order_same_flow(const struct order_key *a, const struct order_key *b);
+/* May they be records of one flow within one hour, or of one service in one? Those of one, by one observer, stand side
+ * by side. */
+bool order_same(const struct order_key *a, const struct order_key *b);
 
-/* ---- fold.c: the records of a flow as one */
+/* ---- fold.c: the records of a flow as one, and the sums of an hour */
 
 struct fold;
-struct fold *fold_new(void); /* NULL: out of memory */
+bool fold_folds(const struct record_kind *kind);
+struct fold *fold_new(const struct record_kind *kind); /* NULL: out of memory */
 void fold_free(struct fold *fold);
 /* What was given out before is written: its memory is used again. */
 void fold_clear(struct fold *fold);
-/* Are there flows that wait for more of their records? Is a row with this key at their place in the order? */
+/* Are there some that wait for more of their records? Is a row with this key at their place in the order? */
 bool fold_waits(const struct fold *fold);
 bool fold_same(const struct fold *fold, const struct order_key *key);
 /* Takes a row (copied) at the place of those that wait, if any do. False: too many wait, it goes by as it is. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Merging: files that stand in order are read side by side and written as one, or one for each day; the records of a
- * flow within an hour become one. */
+ * flow within an hour become one, and so do the sums of an hour. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,12 @@
 #define SHARE    256u   /* if one row of so many is of them */
 #define DAYS_MAX 16384u /* that are counted: slots, a power of two */
 #define DAY_ODD  INT32_MIN
+/* Of a file's seal, which is read with every question: so long a note, so many observers. */
+#define NOTE_MOST      (4u << 20)
+#define OBSERVERS_MOST 65536u
+/* A merge that failed is tried again after so long, and after twice as long each time. */
+#define REST_NS   (10 * NS_PER_S)
+#define REST_MOST 10u /* doublings: hours */
 /* Days that may have a file: of 2000 to 2199. All else is a clock that was wrong, or somebody's joke. */
 #define FIRST_DAY 10957
 #define LAST_DAY  84005
@@ -33,17 +39,18 @@ struct input {
 struct merge {
     struct writing writing; /* first */
     const struct record_kind *kind;
-    const struct merge_plan *plan;
+    struct merge_plan *plan;
     struct input inputs[MERGE_MOST];
     bool *missing; /* owned: by field, what all inputs have not, and what is left out */
     struct observers observers;
-    struct fold *fold; /* owned, while a file of flows is written; of other kinds NULL */
+    struct fold *fold; /* owned, while a file is written; NULL: of a kind that has nothing to fold */
     struct engine_ref refs[ENGINE_CHUNK_ROWS];
     uint32_t ref_at, ref_count;
     int32_t days[DAYS + 1]; /* of the files to be written; SEGMENT_DAYS: what is of none before it */
     size_t day_count;
     bool narrowed; /* a file takes not all rows */
     struct bytes note;
+    uint64_t observer_count; /* of all inputs, those of several as often */
     uint64_t replaces[MERGE_MOST];
 };
 
@@ -157,7 +164,7 @@ static bool waits(struct merge *m, const struct order_key *key, bool last)
     if (m->fold == NULL || last || fold_waits(m->fold))
         return m->fold != NULL;
     const struct input *in = least(m);
-    return in != NULL && order_same_flow(&in->key, key);
+    return in != NULL && order_same(&in->key, key);
 }
 
 /* Rows in their order until one of the files needs reading: then the records of its rows must have been written. */
@@ -224,7 +231,7 @@ static enum result write_file(struct merge *m, size_t file, Store__Segment *seal
     m->writing.seal = seal;
     m->writing.source.rows = 0;
     m->ref_at = m->ref_count = 0;
-    if (m->kind == record_kinds[RECORD_FLOW] && (m->fold = fold_new()) == NULL)
+    if (fold_folds(m->kind) && (m->fold = fold_new(m->kind)) == NULL)
         r = no_memory(err);
     for (size_t i = 0; i < m->plan->count && r == RESULT_OK; i++) {
         struct input *in = &m->inputs[i];
@@ -399,23 +406,56 @@ static int by_position(const void *a, const void *b)
                                                   : (x->id < y->id ? -1 : x->id > y->id);
 }
 
-/* What only its seal says of an input: its note, and the unit of its times. */
-static enum result add_seal(struct merge *m, const struct input *in, struct error *err)
+static enum result append_note(struct bytes *note, const void *more, size_t length, struct error *err)
 {
+    uint8_t *grown = realloc(note->data, note->length + length + 1);
+    if (grown == NULL)
+        return no_memory(err);
+    if (length > 0)
+        memcpy(grown + note->length, more, length);
+    *note = (struct bytes){grown, note->length + length};
+    return RESULT_OK;
+}
+
+/* What only its seal says of an input: its note, and the unit of its times. RESULT_FULL: with it, the seal of what is
+ * written would be too large; of the first nothing is. */
+static enum result add_seal(struct merge *m, size_t input, struct error *err)
+{
+    struct segments *s = m->writing.segments;
+    struct bytes note = {0};
     Store__Segment *seal;
-    enum result r = seal_read(m->writing.segments, in->segment->id, &seal, err);
+    enum result r = seal_read(s, m->inputs[input].segment->id, &seal, err);
     if (r != RESULT_OK)
         return r;
-    uint8_t *grown = realloc(m->note.data, m->note.length + seal->note.len + 1);
-    if (grown != NULL) {
-        m->note.data = grown;
-        if (seal->note.len > 0)
-            memcpy(grown + m->note.length, seal->note.data, seal->note.len);
-        m->note.length += seal->note.len;
+    uint64_t observers = m->observer_count + seal->n_observers;
+    r = append_note(&note, m->note.data, m->note.length, err);
+    if (r == RESULT_OK)
+        r = (s->options.join != NULL ? s->options.join : append_note)(&note, seal->note.data, seal->note.len, err);
+    if (r == RESULT_OK && input > 0 && (note.length > NOTE_MOST || observers > OBSERVERS_MOST))
+        r = RESULT_FULL;
+    if (r == RESULT_OK) {
+        bytes_free(&m->note);
+        m->note = note;
+        m->observer_count = observers;
+        m->writing.microseconds = m->writing.microseconds && seal->microseconds;
+    } else {
+        bytes_free(&note);
     }
-    m->writing.microseconds = m->writing.microseconds && seal->microseconds;
     store__segment__free_unpacked(seal, NULL);
-    return grown == NULL ? no_memory(err) : RESULT_OK;
+    return r == RESULT_REJECT ? RESULT_AGAIN : r; /* of a note: it cannot be, its seal is whole */
+}
+
+/* Only those before `count` are merged; or, if that is one alone, nothing is, and the larger of two stays as it is. */
+static enum result cut(struct merge *m, size_t count, struct error *err)
+{
+    for (size_t i = count; i < m->plan->count; i++)
+        segment_view_fini(&m->inputs[i].view);
+    m->plan->count = count;
+    if (count >= 2)
+        return RESULT_OK;
+    bool first = m->note.length > NOTE_MOST / 2 || m->observer_count > OBSERVERS_MOST / 2;
+    ((struct held_segment *)m->inputs[first ? 0 : 1].segment)->stays = true;
+    return error_set(err, RESULT_REJECT, "what is known of two segments does not fit one seal");
 }
 
 /* One that is damaged, or has columns that are none of ours, stays as it is: written again, the damage would be no more
@@ -446,8 +486,12 @@ static enum result open_inputs(struct merge *m, struct error *err)
     qsort(m->inputs, m->plan->count, sizeof(*m->inputs), by_position);
     for (size_t i = 0; i < m->plan->count && r == RESULT_OK; i++) {
         m->replaces[i] = m->inputs[i].segment->id;
-        r = add_seal(m, &m->inputs[i], err);
+        r = add_seal(m, i, err);
+        if (r == RESULT_FULL)
+            r = cut(m, i, err);
     }
+    if (r != RESULT_OK)
+        return r;
     m->missing = malloc(m->kind->stored_count * sizeof(*m->missing));
     if (m->missing == NULL)
         return no_memory(err);
@@ -466,23 +510,60 @@ static void merge_free(struct merge *m)
     free(m);
 }
 
-enum result segments_compact(struct segments *segments, int64_t now_ns, int64_t evidence_before_ns, struct error *err)
+/* Those that did not just fail: the others are not kept waiting by them. NULL: out of memory. */
+static struct held_segment **rested(const struct segments *segments, size_t *ret_count)
 {
-    struct merge_plan plan;
-    enum result r = merge_choose(segments->list, segments->count, now_ns, evidence_before_ns, &plan, err);
-    if (r != RESULT_OK || plan.count == 0)
-        return r == RESULT_OK ? RESULT_END : r;
+    struct held_segment **list = malloc((segments->count + 1) * sizeof(*list));
+    int64_t now = clock_monotonic_ns();
+    size_t count = 0;
+    for (size_t i = 0; list != NULL && i < segments->count; i++) {
+        if (segments->list[i]->rest_until <= now)
+            list[count++] = segments->list[i];
+    }
+    *ret_count = count;
+    return list;
+}
+
+static void put_off(const struct merge_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        struct held_segment *held = plan->inputs[i];
+        held->rest_until = clock_monotonic_ns() + (REST_NS << held->failures);
+        held->failures += held->failures < REST_MOST;
+    }
+}
+
+static enum result merge(struct segments *segments, struct merge_plan *plan, struct error *err)
+{
     struct merge *m = calloc(1, sizeof(*m));
     if (m == NULL)
         return no_memory(err);
     m->writing = (struct writing){.segments = segments, .next = next, .microseconds = true};
-    m->kind = record_kinds[plan.inputs[0]->segment.kind];
-    m->plan = &plan;
-    r = open_inputs(m, err);
+    m->kind = record_kinds[plan->inputs[0]->segment.kind];
+    m->plan = plan;
+    enum result r = open_inputs(m, err);
     if (r == RESULT_OK)
         r = plan_days(m, err);
     if (r == RESULT_OK)
         r = write_all(m, err);
     merge_free(m);
+    return r;
+}
+
+enum result segments_compact(struct segments *segments, int64_t now_ns, int64_t evidence_before_ns, struct error *err)
+{
+    struct merge_plan plan;
+    size_t count;
+    struct held_segment **list = rested(segments, &count);
+    if (list == NULL)
+        return no_memory(err);
+    enum result r = merge_choose(list, count, now_ns, evidence_before_ns, &plan, err);
+    free(list);
+    if (r != RESULT_OK || plan.count == 0)
+        return r == RESULT_OK ? RESULT_END : r;
+    struct merge_plan chosen = plan;
+    r = merge(segments, &plan, err);
+    if (r == RESULT_AGAIN && !atomic_load(&segments->stopping))
+        put_off(&chosen);
     return r == RESULT_REJECT ? RESULT_OK : r; /* the others are merged without it the next time */
 }

@@ -28,6 +28,7 @@ static struct order_key hour_key(const struct records *records, uint32_t row, in
     const struct observer *o = &h->observers[h->observer[row]];
     return (struct order_key){.high = XXH3_64bits_withSeed(o->sensor, strlen(o->sensor), o->epoch),
                               .low = (uint64_t)h->protocol[row] << 16 | h->dst_port[row],
+                              .slot = (uint64_t)time ^ 1ull << 63, /* in the order of the times */
                               .time = time};
 }
 
@@ -67,7 +68,7 @@ int order_compare(const struct order_key *a, const struct order_key *b)
     return a->time < b->time ? -1 : a->time > b->time;
 }
 
-bool order_same_flow(const struct order_key *a, const struct order_key *b)
+bool order_same(const struct order_key *a, const struct order_key *b)
 {
     return a->high == b->high && a->low == b->low && a->slot == b->slot && a->flow == b->flow;
 }

@@ -92,10 +92,12 @@ void part_remove(const struct segments *segments, uint64_t id)
 enum result part_open(const char *path, int *ret_file, uint64_t *ret_size, struct error *err)
 {
     struct stat st;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (file < 0)
-        return error_set(err, errno == ENOENT || errno == ELOOP ? RESULT_REJECT : RESULT_AGAIN,
-                         "%s cannot be opened: %s", path, strerror(errno));
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* a FIFO would wait for a writer */
+    if (file < 0) {
+        /* What is another's, or on a disk that fails, is as good as damaged for whoever asks: the rest answers. */
+        bool ours = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EINTR;
+        return error_set(err, ours ? RESULT_AGAIN : RESULT_REJECT, "%s cannot be opened: %s", path, strerror(errno));
+    }
     if (fstat(file, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(file);
         return error_set(err, RESULT_REJECT, "%s is no file", path);

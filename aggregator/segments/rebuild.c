@@ -15,8 +15,10 @@ struct rebuild {
     struct segments *segments;
     Store__Segment **seals; /* owned, as they; by id */
     size_t count;
-    uint64_t *damaged; /* owned: ids whose .seal cannot be read */
+    uint64_t *damaged; /* owned: ids whose .seal cannot be read, or is gone */
     size_t damaged_count;
+    uint64_t *files; /* owned: ids of all .parquet files */
+    size_t file_count;
     Store__Segment **kept; /* owned: those that count */
     size_t kept_count;
     uint64_t greatest; /* id of any file */
@@ -33,28 +35,24 @@ static enum result no_memory(struct error *err)
     return error_set(err, RESULT_AGAIN, "out of memory");
 }
 
-static enum result note_damaged(struct rebuild *b, uint64_t id, struct error *err)
+static enum result add_id(uint64_t **ids, size_t *count, uint64_t id, struct error *err)
 {
-    uint64_t *grown = realloc(b->damaged, (b->damaged_count + 1) * sizeof(*grown));
+    uint64_t *grown = realloc(*ids, (*count + 1) * sizeof(*grown));
     if (grown == NULL)
         return no_memory(err);
-    b->damaged = grown;
-    b->damaged[b->damaged_count++] = id;
+    *ids = grown;
+    grown[(*count)++] = id;
     return RESULT_OK;
 }
 
-static enum result take_file(struct rebuild *b, const char *name, struct error *err)
+static enum result take_seal(struct rebuild *b, uint64_t id, struct error *err)
 {
     struct error why;
     Store__Segment *seal;
-    uint64_t id = strtoull(name, NULL, 16);
-    b->greatest = id > b->greatest ? id : b->greatest;
-    if (strlen(name) != 21 || strcmp(name + 16, ".seal") != 0)
-        return RESULT_OK;
     enum result r = seal_read(b->segments, id, &seal, &why);
     if (r == RESULT_REJECT) {
         segments_tell(b->segments, "%s; its records are not in answers any more", why.text);
-        return note_damaged(b, id, err);
+        return add_id(&b->damaged, &b->damaged_count, id, err);
     }
     if (r != RESULT_OK)
         return error_set(err, r, "%s", why.text);
@@ -65,6 +63,20 @@ static enum result take_file(struct rebuild *b, const char *name, struct error *
     }
     b->seals = grown;
     b->seals[b->count++] = seal;
+    return RESULT_OK;
+}
+
+/* A file that is somebody else's is no damage: nothing is made anew past it. */
+static enum result take_file(struct rebuild *b, const char *name, struct error *err)
+{
+    uint64_t id = strtoull(name, NULL, 16);
+    if (faccessat(b->segments->folder_file, name, R_OK, 0) != 0 && errno != ENOENT)
+        return error_set(err, RESULT_FATAL, "%s/%s cannot be read: %s", b->segments->folder, name, strerror(errno));
+    b->greatest = id > b->greatest ? id : b->greatest;
+    if (strlen(name) == 21 && strcmp(name + 16, ".seal") == 0)
+        return take_seal(b, id, err);
+    if (strlen(name) == 24 && strcmp(name + 16, ".parquet") == 0)
+        return add_id(&b->files, &b->file_count, id, err);
     return RESULT_OK;
 }
 
@@ -127,6 +139,39 @@ static void drop_unfinished(struct rebuild *b)
             }
         }
     }
+}
+
+static bool is_replaced(const struct rebuild *b, uint64_t id)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        for (size_t r = 0; b->seals[i] != NULL && r < b->seals[i]->n_replaces; r++) {
+            if (b->seals[i]->replaces[r] == id)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A file's seal is written last of it, and before the next file is begun. So one without is the last that was written,
+ * or was on its way out, or has lost its seal; and as that it is taken, if it may be: what is removed as a leftover
+ * does not come back. */
+static enum result note_lost(struct rebuild *b, struct error *err)
+{
+    enum result r = RESULT_OK;
+    uint64_t newest = 0;
+    for (size_t i = 0; i < b->count; i++)
+        newest = b->seals[i] != NULL && b->seals[i]->id > newest ? b->seals[i]->id : newest;
+    for (size_t i = 0; i < b->damaged_count; i++)
+        newest = b->damaged[i] > newest ? b->damaged[i] : newest;
+    for (size_t i = 0; i < b->file_count && r == RESULT_OK; i++) {
+        uint64_t id = b->files[i];
+        if (id > newest || is_there(b, id) || is_replaced(b, id))
+            continue;
+        segments_tell(b->segments, "%s/%016" PRIx64 ".seal is gone; its records are not in answers any more",
+                      b->segments->folder, id);
+        r = add_id(&b->damaged, &b->damaged_count, id, err);
+    }
+    return r;
 }
 
 static void drop_replaced(struct rebuild *b)
@@ -266,6 +311,9 @@ enum result segments_rebuild(struct segments *segments, struct error *err)
     enum result r = read_all(&b, err);
     if (r == RESULT_OK) {
         drop_unfinished(&b);
+        r = note_lost(&b, err);
+    }
+    if (r == RESULT_OK) {
         drop_replaced(&b);
         r = keep_all(&b, err);
     }
@@ -275,6 +323,7 @@ enum result segments_rebuild(struct segments *segments, struct error *err)
     }
     free(b.seals);
     free(b.damaged);
+    free(b.files);
     free(b.kept);
     return r == RESULT_OK ? r : RESULT_FATAL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The .seal file, and what the catalogue keeps of it. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,20 +10,6 @@
 #include "common/message.h"
 
 #define SEAL_MAX (64u << 20)
-
-enum result seal_write(const struct segments *segments, const Store__Segment *seal, struct error *err)
-{
-    size_t length = store__segment__get_packed_size(seal);
-    uint8_t *bytes = malloc(length + sizeof(uint64_t));
-    if (bytes == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    store__segment__pack(seal, bytes);
-    uint64_t check = XXH3_64bits(bytes, length);
-    memcpy(bytes + length, &check, sizeof(check));
-    enum result r = part_write(segments, seal->id, "seal", bytes, length + sizeof(check), err);
-    free(bytes);
-    return r;
-}
 
 /* The chunks' three lists are as long as each other. */
 static bool is_even(const Store__Segment *s)
@@ -48,6 +35,27 @@ Store__Segment *seal_parse(const uint8_t *bytes, size_t length, uint64_t id)
         seal = NULL;
     }
     return seal;
+}
+
+/* What cannot be read again is not written: what it seals would be lost with it. */
+enum result seal_write(const struct segments *segments, const Store__Segment *seal, struct error *err)
+{
+    size_t length = store__segment__get_packed_size(seal);
+    uint8_t *bytes = malloc(length + sizeof(uint64_t));
+    if (bytes == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    store__segment__pack(seal, bytes);
+    uint64_t check = XXH3_64bits(bytes, length);
+    memcpy(bytes + length, &check, sizeof(check));
+    length += sizeof(check);
+    Store__Segment *again = length > SEAL_MAX ? NULL : seal_parse(bytes, length, seal->id);
+    enum result r = again != NULL
+                        ? part_write(segments, seal->id, "seal", bytes, length, err)
+                        : error_set(err, RESULT_AGAIN, "segment %016" PRIx64 ": its seal would be too large", seal->id);
+    if (again != NULL)
+        store__segment__free_unpacked(again, NULL);
+    free(bytes);
+    return r;
 }
 
 enum result seal_read(const struct segments *segments, uint64_t id, Store__Segment **ret_seal, struct error *err)

@@ -312,6 +312,41 @@ void segments_extent(struct segments *s, enum record_kind_number kind, int64_t *
     pthread_mutex_unlock(&s->lock);
 }
 
+struct beginning {
+    int64_t first_ns;
+    uint64_t rows;
+};
+
+static int latest_first(const void *a, const void *b)
+{
+    const struct beginning *x = a, *y = b;
+    return x->first_ns > y->first_ns ? -1 : x->first_ns < y->first_ns;
+}
+
+int64_t segments_present(struct segments *s)
+{
+    size_t count = 0;
+    uint64_t all = 0, later = 0;
+    pthread_mutex_lock(&s->lock);
+    struct beginning *list = malloc((s->count + 1) * sizeof(*list));
+    for (size_t i = 0; list != NULL && i < s->count; i++) {
+        const struct segment *segment = &s->list[i]->segment;
+        if (segment->kind != RECORD_FLOW)
+            continue;
+        list[count++] = (struct beginning){segment->first_ns, segment->rows};
+        all += segment->rows;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (count > 0)
+        qsort(list, count, sizeof(*list), latest_first);
+    size_t at = 0;
+    while (at < count && (later += list[at].rows) < all / SEGMENTS_PRESENT_SHARE)
+        at++;
+    int64_t present = at < count ? list[at].first_ns : INT64_MIN;
+    free(list);
+    return present;
+}
+
 uint64_t segments_through(struct segments *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -370,6 +405,19 @@ static bool id_of_name(const char *name, uint64_t *ret_id)
     return end == name + 16;
 }
 
+static bool is_listed(const struct segments *s, uint64_t id)
+{
+    size_t low = 0, high = s->count; /* the list is ascending */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->list[middle]->segment.id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->count && s->list[low]->segment.id == id;
+}
+
 /* Files that nobody knows: of a sealing or merge that did not come to its end, or dropped while somebody still read. */
 static enum result remove_leftovers(struct segments *s, struct error *err)
 {
@@ -379,22 +427,29 @@ static enum result remove_leftovers(struct segments *s, struct error *err)
         return error_set(err, RESULT_FATAL, "%s cannot be read: %s", s->folder, strerror(errno));
     while ((entry = readdir(folder)) != NULL) {
         uint64_t id;
-        if (!id_of_name(entry->d_name, &id))
-            continue;
-        size_t low = 0, high = s->count; /* the list is ascending */
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            if (s->list[middle]->segment.id < id)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        bool known = low < s->count && s->list[low]->segment.id == id;
-        if (!known || strstr(entry->d_name, ".tmp") != NULL)
+        if (id_of_name(entry->d_name, &id) && (!is_listed(s, id) || strstr(entry->d_name, ".tmp") != NULL))
             unlinkat(s->folder_file, entry->d_name, 0);
     }
     closedir(folder);
     return RESULT_OK;
+}
+
+/* Ids are in the catalogue before a file has them. So a file with one that was never given is newer than the catalogue,
+ * which somebody put back from a copy: what it does not know is no leftover. RESULT_REJECT: it is so. */
+static enum result check_age(struct segments *s, struct error *err)
+{
+    DIR *folder = opendir(s->folder);
+    const struct dirent *entry;
+    enum result r = RESULT_OK;
+    if (folder == NULL)
+        return error_set(err, RESULT_FATAL, "%s cannot be read: %s", s->folder, strerror(errno));
+    while (r == RESULT_OK && (entry = readdir(folder)) != NULL) {
+        uint64_t id;
+        if (id_of_name(entry->d_name, &id) && id >= s->next_id)
+            r = error_set(err, RESULT_REJECT, "the catalogue is older than segments/%s", entry->d_name);
+    }
+    closedir(folder);
+    return r;
 }
 
 static enum result open_catalogue(struct segments *s, struct error *err)
@@ -406,8 +461,8 @@ static enum result open_catalogue(struct segments *s, struct error *err)
         s->options.read_only ? catalogue_copy(path, &s->catalogue, err) : catalogue_open(path, &s->catalogue, err);
     if (r == RESULT_OK && there)
         r = load(s, err);
-    if (r == RESULT_OK && s->next_id != 0) /* otherwise it is new, or its rebuilding came to no end */
-        return r;
+    if (r == RESULT_OK && s->next_id != 0 && (r = check_age(s, err)) == RESULT_OK)
+        return r; /* otherwise it is new, or its rebuilding came to no end */
     if (r != RESULT_OK && r != RESULT_REJECT)
         return RESULT_FATAL;
     if (r == RESULT_REJECT && s->options.read_only) {

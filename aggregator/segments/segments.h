@@ -49,6 +49,8 @@ struct segments_options {
     void *context;
     /* The catalogue was lost and is made anew: what each segment's note says, oldest first, is to be kept again. */
     enum result (*rebuild)(struct catalogue *catalogue, const void *note, size_t length, struct error *err);
+    /* Two notes as one, of what is merged, into *note. NULL: the one behind the other. */
+    enum result (*join)(struct bytes *note, const void *more, size_t length, struct error *err);
 };
 /* RESULT_FATAL: the directory cannot be read or written. */
 MUST_CHECK enum result segments_open(const struct segments_options *options, struct segments **ret_segments,
@@ -99,6 +101,11 @@ struct segments_sizes {
 struct segments_sizes segments_sizes(struct segments *segments);
 /* Times of a kind's records, all segments together; first > last: there is none. */
 void segments_extent(struct segments *segments, enum record_kind_number kind, int64_t *ret_first, int64_t *ret_last);
+
+/* The time that flows have come to: one of so many is in segments that begin then or later. What a few records say, of
+ * a clock that is wrong, has no weight. INT64_MIN: there are none. */
+#define SEGMENTS_PRESENT_SHARE 256u
+int64_t segments_present(struct segments *segments);
 
 /* Those of one moment; their files stay as long as it is not released. */
 struct segment_set;

@@ -219,15 +219,30 @@ enum result hot_look(struct hot *hot, int kind, int64_t from_ns, int64_t to_ns, 
     return view.list != NULL ? RESULT_OK : no_memory(err);
 }
 
+static uint64_t observers_of(const struct hot_batch *b)
+{
+    uint64_t observers = 0;
+    for (unsigned kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        observers += b->observer_count[kind];
+    return observers;
+}
+
 enum result hot_oldest(struct hot *hot, uint64_t rows, struct hot_view *ret_view, struct error *err)
 {
     enum result r = hot_look(hot, -1, 0, 0, ret_view, err);
-    uint64_t so_far = 0;
+    uint64_t so_far = 0, bytes = 0, observers = 0;
     size_t kept = 0;
     if (r != RESULT_OK)
         return r;
-    while (kept < ret_view->count && so_far < rows)
-        so_far += rows_of(ret_view->list[kept++]);
+    while (kept < ret_view->count && kept < HOT_OLDEST_BATCHES && so_far < rows) {
+        const struct hot_batch *b = ret_view->list[kept];
+        bytes += b->weight;
+        observers += observers_of(b);
+        if (kept > 0 && (bytes > hot->memory / 2 || observers > HOT_OLDEST_OBSERVERS))
+            break;
+        so_far += rows_of(b);
+        kept++;
+    }
     for (size_t i = kept; i < ret_view->count; i++)
         hot_batch_release(&ret_view->list[i]);
     ret_view->count = kept;

@@ -63,7 +63,10 @@ struct hot_view {
 };
 MUST_CHECK enum result hot_look(struct hot *hot, int kind, int64_t from_ns, int64_t to_ns, struct hot_view *ret_view,
                                 struct error *err);
-/* The oldest of them, so many that they have about `rows` rows. */
+/* The oldest of them, so many that they have about `rows` rows; and no more than one sealing has memory for, whatever
+ * they hold: half of what decoded batches may hold, so many batches, and observers that they name. */
+#define HOT_OLDEST_BATCHES   16384u
+#define HOT_OLDEST_OBSERVERS 65536u
 MUST_CHECK enum result hot_oldest(struct hot *hot, uint64_t rows, struct hot_view *ret_view, struct error *err);
 /* Lets those through a position go. */
 void hot_view_cut(struct hot_view *view, uint64_t through);

@@ -92,6 +92,8 @@ MUST_CHECK enum result remember_no_damage(struct store *store, const struct stor
                                           struct error *err);
 /* A note of a segment, of which the catalogue was lost. */
 MUST_CHECK enum result remember_note(struct catalogue *catalogue, const void *note, size_t length, struct error *err);
+/* Two notes of segments as one: a life is in it once. */
+MUST_CHECK enum result remember_join(struct bytes *note, const void *more, size_t length, struct error *err);
 
 /* ---- seal.c */
 

@@ -48,6 +48,23 @@ enum result remember_note(struct catalogue *catalogue, const void *note, size_t 
     return r;
 }
 
+enum result remember_join(struct bytes *note, const void *more, size_t length, struct error *err)
+{
+    struct lives sum = {0};
+    struct bytes both = {0};
+    enum result r = add_note(&sum, note, err);
+    if (r == RESULT_OK && length > 0)
+        r = notes_add(&sum, more, length, err);
+    if (r == RESULT_OK)
+        r = notes_pack(&sum, &both, err);
+    lives_fini(&sum);
+    if (r != RESULT_OK)
+        return r;
+    bytes_free(note);
+    *note = both;
+    return r;
+}
+
 /* ---- at the start */
 
 static enum result take(void *context, const char *key, uint64_t number, const struct bytes *bytes, struct error *err)

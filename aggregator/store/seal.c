@@ -27,6 +27,7 @@ struct sealing {
     struct bytes note;
     const struct records **parts[STORED_KIND_COUNT]; /* owned */
     size_t part_count[STORED_KIND_COUNT];
+    struct hours hours; /* of flows that came since the last part of them was full */
 };
 
 static void sealing_fini(struct sealing *s)
@@ -38,20 +39,30 @@ static void sealing_fini(struct sealing *s)
         records_free((struct records **)&s->parts[RECORD_HOUR][i]); /* made here */
     for (unsigned kind = 0; kind < STORED_KIND_COUNT; kind++)
         free(s->parts[kind]);
+    hours_fini(&s->hours);
     lives_fini(&s->added);
     bytes_free(&s->note);
     hot_view_fini(&s->view);
+}
+
+/* What is summed up so far is a part. */
+static void end_hours(struct sealing *s)
+{
+    struct records *hours = hours_take(&s->hours);
+    if (hours != NULL)
+        s->parts[RECORD_HOUR][s->part_count[RECORD_HOUR]++] = hours;
 }
 
 static enum result add_hours(struct sealing *s, const struct batch *batch, struct error *err)
 {
     if (batch_rows(batch, RECORD_FLOW) == 0)
         return RESULT_OK;
-    struct records *hours = hours_of_flows(batch->records[RECORD_FLOW]);
-    if (hours == NULL)
-        return error_set(err, RESULT_AGAIN, "out of memory");
-    s->parts[RECORD_HOUR][s->part_count[RECORD_HOUR]++] = hours;
-    return RESULT_OK;
+    enum result r = hours_add(&s->hours, batch->records[RECORD_FLOW]);
+    if (r == RESULT_FULL) { /* of more observers than records have: only collectors have so many */
+        end_hours(s);
+        r = hours_add(&s->hours, batch->records[RECORD_FLOW]);
+    }
+    return r == RESULT_OK ? r : error_set(err, RESULT_AGAIN, "out of memory");
 }
 
 /* The batches' records, and what they add to what is known. */
@@ -81,6 +92,8 @@ static enum result open_batches(struct sealing *s, struct error *err)
         }
         r = add_hours(s, s->batches[i], err);
     }
+    if (r == RESULT_OK)
+        end_hours(s);
     return r;
 }
 
@@ -133,14 +146,12 @@ static enum result seal_oldest(struct store *store, struct error *err)
 
 /* ---- letting go */
 
-/* A time so long before the newest record; 0: never. The clock on the wall has no say: one that is wrong by years would
- * have everything let go. */
+/* A time so long before those of now; 0: never. Neither the clock on the wall nor a few records say by themselves when
+ * that is: one that is wrong by years would have everything let go. */
 static int64_t age_limit(struct store *store, int64_t age_ns)
 {
-    int64_t first, last;
-    segments_extent(store->segments, RECORD_FLOW, &first, &last);
-    last = min_ns(last, clock_wall_ns());
-    return age_ns == 0 || first > last || last < INT64_MIN + age_ns ? 0 : last - age_ns;
+    int64_t present = age_ns == 0 ? INT64_MIN : min_ns(segments_present(store->segments), clock_wall_ns());
+    return present < INT64_MIN + age_ns ? 0 : present - age_ns;
 }
 
 static enum result let_go(struct store *store, struct error *err)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,10 +115,26 @@ static enum result recover_damage(void *context, const struct journal_damage *da
     return damage->named ? recover_name(store, &damage->head, err) : RESULT_OK;
 }
 
+/* The journal lets go only what is in segments. When it has let go more, those are an older copy than itself. */
+static void tell_older(struct store *store, uint64_t through)
+{
+    uint64_t dropped = journal_sizes(store->journal).dropped;
+    struct store_damage told = {.file = "journal/dropped"};
+    if (dropped <= through)
+        return;
+    snprintf(told.text, sizeof(told.text),
+             "positions %" PRIu64 " to %" PRIu64 " were let go from the journal when segments had them, and no segment "
+             "has them now: was an older copy put back?",
+             through + 1, dropped);
+    store_note_damage(store, &told);
+}
+
 static enum result recover(struct store *store, struct error *err)
 {
     uint64_t through = segments_through(store->segments);
     enum result r = remember_all(store, err);
+    if (r == RESULT_OK)
+        tell_older(store, through);
     if (r == RESULT_OK)
         r = journal_recover(store->journal, through, recover_entry, recover_damage, store, err);
     if (r == RESULT_OK)
@@ -143,7 +160,8 @@ static enum result open_parts(struct store *store, struct error *err)
                                               .read_only = store->options.read_only,
                                               .notice = store->options.notice,
                                               .context = store->options.context,
-                                              .rebuild = remember_note};
+                                              .rebuild = remember_note,
+                                              .join = remember_join};
     enum result r = journal_open(&journal, &store->journal, err);
     if (r == RESULT_OK)
         r = segments_open(&segments, &store->segments, err);

@@ -31,6 +31,16 @@ static inline struct hour_columns *hour_columns(const struct records *records)
     return (struct hour_columns *)records;
 }
 
+/* Adds what another row of the same observer, hour and service has. */
+static inline void hour_merge(struct hour *whole, const struct hour *more)
+{
+    whole->flows += more->flows;
+    whole->src_packets += more->src_packets;
+    whole->dst_packets += more->dst_packets;
+    whole->src_bytes += more->src_bytes;
+    whole->dst_bytes += more->dst_bytes;
+}
+
 /* The beginning of the hour of UTC that a time is in. */
 static inline int64_t hour_of(int64_t time)
 {

@@ -171,6 +171,28 @@ static void test_the_oldest(void **state)
     close_hot();
 }
 
+/* Large batches: as many as half the memory for decoded ones takes, but one at least. */
+static void test_the_oldest_fit_in_memory(void **state)
+{
+    (void)state;
+    struct hot_view view;
+    struct hot_sums sums;
+    open_hot(SIZE_MAX);
+    put_flows(1, 1000, TEST_NOW);
+    hot_sums(hot, &sums);
+    size_t weight = sums.bytes;
+    close_hot();
+    for (unsigned fit = 0; fit < 4; fit++) {
+        open_hot(2 * fit * weight + weight);
+        for (uint64_t i = 1; i <= 10; i++)
+            put_flows(i, 1000, TEST_NOW);
+        assert_ok(hot_oldest(hot, UINT64_MAX, &view, &err), err);
+        assert_int_equal(view.count, fit == 0 ? 1 : fit);
+        hot_view_fini(&view);
+        close_hot();
+    }
+}
+
 /* The oldest go first beyond the limit, and come out of the journal as they were, with what a newer contract said. */
 static void test_the_forgotten_are_read_again(void **state)
 {
@@ -407,6 +429,7 @@ int main(void)
         HOT_TEST(test_put_look_drop),
         HOT_TEST(test_a_view_is_of_one_moment),
         HOT_TEST(test_the_oldest),
+        HOT_TEST(test_the_oldest_fit_in_memory),
         HOT_TEST(test_the_forgotten_are_read_again),
         HOT_TEST(test_what_is_damaged_is_told),
         HOT_TEST(test_what_is_let_go_under_a_view_is_an_error),

@@ -3,6 +3,8 @@
  * or add something, and break nothing. */
 #include "tests/unit/aggregator/lives_support.h"
 
+#include "aggregator/store/internal.h"
+
 static struct error err;
 
 static void note(struct lives *lives, struct batch *batch, uint64_t position)
@@ -173,9 +175,37 @@ static void test_damaged_bytes_break_nothing(void **state)
     lives_fini(&lives);
 }
 
+/* As of one stretch, and no longer than that: a file that is merged again and again has a life once. */
+static void test_joined(void **state)
+{
+    (void)state;
+    struct lives all = {0}, back = {0};
+    struct bytes joined = {0}, whole;
+    for (uint64_t first = 1; first <= 500; first += 50) {
+        struct lives some = {0};
+        struct bytes bytes;
+        note_stream(&some, first, first + 49);
+        note_stream(&all, first, first + 49);
+        assert_ok(notes_pack(&some, &bytes, &err), err);
+        assert_ok(remember_join(&joined, bytes.data, bytes.length, &err), err);
+        bytes_free(&bytes);
+        lives_fini(&some);
+    }
+    assert_ok(notes_add(&back, joined.data, joined.length, &err), err);
+    assert_same_lives(&all, &back);
+    assert_ok(notes_pack(&all, &whole, &err), err);
+    assert_true(joined.length <= whole.length);
+    bytes_free(&whole);
+    bytes_free(&joined);
+    lives_fini(&back);
+    lives_fini(&all);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_notes_add_up),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
+                                       cmocka_unit_test(test_joined),
+                                       cmocka_unit_test(test_notes_add_up),
                                        cmocka_unit_test(test_each_thing_is_a_note),
                                        cmocka_unit_test(test_a_younger_status_stays),
                                        cmocka_unit_test(test_damaged_bytes_break_nothing)};

@@ -482,6 +482,92 @@ static void test_an_unfinished_rebuild_is_begun_again(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* A copy of the catalogue, put back: what was sealed since is no leftover. */
+static void test_a_catalogue_older_than_its_segments(void **state)
+{
+    (void)state;
+    struct segments *segments = open_segments();
+    struct print prints[RECORD_KIND_COUNT] = {0};
+    char path[160], command[400];
+    catalogue_path(path);
+    seal_all_kinds(segments, 1, 10, 50, 3, prints);
+    segments_close(&segments);
+    snprintf(command, sizeof(command), "cp %s %s/copy", path, test_directory);
+    assert_int_equal(system(command), 0);
+    segments = open_segments();
+    seal_all_kinds(segments, 11, 20, 50, 3, prints);
+    seal_all_kinds(segments, 21, 30, 50, 3, prints);
+    segments_close(&segments);
+    size_t files = count_files();
+    snprintf(command, sizeof(command), "cp %s/copy %s", test_directory, path);
+    assert_int_equal(system(command), 0);
+    rebuilt_last = 0;
+    for (int again = 0; again < 2; again++) {
+        segments = open_segments();
+        assert_int_equal(strstr(told, "older") != NULL, again == 0);
+        assert_int_equal(count_files(), files);
+        assert_int_equal(segments_through(segments), 30);
+        assert_all(segments, prints);
+        segments_close(&segments);
+    }
+}
+
+/* The catalogue is lost, and with it one seal: its file stays, and is known to be damaged. */
+static void test_a_rebuild_keeps_what_lost_its_seal(void **state)
+{
+    (void)state;
+    struct segments *segments = open_segments();
+    struct print prints[RECORD_KIND_COUNT] = {0};
+    char path[160];
+    seal_all_kinds(segments, 1, 10, 50, 3, prints);
+    seal_all_kinds(segments, 11, 20, 50, 3, prints);
+    struct segment_set *set = segments_snapshot(segments);
+    struct segment before = *segment_set_get(set, 2);
+    segment_set_release(&set);
+    segments_close(&segments);
+    segment_file(before.id, "seal", path);
+    assert_int_equal(unlink(path), 0);
+    catalogue_path(path);
+    assert_int_equal(unlink(path), 0);
+    rebuilt_last = 0;
+    segments = open_segments();
+    assert_non_null(strstr(told, "is gone"));
+    set = segments_snapshot(segments);
+    assert_int_equal(segment_set_count(set), 2 * RECORD_KIND_COUNT);
+    const struct segment *after = segment_set_get(set, 2);
+    assert_int_equal(after->id, before.id);
+    assert_int_equal(after->rows, before.rows);
+    assert_int_equal(after->first_ns, before.first_ns);
+    assert_int_equal(segment_check(segments, after, &err), RESULT_REJECT);
+    segment_set_release(&set);
+    segments_close(&segments);
+}
+
+/* A FIFO, a folder, a link in place of a file: damaged, at once. */
+static void test_what_is_no_file(void **state)
+{
+    (void)state;
+    static const char *const suffixes[] = {"parquet", "seal", "index"};
+    struct segments *segments = open_segments();
+    struct records *flows = random_records(record_kinds[RECORD_FLOW], 200, 0, TEST_NOW);
+    seal_records(segments, (const struct records *const *)&flows, 1, 1, 1);
+    records_free(&flows);
+    struct segment_set *set = segments_snapshot(segments);
+    for (unsigned n = 0; n < 9; n++) {
+        char path[160], aside[160];
+        segment_file(segment_set_get(set, 0)->id, suffixes[n % 3], path);
+        segment_file(9999, suffixes[n % 3], aside);
+        assert_int_equal(rename(path, aside), 0);
+        assert_int_equal(n < 3 ? mkfifo(path, 0600) : n < 6 ? mkdir(path, 0700) : symlink(aside, path), 0);
+        assert_int_equal(segment_check(segments, segment_set_get(set, 0), &err), RESULT_REJECT);
+        assert_int_equal(remove(path), 0);
+        assert_int_equal(rename(aside, path), 0);
+        assert_ok(segment_check(segments, segment_set_get(set, 0), &err), err);
+    }
+    segment_set_release(&set);
+    segments_close(&segments);
+}
+
 /* Files of a sealing that did not come to its end, and of nobody. */
 static void test_leftovers_go(void **state)
 {
@@ -493,7 +579,7 @@ static void test_leftovers_go(void **state)
     size_t files = count_files();
     static const char *const names[] = {"parquet", "parquet.tmp", "seal", "seal.tmp", "index", "index.tmp"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        segment_file(0x1000, names[i], path);
+        segment_file(STORED_KIND_COUNT, names[i], path); /* the sealing had one more id than it had kinds */
         close(open(path, O_CREAT | O_WRONLY, 0600));
     }
     assert_int_equal(count_files(), files + 6);
@@ -517,6 +603,9 @@ int main(void)
                                        TEST(test_a_lost_catalogue_is_rebuilt),
                                        TEST(test_a_rebuild_loses_what_is_damaged_alone),
                                        TEST(test_an_unfinished_rebuild_is_begun_again),
+                                       TEST(test_a_catalogue_older_than_its_segments),
+                                       TEST(test_a_rebuild_keeps_what_lost_its_seal),
+                                       TEST(test_what_is_no_file),
                                        TEST(test_leftovers_go)};
     return cmocka_run_group_tests(tests, engine_setup, engine_teardown);
 }

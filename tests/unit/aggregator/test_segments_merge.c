@@ -4,6 +4,8 @@
 #include "tests/unit/aggregator/segments_support.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "common/records/merge.h"
 
@@ -495,6 +497,92 @@ static void test_a_rebuild_after_merging(void **state)
     segments_close(&segments);
 }
 
+/* A catalogue of before a merge, put back: the merged are not read twice, and nothing is missing. */
+static void test_a_catalogue_of_before_a_merge(void **state)
+{
+    (void)state;
+    struct segments *segments = open_segments();
+    struct print print = {0};
+    char command[400];
+    for (unsigned i = 0; i < 11; i++)
+        seal_kind(segments, RECORD_FLOW, i + 1, 200, TEST_NOW, &print);
+    segments_close(&segments);
+    snprintf(command, sizeof(command), "cp %s/catalogue.sqlite %s/copy", test_directory, test_directory);
+    assert_int_equal(system(command), 0);
+    segments = open_segments();
+    for (unsigned i = 11; i < 15; i++)
+        seal_kind(segments, RECORD_FLOW, i + 1, 200, TEST_NOW, &print);
+    assert_int_equal(compact_all(segments, TEST_NOW, 0), 1);
+    segments_close(&segments);
+    snprintf(command, sizeof(command), "cp %s/copy %s/catalogue.sqlite", test_directory, test_directory);
+    assert_int_equal(system(command), 0);
+    rebuilt_last = 0;
+    segments = open_segments();
+    assert_int_equal(segments_through(segments), 15);
+    assert_int_equal(segments_sizes(segments).segments, 4);
+    assert_print(print_all(segments, RECORD_FLOW, NULL), print);
+    segments_close(&segments);
+}
+
+/* What cannot be merged keeps nothing else from being merged. */
+static void test_a_merge_that_fails_is_put_off(void **state)
+{
+    (void)state;
+    struct segments *segments = open_segments();
+    struct print flows = {0}, losses = {0};
+    struct rlimit before;
+    for (unsigned i = 0; i < 12; i++)
+        seal_kind(segments, RECORD_FLOW, i + 1, 2000, TEST_NOW, &flows);
+    for (unsigned i = 12; i < 24; i++)
+        seal_kind(segments, RECORD_LOSS, i + 1, 2, TEST_NOW, &losses);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit limit = {.rlim_cur = 512 << 10, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    enum result first = segments_compact(segments, TEST_NOW, 0, &err);
+    enum result second = segments_compact(segments, TEST_NOW, 0, &err);
+    enum result third = segments_compact(segments, TEST_NOW, 0, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(first, RESULT_AGAIN);
+    assert_ok(second, err);
+    assert_int_equal(third, RESULT_END);
+    assert_int_equal(segments_sizes(segments).segments, 13);
+    segments = reopen(segments);
+    assert_int_equal(compact_all(segments, TEST_NOW, 0), 1);
+    assert_int_equal(segments_sizes(segments).segments, 2);
+    assert_print(print_all(segments, RECORD_FLOW, NULL), flows);
+    assert_print(print_all(segments, RECORD_LOSS, NULL), losses);
+    segments_close(&segments);
+}
+
+/* Seals that are too large for one: as many are merged as fit, and what is written can be read again. */
+static void test_what_is_known_of_many_does_not_fit(void **state)
+{
+    (void)state;
+    struct segments *segments = open_segments();
+    struct print print = {0};
+    uint64_t *note = calloc(1 << 17, sizeof(*note)); /* a mebibyte */
+    assert_non_null(note);
+    for (unsigned i = 0; i < 12; i++) {
+        struct records *records = random_records(record_kinds[RECORD_FLOW], 50, 0, TEST_NOW);
+        const struct records *list[] = {records};
+        for (unsigned n = 0; n < 1 << 17; n++)
+            note[n] = i + 1;
+        struct seal_input input = {
+            .first_position = i + 1, .last_position = i + 1, .note = note, .note_length = (1 << 17) * sizeof(*note)};
+        input.parts[RECORD_FLOW] = (struct seal_part){list, 1};
+        print_add(&print, records, NULL);
+        assert_ok(segments_seal(segments, &input, &err), err);
+        records_free(&records);
+    }
+    free(note);
+    assert_ok(segments_compact(segments, TEST_NOW, 0, &err), err);
+    segments = reopen(segments);
+    assert_int_equal(segments_sizes(segments).segments, 9); /* four of them in one */
+    assert_print(print_all(segments, RECORD_FLOW, NULL), print);
+    segments_close(&segments);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
@@ -508,6 +596,9 @@ int main(void)
                                        TEST(test_other_ends_are_another_flow),
                                        TEST(test_a_snapshot_keeps_files),
                                        TEST(test_letting_go),
-                                       TEST(test_a_rebuild_after_merging)};
+                                       TEST(test_a_rebuild_after_merging),
+                                       TEST(test_a_catalogue_of_before_a_merge),
+                                       TEST(test_a_merge_that_fails_is_put_off),
+                                       TEST(test_what_is_known_of_many_does_not_fit)};
     return cmocka_run_group_tests(tests, engine_setup, engine_teardown);
 }

@@ -364,6 +364,29 @@ static void test_what_is_too_old_goes(void **state)
     store_close(&store);
 }
 
+/* A few records of today beside thousands of an autumn long ago: the autumn is what ages are counted from. */
+static void test_a_few_records_let_nothing_go(void **state)
+{
+    (void)state;
+    int64_t now = clock_wall_ns(), day = 86400 * NS_PER_S;
+    const struct {
+        int64_t at_ns;
+        uint32_t rows;
+    } flows[] = {{now - 200 * day, 10}, {now - 100 * day, 3000}, {now, 5}};
+    struct store *store = store_start();
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_ok(commit_one(store, flows[i].at_ns, "inner", i + 1, flows[i].rows), err);
+        store = store_sealed(store);
+    }
+    store_options.keep.flows_ns = 30 * day;
+    store = store_again(store);
+    int64_t until = clock_monotonic_ns() + STORE_PATIENCE_NS;
+    while (count_rows(store, &ALL) == 3015 && clock_monotonic_ns() < until)
+        usleep(1000);
+    assert_int_equal(count_rows(store, &ALL), 3005);
+    store_close(&store);
+}
+
 /* ---- verdicts */
 
 /* Two batches of flows: inner's 0 to 9 and outer's 1000000 to 1000009. */
@@ -684,8 +707,8 @@ static void test_health_and_parts(void **state)
     store_health(store, &health);
     assert_int_equal(health.hot_batches + health.hot_rows + health.hot_bytes, 0);
     assert_int_equal(health.sealed_through, 10);
-    assert_int_equal(health.segments, 4); /* with hours */
-    assert_int_equal(health.segment_rows, 50 + 10);
+    assert_int_equal(health.segments, 4);          /* with hours */
+    assert_int_equal(health.segment_rows, 50 + 1); /* one hour */
     assert_int_equal(health.sealings, 1);
     assert_true(health.sealed_ns > 0 && health.segment_bytes > health.index_bytes && health.index_bytes > 0);
     assert_ok(store_parts(store, &parts, &count, &err), err);
@@ -698,7 +721,7 @@ static void test_health_and_parts(void **state)
         rows += parts[i].rows;
         bytes += parts[i].bytes + parts[i].index_bytes;
     }
-    assert_int_equal(rows, 60);
+    assert_int_equal(rows, 51);
     assert_int_equal(bytes, health.segment_bytes);
     free(parts);
     store_close(&store);
@@ -739,6 +762,7 @@ int main(void)
         STORE_TEST(test_positions_by_kind),
         STORE_TEST(test_a_jumping_clock_does_nothing),
         STORE_TEST(test_what_is_too_old_goes),
+        STORE_TEST(test_a_few_records_let_nothing_go),
         STORE_TEST(test_verdicts_by_name),
         STORE_TEST(test_flows_by_name),
         STORE_TEST(test_the_waiting_and_boundary_counts),

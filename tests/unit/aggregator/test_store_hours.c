@@ -68,6 +68,53 @@ static void test_hours_of_random_flows(void **state)
     }
 }
 
+/* Added batch by batch they are the same as of all at once, and stand alone where the observers are too many. */
+static void test_hours_of_many_batches(void **state)
+{
+    (void)state;
+    struct hours sums = {0};
+    struct records *all = NULL;
+    for (unsigned n = 0; n < 30; n++) {
+        struct records *flows = random_records(record_kinds[RECORD_FLOW], 1 + (uint32_t)(draw() % 300), 3);
+        narrow(flow_batch_of(flows));
+        assert_int_equal(hours_add(&sums, flows), RESULT_OK);
+        if (all == NULL)
+            all = records_copy(flows, NULL, 0, flows->rows);
+        else
+            assert_int_equal(records_join(&all, flows), RESULT_OK);
+        records_free(&flows);
+    }
+    struct records *hours = hours_take(&sums), *wanted = hours_of_flows(all);
+    assert_int_equal(hours->rows, wanted->rows);
+    for (uint32_t row = 0; row < hours->rows; row++)
+        assert_hour(flow_batch_of(all), hour_columns(hours), row);
+    records_free(&wanted);
+    records_free(&hours);
+    records_free(&all);
+}
+
+static void test_too_many_observers_for_one(void **state)
+{
+    (void)state;
+    struct hours sums = {0};
+    for (uint64_t epoch = 1; epoch <= RECORDS_OBSERVERS_MAX; epoch++) {
+        struct observer observer = test_observer("inner", epoch);
+        struct records *flows = flow_records(test_flows(&observer, 1, 1, TEST_NOW));
+        assert_int_equal(hours_add(&sums, flows), RESULT_OK);
+        records_free(&flows);
+    }
+    struct observer observer = test_observer("outer", 1);
+    struct records *flows = flow_records(test_flows(&observer, 1, 1, TEST_NOW)), *hours;
+    assert_int_equal(hours_add(&sums, flows), RESULT_FULL);
+    hours = hours_take(&sums);
+    assert_int_equal(hours->rows, RECORDS_OBSERVERS_MAX);
+    assert_int_equal(hours_add(&sums, flows), RESULT_OK);
+    assert_int_equal(sums.sums->rows, 1);
+    hours_fini(&sums);
+    records_free(&hours);
+    records_free(&flows);
+}
+
 static void test_odd_times(void **state)
 {
     (void)state;
@@ -145,11 +192,59 @@ static void test_hot_and_sealed_are_the_same(void **state)
     assert_int_equal(hot.rows, part.rows * 4);
     assert_int_equal(hot.flows, part.flows * 4);
     store = store_sealed(store);
-    struct totals sealed = totals_of(store, 0, 0), again = totals_of(store, begin + 2 * HOUR_NS, begin + 4 * HOUR_NS);
+    struct totals sealed = totals_of(store, 0, 0);
+    assert_int_equal(sealed.rows, hot.rows); /* each is of an hour of its own */
+    struct totals again = totals_of(store, begin + 2 * HOUR_NS, begin + 4 * HOUR_NS);
     assert_totals(&wanted, &sealed);
     assert_totals(&part, &again);
     store_close(&store);
     assert_string_equal(last_notice, "");
+}
+
+/* Many small batches of one hour come to a row a service when they are sealed, and when what was sealed is merged. */
+static void test_an_hour_is_one_row(void **state)
+{
+    (void)state;
+    struct store *store = store_start();
+    for (unsigned sealing = 0; sealing < 12; sealing++) {
+        for (unsigned b = 0; b < 5; b++)
+            assert_ok(commit_one(store, hour_of(TEST_NOW), "inner", sealing * 5 + b + 1, 10), err);
+        seal_at_once(100000);
+        store = store_again(store);
+        store_settle(store);
+        seal_nothing();
+        if (sealing == 0) {
+            assert_int_equal(totals_of(store, 0, 0).rows, 1);
+            assert_int_equal(totals_of(store, 0, 0).flows, 50);
+        }
+    }
+    int64_t until = clock_monotonic_ns() + STORE_PATIENCE_NS;
+    while (totals_of(store, 0, 0).rows > 1 && clock_monotonic_ns() < until)
+        usleep(10000);
+    assert_int_equal(totals_of(store, 0, 0).rows, 1);
+    assert_int_equal(totals_of(store, 0, 0).flows, 600);
+    store_close(&store);
+}
+
+/* A speaker that lists itself twice in a batch: what it says is sealed like everything else. */
+static void test_an_observer_named_twice(void **state)
+{
+    (void)state;
+    struct store *store = store_start();
+    struct batch *batch = test_batch("inner", 1, TEST_NOW);
+    add_flows(batch, 10, TEST_NOW);
+    struct records *flows = batch->records[RECORD_FLOW];
+    flows->observers = realloc(flows->observers, 2 * sizeof(*flows->observers));
+    assert_non_null(flows->observers);
+    flows->observers[flows->observer_count++] = flows->observers[0];
+    for (uint32_t row = 0; row < flows->rows; row++)
+        flow_batch_of(flows)->observer[row] = row % 2;
+    assert_ok(commit_batch(store, batch), err);
+    assert_int_equal(totals_of(store, 0, 0).flows, 10);
+    store = store_sealed(store);
+    assert_int_equal(totals_of(store, 0, 0).flows, 10);
+    assert_int_equal(totals_of(store, 0, 0).rows, 1);
+    store_close(&store);
 }
 
 static void test_hours_have_no_place_in_the_stream(void **state)
@@ -196,6 +291,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hours_of_random_flows), cmocka_unit_test(test_odd_times),
+        cmocka_unit_test(test_hours_of_many_batches), cmocka_unit_test(test_too_many_observers_for_one),
+        STORE_TEST(test_an_hour_is_one_row),          STORE_TEST(test_an_observer_named_twice),
         STORE_TEST(test_hot_and_sealed_are_the_same), STORE_TEST(test_hours_have_no_place_in_the_stream),
         STORE_TEST(test_hours_outlive_flows),
     };
