@@ -99,6 +99,10 @@ size_t cli_specs(struct cli *cli, struct option_spec ret_specs[static CLI_COMMON
          .kind = OPTION_FLAG,
          .target = &cli->utc,
          .help = "times in UTC, not in local time (--json and --csv always have them so)"},
+        {.name = "no-pager",
+         .kind = OPTION_FLAG,
+         .target = &cli->no_pager,
+         .help = "print long answers at once. Default: at a terminal they go through $PAVO_PAGER, $PAGER or less"},
         {0}};
     _Static_assert(sizeof(specs) / sizeof(*specs) <= CLI_COMMON_SPECS, "they fit");
     memcpy(ret_specs, specs, sizeof(specs));
@@ -145,10 +149,17 @@ char *cli_join(int argc, char **argv, int first)
 
 /* ---------------------------------------------------------------- lines */
 
+static int terminal = STDOUT_FILENO;
+
+void cli_terminal(int descriptor)
+{
+    terminal = descriptor;
+}
+
 unsigned cli_width(void)
 {
     struct winsize size = {0};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < WIDTH_LEAST)
+    if (ioctl(terminal, TIOCGWINSZ, &size) != 0 || size.ws_col < WIDTH_LEAST)
         return WIDTH_DEFAULT;
     return size.ws_col;
 }
@@ -156,7 +167,7 @@ unsigned cli_width(void)
 unsigned cli_height(void)
 {
     struct winsize size = {0};
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ? 0 : size.ws_row;
+    return ioctl(terminal, TIOCGWINSZ, &size) != 0 ? 0 : size.ws_row;
 }
 
 void cli_wrap(const char *text, unsigned indent)

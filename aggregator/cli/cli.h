@@ -28,7 +28,7 @@ struct cli {
     char *answer;     /* owned; endpoint or NULL */
     char *key;        /* owned; path or NULL */
     char *store;      /* owned; a folder that is asked in an aggregator's place (local.h), or NULL */
-    bool json, csv, utc;
+    bool json, csv, utc, no_pager;
     int64_t timeout; /* of an answer, nanoseconds */
 };
 #define CLI_TIMEOUT_DEFAULT (30 * 1000000000ll)
@@ -51,6 +51,9 @@ int cli_parse(const struct options *options, int argc, char **argv, int *ret_fir
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same without ending: something the reader of the answer must know. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Where the terminal is asked for its size, when standard output is lent out (pager.h). */
+void cli_terminal(int descriptor);
 
 /* Columns of the terminal, or as many as a line has that goes elsewhere; 40 at least. */
 unsigned cli_width(void);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "aggregator/cli/coverage.h"
+#include "aggregator/cli/pager.h"
 #include "aggregator/cli/plot_svg.h"
 #include "aggregator/cli/plot_text.h"
 #include "common/clock.h"
@@ -183,11 +184,20 @@ void picture_asked_free(struct picture_asked *asked)
 
 /* ---------------------------------------------------------------- showing */
 
-void picture_print(const struct cli *cli, const struct plot *plot)
+char *picture_text(const struct cli *cli, const struct plot *plot)
 {
     const struct plot_room room = {
         .width = cli_width(), .utc = cli->utc, .plain = strcmp(nl_langinfo(CODESET), "UTF-8") != 0};
-    plot_text(stdout, plot, &room);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream != NULL) {
+        plot_text(stream, plot, &room);
+        if (fclose(stream) == 0)
+            return text;
+    }
+    free(text);
+    return NULL;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -273,12 +283,21 @@ static int write_file(const struct cli *cli, const char *path, const struct pict
 }
 
 /* The command, the coverage, the answer. */
-static void print_all(const struct cli *cli, const struct picture_asked *asked, const struct coverage *coverage)
+static int print_all(const struct cli *cli, const struct picture_asked *asked, const struct coverage *coverage)
 {
+    char *text = picture_text(cli, &asked->plot); /* while the width is the terminal's */
+    size_t lines = 3 + coverage->gaps.count + coverage->behind.count;
+    if (text == NULL)
+        return cli_fail(CLI_UNREACHABLE, "out of memory");
+    for (const char *at = text; *at != '\0'; at++)
+        lines += *at == '\n';
+    (void)pager_begin(cli, lines);
     printf("$ %s\n", asked->command);
     coverage_print(coverage, cli);
-    putchar('\n');
-    picture_print(cli, &asked->plot);
+    printf("\n%s", text);
+    pager_end();
+    free(text);
+    return -1;
 }
 
 static int show(const struct cli *cli, const struct question *question, const struct picture_options *options,
@@ -292,7 +311,7 @@ static int show(const struct cli *cli, const struct question *question, const st
         code = write_file(cli, options->output, asked, coverage);
         coverage_note(coverage, cli);
     } else {
-        print_all(cli, asked, coverage);
+        code = print_all(cli, asked, coverage);
     }
     return code < 0 ? coverage_code(coverage->state, asked->rows) : code;
 }

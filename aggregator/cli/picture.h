@@ -36,7 +36,7 @@ int picture_ask(struct ask *ask, const struct question *question, const char *me
                 struct picture_asked *ret_asked);
 void picture_asked_free(struct picture_asked *asked);
 
-/* For a terminal, or what is no wider: with the command and the coverage before it. */
-void picture_print(const struct cli *cli, const struct plot *plot);
+/* For the terminal, or what is no wider. Owned by the caller; NULL: out of memory. */
+char *picture_text(const struct cli *cli, const struct plot *plot);
 
 #endif

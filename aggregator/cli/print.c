@@ -11,6 +11,7 @@
 
 #include "aggregator/cli/cell.h"
 #include "aggregator/cli/markup.h"
+#include "aggregator/cli/pager.h"
 
 #define HEADING_MAX 64
 
@@ -216,8 +217,10 @@ static void table_print(struct printer *p)
     if (p->by_time)
         (void)scols_sort_table(p->table, scols_table_get_column(p->table, 0));
     scols_table_set_stream(p->table, stream);
+    (void)pager_begin(p->cli, p->rows + 1);
     p->failed |= scols_print_table(p->table) != 0;
     p->failed |= fclose(stream) != 0;
+    pager_end();
 }
 
 /* ---------------------------------------------------------------- HTML */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "aggregator/cli/coverage.h"
+#include "aggregator/cli/pager.h"
 #include "aggregator/cli/picture.h"
 #include "aggregator/cli/plot_svg.h"
 #include "aggregator/cli/print.h"
@@ -67,7 +68,8 @@ static const struct section sections[] = {
      .about = "What became of the views at each, since the store began.",
      .question = "boundaries"},
 };
-#define SECTIONS (sizeof(sections) / sizeof(*sections))
+#define SECTIONS      (sizeof(sections) / sizeof(*sections))
+#define SECTION_LINES 8 /* at least */
 
 struct report {
     struct ask ask;
@@ -186,11 +188,13 @@ static int show_picture(struct report *report, const struct section *section, co
     int code = picture_ask(&report->ask, question, NULL, coverage, &asked);
     if (code < 0) {
         begin_section(report, section, asked.command, coverage);
-        if (report->page == NULL)
-            picture_print(report->ask.cli, &asked.plot);
-        else if (asked.plot.line_count > 0)
+        char *text = report->page == NULL ? picture_text(report->ask.cli, &asked.plot) : NULL;
+        if (text != NULL)
+            fputs(text, stdout);
+        else if (report->page != NULL && asked.plot.line_count > 0)
             plot_svg(report->page, &asked.plot,
                      &(struct plot_frame){.id = "volumes", .utc = report->ask.cli->utc, .whole = true});
+        free(text);
         end_section(report, asked.rows);
     }
     picture_asked_free(&asked);
@@ -225,14 +229,19 @@ static int show_section(struct report *report, const struct section *section)
 static int show_all(struct report *report, const char *title)
 {
     int code = -1;
-    if (report->page == NULL)
-        printf("%s\n", title);
-    else
+    if (report->page != NULL) {
         report_html_begin(report->page, title);
+    } else {
+        if (pager_begin(report->ask.cli, SECTIONS * SECTION_LINES))
+            progress_free(&report->ask.progress); /* the terminal is the pager's */
+        printf("%s\n", title);
+    }
     for (size_t i = 0; i < SECTIONS && code < 0; i++)
         code = show_section(report, &sections[i]);
     if (report->page != NULL && code < 0)
         report_html_end(report->page, clock_wall_ns(), report->ask.cli->utc);
+    if (report->page == NULL)
+        pager_end();
     return code < 0 ? coverage_code(report->state, report->found) : code;
 }
 
