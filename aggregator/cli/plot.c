@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregator/cli/axis.h"
 #include "aggregator/cli/cell.h"
 #include "common/clock.h"
 
@@ -59,6 +60,13 @@ static bool is_measure(int kind)
     }
 }
 
+/* Rates are over an interval's own time, and what differs in two intervals may be the same. */
+static bool adds_up(const char *measure, int kind)
+{
+    return strncmp(measure, "distinct_", strlen("distinct_")) != 0 && strcmp(measure, "bps") != 0 &&
+           strcmp(measure, "pps") != 0 && strcmp(measure, "bpp") != 0 && kind != PAVO_KIND_NANOSECONDS;
+}
+
 static bool is_port_of_another(const pavo_columns *columns, int field)
 {
     for (int other = 0; other < pavo_columns_count(columns); other++) {
@@ -100,6 +108,7 @@ enum result plot_init(struct plot *plot, const pavo_columns *columns, const char
             rows->keys[rows->key_count++] = field;
     }
     plot->bytes = pavo_columns_kind(columns, value) == PAVO_KIND_BYTES;
+    plot->adds = adds_up(measure, pavo_columns_kind(columns, value));
     return RESULT_OK;
 }
 
@@ -555,6 +564,14 @@ enum result plot_finish(struct plot *plot, const struct plot_time *time, struct 
     plot->failed |= !make_lines(plot);
     rows_free(&plot->rows);
     return plot->failed ? error_set(err, RESULT_AGAIN, "out of memory") : RESULT_OK;
+}
+
+const char *plot_amount(const struct plot *plot, const struct plot_line *line, char text[static PLOT_AMOUNT_MAX])
+{
+    char number[AXIS_TEXT_MAX];
+    axis_number(plot->adds ? line->total : line->most, plot->bytes, number);
+    snprintf(text, PLOT_AMOUNT_MAX, "%s%s", plot->adds ? "" : "at most ", number);
+    return text;
 }
 
 /* ---------------------------------------------------------------- less room than intervals */

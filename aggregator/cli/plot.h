@@ -52,6 +52,7 @@ struct plot_sensor {
 struct plot {
     char *measure; /* owned; of which column the values are */
     bool bytes;
+    bool adds;                       /* the values of intervals add up; those of rates and of different ones do not */
     int64_t from_ns, to_ns, step_ns; /* from and to lie on a step */
     size_t count;                    /* intervals */
     struct plot_line *lines;         /* owned; the most first */
@@ -87,6 +88,11 @@ struct plot_time {
 MUST_CHECK enum result plot_finish(struct plot *plot, const struct plot_time *time, struct error *err);
 
 enum plot_state plot_state(const struct plot_line *line, size_t interval);
+
+/* What a line comes to, as it is told beside its name: "4.5 kB"; "at most 12", of what does not add up. Returns
+ * `text`. */
+#define PLOT_AMOUNT_MAX 40
+const char *plot_amount(const struct plot *plot, const struct plot_line *line, char text[static PLOT_AMOUNT_MAX]);
 
 /* Several intervals as one, for pictures that have not so much room. */
 struct plot_cell {

@@ -105,15 +105,14 @@ static void put_clipped(const struct canvas *c, const char *text, size_t letters
 static void put_description(const struct canvas *c)
 {
     const struct plot *p = c->plot;
-    char step[AXIS_TEXT_MAX], span[AXIS_SPAN_MAX], total[AXIS_TEXT_MAX], most[AXIS_TEXT_MAX];
+    char step[AXIS_TEXT_MAX], span[AXIS_SPAN_MAX], amount[PLOT_AMOUNT_MAX];
     axis_duration(p->step_ns, step);
     axis_span(p->from_ns, p->to_ns, c->frame->utc, span);
     fprintf(c->stream, "<title id=\"%s-t\">", c->frame->id);
     markup_printf(c->stream, "%s in each %s, %s", p->measure, step, span);
     fprintf(c->stream, "</title><desc id=\"%s-d\">", c->frame->id);
     for (size_t i = 0; i < p->line_count; i++)
-        markup_printf(c->stream, "%s: %s, at most %s. ", p->lines[i].name,
-                      axis_number(p->lines[i].total, p->bytes, total), axis_number(p->lines[i].most, p->bytes, most));
+        markup_printf(c->stream, "%s: %s. ", p->lines[i].name, plot_amount(p, &p->lines[i], amount));
     if (c->frame->command != NULL)
         markup_printf(c->stream, "%s", c->frame->command);
     fputs("</desc>", c->stream);
@@ -163,8 +162,8 @@ static void place(struct entry *at, size_t letters)
 
 static size_t letters_of(const struct plot *plot, size_t line)
 {
-    char total[AXIS_TEXT_MAX];
-    return strlen(plot->lines[line].name) + 1 + strlen(axis_number(plot->lines[line].total, plot->bytes, total));
+    char amount[PLOT_AMOUNT_MAX];
+    return strlen(plot->lines[line].name) + 1 + strlen(plot_amount(plot, &plot->lines[line], amount));
 }
 
 static double legend_height(const struct plot *plot)
@@ -179,7 +178,7 @@ static void put_legend(const struct canvas *c, double top)
 {
     const struct plot *p = c->plot;
     struct entry at = {LEFT, top};
-    char total[AXIS_TEXT_MAX];
+    char amount[PLOT_AMOUNT_MAX];
     for (size_t i = 0; i < p->line_count; i++) {
         size_t letters = letters_of(p, i);
         place(&at, letters);
@@ -188,7 +187,7 @@ static void put_legend(const struct canvas *c, double top)
             c->stream,
             "<path class=\"pv-l pv-l%zu\" stroke-dasharray=\"%s\" d=\"M%.1f %.1fh16\"/><text x=\"%.1f\" y=\"%.1f\">", i,
             dashes[i][0] == '\0' ? "none" : dashes[i], x, at.y + 9, x + 21, at.y + 13);
-        markup_printf(c->stream, "%s %s", p->lines[i].name, axis_number(p->lines[i].total, p->bytes, total));
+        markup_printf(c->stream, "%s %s", p->lines[i].name, plot_amount(p, &p->lines[i], amount));
         fputs("</text>", c->stream);
     }
     if (p->left_out > 0)

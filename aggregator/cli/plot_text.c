@@ -152,10 +152,11 @@ static const char *sign_of(struct chart *c, const struct plot_line *line, size_t
 
 static void put_panel(struct chart *c, const struct plot_line *line, unsigned height)
 {
-    char total[AXIS_TEXT_MAX], most[AXIS_TEXT_MAX], *title = NULL;
-    axis_number(line->total, c->plot->bytes, total);
+    char amount[PLOT_AMOUNT_MAX], most[AXIS_TEXT_MAX], *title = NULL;
     axis_number(line->most, c->plot->bytes, most);
-    if (asprintf(&title, "%s: %s", line->name, total) >= 0) {
+    if (line->most <= 0)
+        most[0] = '\0'; /* no scale */
+    if (asprintf(&title, "%s: %s", line->name, plot_amount(c->plot, line, amount)) >= 0) {
         (void)put_fit(c, title, c->room->width);
         fputc('\n', c->stream);
         free(title);

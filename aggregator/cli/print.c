@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "aggregator/cli/cell.h"
 #include "aggregator/cli/markup.h"
 #include "aggregator/cli/pager.h"
 
-#define HEADING_MAX 64
+#define HEADING_MAX   64
+#define COLUMNS_LEAST 2 /* of a table, whatever room there is */
+#define NOTES         2 /* lines, below it */
 
 struct printer {
     const struct cli *cli;
@@ -24,8 +27,11 @@ struct printer {
     struct libscols_table *table; /* owned; NULL for HTML, JSON and CSV */
     int *shown;                   /* owned; the field of each column */
     size_t shown_count;
-    bool by_time;   /* the first column is a time */
-    int64_t *times; /* owned; with by_time, of each row */
+    unsigned *widths; /* owned; of each column so far */
+    bool terminal;    /* it goes to one */
+    bool zoned;       /* it has times, as clocks here show them */
+    bool by_time;     /* the first column is a time */
+    int64_t *times;   /* owned; with by_time, of each row */
     size_t rows, capacity;
     FILE *cell; /* owned; a memory stream for texts made of several */
     char *cell_text;
@@ -127,15 +133,26 @@ static int by_time(struct libscols_cell *left, struct libscols_cell *right, void
     return (a > b) - (a < b);
 }
 
+/* Columns of a terminal, a character of UTF-8 each. */
+static unsigned width_of(const char *text)
+{
+    unsigned width = 0;
+    for (; *text != '\0'; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
 static bool table_new(struct printer *p, const pavo_columns *columns)
 {
     char text[HEADING_MAX];
     p->shown = calloc((size_t)p->field_count + 1, sizeof(*p->shown));
     p->table = scols_new_table();
+    p->widths = calloc((size_t)p->field_count + 1, sizeof(*p->widths));
     p->cell = open_memstream(&p->cell_text, &p->cell_size);
-    if (p->shown == NULL || p->table == NULL || p->cell == NULL)
+    if (p->shown == NULL || p->table == NULL || p->widths == NULL || p->cell == NULL)
         return false;
-    bool colours = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+    p->terminal = isatty(STDOUT_FILENO);
+    bool colours = p->terminal && getenv("NO_COLOR") == NULL;
     scols_table_enable_colors(p->table, colours);
     choose_columns(p, columns);
     for (size_t i = 0; i < p->shown_count; i++) {
@@ -146,6 +163,8 @@ static bool table_new(struct printer *p, const pavo_columns *columns)
             return false;
         if (colours)
             scols_cell_set_color(scols_column_get_header(column), "bold");
+        p->widths[i] = width_of(heading_of(columns, p->shown[i], text));
+        p->zoned |= kind == PAVO_KIND_TIME && !p->cli->utc;
         p->by_time |= i == 0 && kind == PAVO_KIND_TIME;
         if (i == 0)
             scols_column_set_cmpfunc(column, by_time, p);
@@ -175,8 +194,12 @@ static void table_row(struct printer *p, const pavo_columns *columns, size_t row
         p->failed = true;
         return;
     }
-    for (size_t i = 0; i < p->shown_count; i++)
-        p->failed |= scols_line_set_data(line, i, shown_text(p, columns, row, p->shown[i])) != 0;
+    for (size_t i = 0; i < p->shown_count; i++) {
+        const char *text = shown_text(p, columns, row, p->shown[i]);
+        unsigned width = width_of(text);
+        p->widths[i] = width > p->widths[i] ? width : p->widths[i];
+        p->failed |= scols_line_set_data(line, i, text) != 0;
+    }
     if (p->by_time)
         scols_cell_set_userdata(scols_line_get_cell(line, 0), (void *)(uintptr_t)p->rows);
     p->rows++;
@@ -204,6 +227,38 @@ static ssize_t trimmed_write(void *cookie, const char *text, size_t size)
     return (ssize_t)size;
 }
 
+/* Lines that are broken are no table: columns at the right for which a terminal has no room are left out. Returns how
+ * many there are. */
+static size_t fit(struct printer *p)
+{
+    size_t used = 0, room = cli_width(), fits = 0;
+    while (fits < p->shown_count && used + p->widths[fits] <= room)
+        used += p->widths[fits++] + 1;
+    fits = fits < COLUMNS_LEAST && fits < p->shown_count ? COLUMNS_LEAST : fits;
+    for (size_t i = fits; i < p->shown_count; i++) {
+        struct libscols_column *column = scols_table_get_column(p->table, i);
+        scols_column_set_flags(column, scols_column_get_flags(column) | SCOLS_FL_HIDDEN);
+    }
+    return fits < p->shown_count ? fits : p->shown_count;
+}
+
+/* What a person at a terminal must know to read the table. */
+static void put_notes(const struct printer *p, size_t fits)
+{
+    char zone[64];
+    time_t now = time(NULL);
+    struct tm tm;
+    if (p->zoned && localtime_r(&now, &tm) != NULL && strftime(zone, sizeof(zone), "%Z (%z)", &tm) > 0)
+        printf("Times: %s\n", zone);
+    if (fits == p->shown_count)
+        return;
+    fputs("No room for:", stdout);
+    for (size_t i = fits; i < p->shown_count; i++)
+        printf("%s %s", i == fits ? "" : ",",
+               scols_cell_get_data(scols_column_get_header(scols_table_get_column(p->table, i))));
+    putchar('\n');
+}
+
 static void table_print(struct printer *p)
 {
     if (p->rows == 0 || p->failed)
@@ -217,9 +272,12 @@ static void table_print(struct printer *p)
     if (p->by_time)
         (void)scols_sort_table(p->table, scols_table_get_column(p->table, 0));
     scols_table_set_stream(p->table, stream);
-    (void)pager_begin(p->cli, p->rows + 1);
+    size_t fits = p->terminal ? fit(p) : p->shown_count;
+    (void)pager_begin(p->cli, p->rows + 1 + NOTES);
     p->failed |= scols_print_table(p->table) != 0;
     p->failed |= fclose(stream) != 0;
+    if (p->terminal)
+        put_notes(p, fits);
     pager_end();
 }
 
@@ -366,6 +424,7 @@ static void printer_free(struct printer **printer)
         free(p->kept[i]);
     free(p->kept);
     free(p->shown);
+    free(p->widths);
     free(p->times);
     free(p);
     *printer = NULL;

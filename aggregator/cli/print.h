@@ -4,7 +4,8 @@
  *
  * Table: the columns that have a heading, in their order, or all when none has one; numbers to the right; an address X
  *   with its port X_port in one cell; a list as its items; no blanks at the ends of lines. Where the first of them is a
- * time, the oldest row comes first; otherwise rows stand as they came. Printed at the end. JSON: every row as
+ * time, the oldest row comes first; otherwise rows stand as they came. At a terminal without the columns that it has no
+ * room for, which are named, and with the zone of the times. Printed at the end. JSON: every row as
  * pavo_columns_json has it, at once. CSV (RFC 4180): every column, values as pavo_columns_text has them, what is not
  * known empty; the values of a list's items in one cell, with ';' between them. At once. */
 #ifndef PAVO_AGGREGATOR_CLI_PRINT_H

@@ -31,6 +31,7 @@ struct section {
     const char *filter;          /* of flows; with the reader's own */
     bool of_day;                 /* takes the day; otherwise it is of now */
     bool of_flows;               /* takes the reader's filter */
+    bool of_past;                /* rests on more than the day: what is missing there is not missing of the day */
 };
 
 static const struct section sections[] = {
@@ -52,12 +53,19 @@ static const struct section sections[] = {
      .of_day = true,
      .of_flows = true},
     {.title = "Attempts",
-     .about = "Who began the most connections that nobody answered, or that were refused: scans, and what is broken.",
+     .about = "Who tried the most others without an answer, or was refused: scans, and what is broken.",
      .question = "top",
-     .set = {{"by", "src"}, {"sort", "flows"}, {"limit", "10"}},
+     .set = {{"by", "src"}, {"sort", "distinct dst,distinct service"}, {"limit", "10"}},
      .filter = "state S0 or state REJ",
      .of_day = true,
      .of_flows = true},
+    {.title = "New services",
+     .about = "Services that answered, and in the month before did not.",
+     .question = "new",
+     .set = {{"what", "services"}, {"limit", "20"}},
+     .of_day = true,
+     .of_flows = true,
+     .of_past = true},
     {.title = "Losses",
      .about = "What is gone, and why; the newest, where there are many.",
      .question = "losses",
@@ -217,7 +225,7 @@ static int show_section(struct report *report, const struct section *section)
         if (code < 0)
             code = show_table(report, section, &coverage);
     }
-    if (section->of_day && coverage.state != PAVO_COVERAGE_WHOLE)
+    if (section->of_day && !section->of_past && coverage.state != PAVO_COVERAGE_WHOLE)
         report->state = coverage.state;
     coverage_free(&coverage);
     arguments_free(arguments, count);

@@ -14,17 +14,16 @@
 static const struct fake_column columns[] = {{"name", "NAME", PAVO_KIND_TEXT, NULL}};
 static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
 
-static int print_rows(struct cli *cli, size_t rows)
+static int print_rows(struct cli *cli, const pavo_columns *page)
 {
-    const pavo_columns page = {FAKE_COLUMNS(columns), .rows = rows, .cells = names};
-    struct printer *printer = printer_new(cli, &page);
+    struct printer *printer = printer_new(cli, page);
     assert_non_null(printer);
-    printer_page(printer, &page);
+    printer_page(printer, page);
     return printer_end(&printer) ? CLI_ANSWERED : CLI_UNREACHABLE;
 }
 
 /* What a terminal of eight lines shows. */
-static char *shown(struct cli *cli, size_t rows, bool nested)
+static char *shown_page(struct cli *cli, const pavo_columns *page, bool nested)
 {
     static char text[4096];
     int master, slave, saved = dup(STDOUT_FILENO);
@@ -35,10 +34,10 @@ static char *shown(struct cli *cli, size_t rows, bool nested)
     close(slave);
     if (nested)
         (void)pager_begin(cli, 100);
-    assert_int_equal(print_rows(cli, rows), CLI_ANSWERED);
+    assert_int_equal(print_rows(cli, page), CLI_ANSWERED);
     if (nested) {
         assert_int_equal(cli_width(), 100); /* still the terminal's */
-        assert_int_equal(print_rows(cli, rows), CLI_ANSWERED);
+        assert_int_equal(print_rows(cli, page), CLI_ANSWERED);
         pager_end();
     }
     assert_int_equal(isatty(STDOUT_FILENO), 1); /* given back */
@@ -54,13 +53,43 @@ static char *shown(struct cli *cli, size_t rows, bool nested)
     return text;
 }
 
+static char *shown(struct cli *cli, size_t rows, bool nested)
+{
+    const pavo_columns page = {FAKE_COLUMNS(columns), .rows = rows, .cells = names};
+    return shown_page(cli, &page, nested);
+}
+
+/* At a terminal a table has the zone of its times, and only columns that there is room for. */
+static void test_notes(void **state)
+{
+    (void)state;
+    static const struct fake_column wide[] = {{"first_time", "TIME", PAVO_KIND_TIME, NULL},
+                                              {"name", "NAME", PAVO_KIND_TEXT, NULL},
+                                              {"reason", "REASON", PAVO_KIND_TEXT, NULL},
+                                              {"count", "COUNT", PAVO_KIND_COUNT, NULL}};
+    static const char long_text[] =
+        "eighty columns and more, so that what stands behind it is not seen any more, at all";
+    const pavo_columns page = {FAKE_COLUMNS(wide), .rows = 1,
+                               .cells = (const char *const[]){"1|THEN", "a name of some length", long_text, "7"}};
+    struct cli cli = {.no_pager = true};
+    setenv("TZ", "Europe/Berlin", 1);
+    const char *text = shown_page(&cli, &page, false);
+    assert_non_null(strstr(text, "NAME"));
+    assert_null(strstr(text, long_text));
+    assert_non_null(strstr(text, "Times: CE"));
+    assert_non_null(strstr(text, "No room for: REASON, COUNT"));
+    cli.utc = true;
+    assert_null(strstr(shown_page(&cli, &page, false), "Times:"));
+    unsetenv("TZ");
+}
+
 static void test_long(void **state)
 {
     (void)state;
     struct cli cli = {0};
     unsetenv("PAVO_PAGER");
     setenv("PAGER", "sed s/^/PAGED:/", 1);
-    assert_null(strstr(shown(&cli, 6, false), "PAGED:")); /* seven lines, and the prompt */
+    assert_null(strstr(shown(&cli, 4, false), "PAGED:")); /* with the heading, notes and the prompt eight lines */
     const char *text = shown(&cli, 7, false);
     assert_non_null(strstr(text, "PAGED:"));
     assert_non_null(strstr(text, "PAGED:g"));
@@ -109,7 +138,8 @@ static void test_left(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_long), cmocka_unit_test(test_nested),
-                                       cmocka_unit_test(test_none), cmocka_unit_test(test_left)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_notes), cmocka_unit_test(test_long),
+                                       cmocka_unit_test(test_nested), cmocka_unit_test(test_none),
+                                       cmocka_unit_test(test_left)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,6 +180,31 @@ static void test_cells(void **state)
     plot_free(&plot);
 }
 
+/* What does not add up is told by its most. */
+static void test_amounts(void **state)
+{
+    (void)state;
+    static const struct fake_column of[] = {{"time", "TIME", PAVO_KIND_TIME, NULL},
+                                            {"sensor", "SENSOR", PAVO_KIND_TEXT, NULL},
+                                            {"bytes", "BYTES", PAVO_KIND_BYTES, NULL},
+                                            {"distinct_src", "DISTINCT SRC", PAVO_KIND_COUNT, NULL}};
+    const pavo_columns rows = {FAKE_COLUMNS(of), .rows = 2,
+                               .cells = (const char *const[]){"1700006400000000000", "inner", "1000", "7", /* */
+                                                              "1700006401000000000", "inner", "500", "5"}};
+    const struct plot_time time = {.step_ns = NS_PER_S, .now_ns = AT(0)};
+    const char *const measures[] = {"bytes", "distinct_src"}, *const amounts[] = {"1.5 kB", "at most 7"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct plot plot;
+        struct error err;
+        char text[PLOT_AMOUNT_MAX];
+        assert_int_equal(plot_init(&plot, &rows, measures[i], &err), RESULT_OK);
+        plot_page(&plot, &rows, true);
+        assert_int_equal(plot_finish(&plot, &time, &err), RESULT_OK);
+        assert_string_equal(plot_amount(&plot, &plot.lines[0], text), amounts[i]);
+        plot_free(&plot);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -487,17 +512,10 @@ static void test_clocks_that_are_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),
-        cmocka_unit_test(test_cells),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_widths),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_hatches),
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_markup),
-        cmocka_unit_test(test_hostile_names),
-        cmocka_unit_test(test_axes),
-        cmocka_unit_test(test_clocks_that_are_set),
+        cmocka_unit_test(test_states),        cmocka_unit_test(test_cells),  cmocka_unit_test(test_amounts),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_widths), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_hatches),       cmocka_unit_test(test_lines),  cmocka_unit_test(test_markup),
+        cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_axes),   cmocka_unit_test(test_clocks_that_are_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -326,7 +326,7 @@ class Real(unittest.TestCase):
         self.assertEqual((status, err), (0, ""))
         commands = re.findall(r"(?m)^\$ pavo (.*)$", out)
         self.assertEqual([command.split()[0] for command in commands],
-                         ["series", "top", "top", "top", "losses", "sensors", "boundaries"])
+                         ["series", "top", "top", "top", "new", "losses", "sensors", "boundaries"])
         for command in commands:  # each can be asked alone
             self.assertIn(self.pavo(*shlex.split(command))[0], (0, 1), command)
         self.assertRegex(out, r"(?s)\nTop talkers\n.*\n *inner .* 10\.0\.1\.17 .*\nServices\n")
@@ -336,9 +336,9 @@ class Real(unittest.TestCase):
         self.assertEqual((status, out, err), (0, "", ""))
         page = xml.dom.minidom.parse(file).documentElement
         self.assertEqual([h.firstChild.data for h in page.getElementsByTagName("h2")],
-                         ["Volumes", "Top talkers", "Services", "Attempts", "Losses", "Sensors", "Boundaries"])
+                         ["Volumes", "Top talkers", "Services", "Attempts", "New services", "Losses", "Sensors", "Boundaries"])
         self.assertEqual(page.getElementsByTagName("script"), [])
-        self.assertEqual(len(page.getElementsByTagName("code")), 7)
+        self.assertEqual(len(page.getElementsByTagName("code")), 8)
         self.assertEqual([svg.getAttribute("class") for svg in page.getElementsByTagName("section")[0].getElementsByTagName("svg")],
                          ["pv"])
         self.assertEqual(self.pavo("report", "day", "2023-11-13")[0], 4, "the store begins later, and says so")

@@ -34,6 +34,7 @@ static const pavo_columns gap = {FAKE_COLUMNS(fake_gap_columns), .rows = 1,
 static struct pavo_answer answers[] = {
     {.question = "series", .pages = &series, .page_count = 1, .command = "pavo series"},
     {.question = "top", .pages = &top, .page_count = 1, .command = "pavo top '<>'"},
+    {.question = "new", .pages = &top, .page_count = 1, .command = "pavo new services"},
     {.question = "losses", .pages = &losses, .page_count = 1, .command = "pavo losses"},
     {.question = "sensors", .pages = &sensors, .page_count = 1, .command = "pavo sensors"},
     {.question = "boundaries", .pages = &boundaries, .page_count = 1, .command = "pavo boundaries"},
@@ -45,7 +46,7 @@ static void prepare(const pavo_columns *gaps)
         answers[i].gaps = gaps;
         answers[i].coverage = gaps == NULL ? PAVO_COVERAGE_WHOLE : PAVO_COVERAGE_PARTIAL;
     }
-    fake_answers(answers, 5);
+    fake_answers(answers, 6);
 }
 
 static void test_terminal(void **state)
@@ -70,15 +71,16 @@ static void test_terminal(void **state)
 static void test_filter(void **state)
 {
     (void)state;
-    struct pavo_answer refused[5];
+    struct pavo_answer refused[6];
     memcpy(refused, answers, sizeof(answers));
     refused[2].error = "enough";
     prepare(NULL);
     fake_answers(refused, 2);
     assert_int_equal(RUN(cli_report, "report", "day", "2023-11-15", "-u", "host 10.0.0.1 or", "host 10.0.0.2"),
                      CLI_UNREACHABLE); /* nobody answers "sensors" here */
-    refused[2] = answers[3];
-    fake_answers(refused, 3);
+    refused[2] = answers[4];
+    refused[3] = answers[2];
+    fake_answers(refused, 4);
     assert_int_equal(RUN(cli_report, "report", "day", "2023-11-15", "-u", "host 10.0.0.1 or", "host 10.0.0.2"),
                      CLI_UNREACHABLE);
     assert_string_equal(fake_asked(), "losses from=2023-11-15T00:00:00.000000000Z to=2023-11-16T00:00:00.000000000Z "
