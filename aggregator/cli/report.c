@@ -199,9 +199,12 @@ static int show_picture(struct report *report, const struct section *section, co
         char *text = report->page == NULL ? picture_text(report->ask.cli, &asked.plot) : NULL;
         if (text != NULL)
             fputs(text, stdout);
-        else if (report->page != NULL && asked.plot.line_count > 0)
+        if (report->page != NULL && asked.plot.line_count > 0) {
+            fputs("<div class=\"wide\">", report->page); /* on a small screen it is moved, not made unreadable */
             plot_svg(report->page, &asked.plot,
                      &(struct plot_frame){.id = "volumes", .utc = report->ask.cli->utc, .whole = true});
+            fputs("</div>\n", report->page);
+        }
         free(text);
         end_section(report, asked.rows);
     }

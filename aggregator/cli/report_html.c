@@ -40,7 +40,8 @@ static const char style[] =
     "td{padding:3px 10px;border-bottom:1px solid var(--line);font:12px var(--mono);white-space:nowrap}"
     "td:last-child{white-space:normal}tr:last-child td{border-bottom:0}"
     ".num{text-align:right;font-variant-numeric:tabular-nums}\n"
-    "svg.pv{width:100%;height:auto;max-width:1068px}footer{color:var(--ink2);font-size:12px;padding:2px}\n"
+    "svg.pv{width:100%;min-width:640px;height:auto;max-width:1068px}footer{color:var(--ink2);font-size:12px;padding:"
+    "2px}\n"
     "@media print{html{background:none}section{break-inside:avoid}}\n"
     "</style>";
 
