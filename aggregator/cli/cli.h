@@ -78,6 +78,7 @@ void cli_blocked(bool blocked);
 bool cli_interrupted(void);
 
 /* The sub-commands: argv[0] is the name, the rest is theirs. They return an exit code. */
+int cli_export(struct cli *cli, int argc, char **argv);
 int cli_find(struct cli *cli, int argc, char **argv);
 int cli_links(struct cli *cli, int argc, char **argv);
 int cli_nat(struct cli *cli, int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct {
     {"report", "a day, as text or as a page", cli_report},
     {"sensors", "what each sensor saw, sent and dropped", cli_sensors},
     {"questions", "what else the aggregator can be asked", cli_questions},
+    {"export", "flows in bulk: CSV, JSON lines, Zeek's conn.log; anonymised", cli_export},
     {"keys", "make, enrol and show keys", cli_keys},
     {"sign", "let a console or gateway ask in your name", cli_sign},
 };

@@ -213,6 +213,13 @@ const int64_t *pavo_columns_i64(const pavo_columns *columns, int field);
 
 /* A copy that lives until it is destroyed. NULL: out of memory. */
 pavo_columns *pavo_columns_copy(const pavo_columns *columns);
+
+/* A copy in which nobody is known again, but by whoever has the key (of random bytes): every address is another, the
+ * same one for the same one, and addresses that share the first n bits share n afterwards; unknown are MAC addresses,
+ * digests, what links rest on (initial sequence numbers, time stamps, IP ids), the Community ID, and texts but the
+ * names of sensors and boundaries. NULL: out of memory. */
+#define PAVO_ANONYMISE_KEY_SIZE 32
+pavo_columns *pavo_columns_anonymise(const pavo_columns *columns, const uint8_t key[PAVO_ANONYMISE_KEY_SIZE]);
 void pavo_columns_destroy(pavo_columns **columns);
 
 /* ------------------------------------------------------------------ subscriber */
