@@ -330,3 +330,41 @@ enum result coverage_send(struct work *work, struct error *err)
     reaches_fini(&reaches);
     return r;
 }
+
+/* ---- of a step */
+
+static void append_gap(const struct coverage_gap *gap, char *text, size_t size)
+{
+    char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
+    size_t used = strlen(text);
+    bool lasts = gap->kind != PAVO__GAP__KIND__SILENT && gap->from_ns != 0 && gap->to_ns != 0;
+    snprintf(text + used, size - used, "%s%s%s%s", used > 0 ? "; " : "", gap->sensor,
+             gap->sensor[0] != '\0' ? ": " : "", gap->reason);
+    used = strlen(text);
+    if (gap->at_most > 0)
+        snprintf(text + used, size - used, ", at most %" PRIu64 " %s", gap->at_most, gap->unit);
+    used = strlen(text);
+    if (lasts)
+        snprintf(text + used, size - used, " (%s to %s)", time_text(floor_ns(gap->from_ns, NS_PER_S), true, from),
+                 time_text(floor_ns(gap->to_ns, NS_PER_S), true, to));
+}
+
+enum result coverage_sentence(struct work *work, int64_t from_ns, int64_t to_ns, char *text, size_t size,
+                              struct error *err)
+{
+    struct reaches reaches;
+    const struct coverage whole = work->coverage;
+    enum result r = reaches_init(&reaches, work->options->store, err);
+    if (r != RESULT_OK)
+        return r;
+    work->coverage = (struct coverage){.from_ns = from_ns, .to_ns = to_ns};
+    r = add_gaps(work, &reaches, err);
+    text[0] = '\0';
+    for (size_t i = 0; r == RESULT_OK && i < work->coverage.gap_count; i++)
+        append_gap(&work->coverage.gaps[i], text, size);
+    text_clean(text); /* it may have been cut inside a character */
+    coverage_fini(&work->coverage);
+    work->coverage = whole;
+    reaches_fini(&reaches);
+    return r;
+}

@@ -46,6 +46,11 @@ void coverage_pending(struct coverage *coverage, const struct store_life *lives,
 /* Nothing new is taken in at the moment. */
 void coverage_paused(struct coverage *coverage, const char *reason);
 
+/* What is known to be missing of [from, to), in a sentence; "": nothing. For a step of an answer: its own coverage
+ * stays as it is. */
+MUST_CHECK enum result coverage_sentence(struct work *work, int64_t from_ns, int64_t to_ns, char *text, size_t size,
+                                         struct error *err);
+
 /* Sends it, with the losses and silence of the time asked about that the question's basis makes gaps, and through what
  * time each sensor has reported. */
 MUST_CHECK enum result coverage_send(struct work *work, struct error *err);

@@ -9,6 +9,7 @@
     X(find)                                                                                                            \
     X(links)                                                                                                           \
     X(nat)                                                                                                             \
+    X(investigate)                                                                                                     \
     X(top)                                                                                                             \
     X(series)                                                                                                          \
     X(peers)                                                                                                           \

@@ -16,6 +16,7 @@ static const struct {
 } commands[] = {
     {"find", "flows that match a filter", cli_find},
     {"nat", "who was behind an address, or where it came out", cli_nat},
+    {"investigate", "the case of a host that scans, as a timeline", cli_investigate},
     {"links", "connections seen on both sides of a boundary", cli_links},
     {"watch", "flows, verdicts, losses ... as they come in", cli_watch},
     {"report", "a day, as text or as a page", cli_report},
@@ -81,8 +82,8 @@ int main(int argc, char **argv)
     int first, code = cli_parse(&options, argc, argv, &first);
     if (code < 0 && first == argc)
         code = cli_fail(CLI_USAGE,
-                        "a command was expected: find, nat, links, watch, report, sensors, questions, keys or sign; "
-                        "pavo --help explains");
+                        "a command was expected: find, nat, investigate, links, watch, report, sensors, questions, "
+                        "keys or sign; pavo --help explains");
     else if (code < 0)
         code = run(&cli, argc - first, argv + first);
     local_end();

@@ -51,7 +51,7 @@ class Manual(unittest.TestCase):
         parts = sections(page("pavo.1"))
         common = options_of_page(parts["Options of"])
         self.assertEqual(common, options_of_help(PAVO))
-        for command in ("find", "nat", "links", "watch", "report", "sensors", "questions", "sign"):
+        for command in ("find", "nat", "investigate", "links", "watch", "report", "sensors", "questions", "sign"):
             self.assertEqual(common | options_of_page(parts[f"pavo {command}"]), options_of_help(PAVO, command), command)
         listed = subprocess.run([PAVO, "--help"], capture_output=True, text=True, check=True).stdout
         for command in re.findall(r"(?m)^(\w+): ", listed[listed.index("Commands:"):listed.index("explains each")]):
@@ -60,7 +60,7 @@ class Manual(unittest.TestCase):
     def test_examples_with_jq(self):
         """What an example picks out of rows, it does not pick out of the object that ends them."""
         texts = [page("pavo.1")] + [subprocess.run([PAVO, command, "--help"], capture_output=True, text=True, check=True).stdout
-                                    for command in ("find", "nat", "links", "watch", "sensors", "questions")]
+                                    for command in ("find", "nat", "investigate", "links", "watch", "sensors", "questions")]
         examples = [example for text in texts for example in re.findall(r"\| jq (?:-\w+ )*(\S+$|'[^']*')", text, re.M)]
         self.assertGreater(len(examples), 5)
         for example in examples:
