@@ -6,25 +6,20 @@
 
 #include "aggregator/cli/cell.h"
 #include "aggregator/cli/coverage.h"
+#include "aggregator/cli/nat.h"
 #include "aggregator/cli/question.h"
 #include "common/clock.h"
 #include "common/when.h"
 
-#define QUESTION      "nat"
-#define SLACK_DEFAULT "5s" /* the aggregator's */
-
-enum { END, AT, SLACK, PROTOCOL, LIMIT, ARGUMENTS };
+#define QUESTION "nat"
 
 struct nat {
     struct ask ask;
     const struct argument *arguments;
     size_t linked, unlinked; /* rows so far */
+    bool why;                /* the evidence's terms */
+    bool report;             /* sentences for a report */
 };
-
-static bool is_linked(const pavo_columns *page, size_t row)
-{
-    return pavo_columns_text(page, row, pavo_columns_field(page, "partner_sensor")) != NULL;
-}
 
 /* ---------------------------------------------------------------- for people */
 
@@ -60,23 +55,28 @@ static void print_not_known(const struct nat *nat)
     const struct argument *a = nat->arguments;
     char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX];
     struct when at;
-    printf("Not known: no connection of %s", a[END].value);
-    if (a[AT].value != NULL && when_parse_span(a[AT].value, NULL, &at, NULL, NULL) == RESULT_OK) {
+    printf("Not known: no connection of %s", a[NAT_END].value);
+    if (a[NAT_AT].value != NULL && when_parse_span(a[NAT_AT].value, NULL, &at, NULL, NULL) == RESULT_OK) {
         time_text(at.from_ns, nat->ask.cli->utc, from);
         if (at.to_ns - at.from_ns > NS_PER_S)
             printf(" from %s until %s", from, time_text(at.to_ns, nat->ask.cli->utc, to));
         else
             printf(" at %s", from);
-        printf(" (%s around it)", a[SLACK].value == NULL ? SLACK_DEFAULT : a[SLACK].value);
+        printf(" (%s around it)", a[NAT_SLACK].value == NULL ? NAT_SLACK_DEFAULT : a[NAT_SLACK].value);
     }
     printf(" is linked across a boundary%s.\n", nat->unlinked > 0 ? "" : ", and none was seen on one side either");
 }
 
 static void print_row(struct nat *nat, const pavo_columns *page, size_t row)
 {
-    if (is_linked(page, row)) {
+    if (nat_is_linked(page, row)) {
+        if (nat->report)
+            nat_report(page, row, nat->linked > 0);
+        else
+            print_linked(nat, page, row);
+        if (nat->why)
+            nat_why(page, row);
         nat->linked++;
-        print_linked(nat, page, row);
         return;
     }
     if (nat->unlinked++ == 0) {
@@ -88,16 +88,20 @@ static void print_row(struct nat *nat, const pavo_columns *page, size_t row)
     print_sentence(nat, page, row, 6, "{evidence}");
 }
 
-static void print_coverage(struct nat *nat)
+/* What was not seen stands last, and is that of the answer, not of the neighbours'. */
+static int print_end(struct nat *nat)
 {
     struct coverage coverage = {0};
+    int state = pavo_answer_coverage(nat->ask.answer);
     if (nat->linked + nat->unlinked == 0)
         print_not_known(nat);
-    putchar('\n');
     coverage_add(&coverage, nat->ask.cli, nat->ask.answer);
-    coverage_behind(&coverage, nat->ask.cli, nat->ask.answer, question_end(nat->arguments, ARGUMENTS));
+    coverage_behind(&coverage, nat->ask.cli, nat->ask.answer, question_end(nat->arguments, NAT_ARGUMENTS));
+    int code = nat_neighbours(&nat->ask, nat->arguments);
+    putchar('\n');
     coverage_print(&coverage, nat->ask.cli);
     coverage_free(&coverage);
+    return code >= 0 ? code : coverage_code(state, nat->linked);
 }
 
 static int print_people(struct nat *nat)
@@ -107,21 +111,18 @@ static int print_people(struct nat *nat)
         for (size_t row = 0; row < pavo_columns_rows(page); row++)
             print_row(nat, page, row);
     }
-    if (nat->ask.code >= 0)
-        return nat->ask.code;
-    print_coverage(nat);
-    return coverage_code(pavo_answer_coverage(nat->ask.answer), nat->linked);
+    return nat->ask.code >= 0 ? nat->ask.code : print_end(nat);
 }
 
-static int ask_for_people(struct cli *cli, struct argument *arguments)
+static int ask_for_people(struct cli *cli, struct argument *arguments, bool why, bool report)
 {
-    struct nat nat = {.arguments = arguments};
-    if (!arguments_times(arguments, ARGUMENTS))
+    struct nat nat = {.arguments = arguments, .why = why, .report = report};
+    if (!arguments_times(arguments, NAT_ARGUMENTS))
         return CLI_USAGE;
     int code = ask_open(cli, &nat.ask);
     if (code >= 0)
         return code;
-    code = ask_begin(&nat.ask, QUESTION, arguments, ARGUMENTS);
+    code = ask_begin(&nat.ask, QUESTION, arguments, NAT_ARGUMENTS);
     if (code < 0)
         code = print_people(&nat);
     ask_close(&nat.ask);
@@ -130,30 +131,38 @@ static int ask_for_people(struct cli *cli, struct argument *arguments)
 
 /* ---------------------------------------------------------------- the command */
 
-static int run(struct cli *cli, struct argument *arguments, int argc, char **argv, int first)
+struct forms {
+    char *file; /* owned */
+    bool why, report;
+};
+
+static int run(struct cli *cli, struct argument *arguments, const struct forms *forms, int argc, char **argv, int first)
 {
-    if (argc - first != 1)
-        return cli_fail(CLI_USAGE, "one address was expected: pavo nat 203.0.113.5:40312 --at 20:36:40");
-    arguments[END].value = strdup(argv[first]);
-    if (arguments[END].value == NULL)
-        return cli_fail(CLI_UNREACHABLE, "out of memory");
+    if ((forms->file != NULL) == (first < argc))
+        return cli_fail(CLI_USAGE, "one address was expected, or pasted words, or --report FILE: pavo nat "
+                                   "203.0.113.5:40312 --at 20:36:40");
+    int code =
+        forms->file != NULL ? nat_take_file(arguments, forms->file) : nat_take_words(arguments, argc, argv, first);
+    if (code >= 0)
+        return code;
     if (!cli->json && !cli->csv)
-        return ask_for_people(cli, arguments);
-    return question_run(cli, &(struct question){QUESTION, arguments, ARGUMENTS, "it is not known", is_linked});
+        return ask_for_people(cli, arguments, forms->why, forms->report);
+    return question_run(cli, &(struct question){QUESTION, arguments, NAT_ARGUMENTS, "it is not known", nat_is_linked});
 }
 
 int cli_nat(struct cli *cli, int argc, char **argv)
 {
-    struct argument arguments[ARGUMENTS] = {[END] = {.name = "end", .positional = true},
-                                            [AT] = {.name = "at", .is_moment = true},
-                                            [SLACK] = {.name = "slack"},
-                                            [PROTOCOL] = {.name = "protocol"},
-                                            [LIMIT] = {.name = "limit"}};
+    struct argument arguments[NAT_ARGUMENTS] = {[NAT_END] = {.name = "end", .positional = true},
+                                                [NAT_AT] = {.name = "at", .is_moment = true},
+                                                [NAT_SLACK] = {.name = "slack"},
+                                                [NAT_PROTOCOL] = {.name = "protocol"},
+                                                [NAT_LIMIT] = {.name = "limit"}};
+    struct forms forms = {0};
     const struct option_spec specs[] = {
         {.name = "at",
          .letter = 't',
          .kind = OPTION_STRING,
-         .target = &arguments[AT].value,
+         .target = &arguments[NAT_AT].value,
          .argument = "TIME",
          .group = "When, and what",
          .help =
@@ -163,40 +172,64 @@ int cli_nat(struct cli *cli, int argc, char **argv)
         {.name = "slack",
          .letter = 's',
          .kind = OPTION_STRING,
-         .target = &arguments[SLACK].value,
+         .target = &arguments[NAT_SLACK].value,
          .argument = "TIME",
-         .help = "how far before and after that moment a connection may lie. Default: " SLACK_DEFAULT},
+         .help = "how far before and after that moment a connection may lie. Default: " NAT_SLACK_DEFAULT},
         {.name = "protocol",
          .letter = 'p',
          .kind = OPTION_STRING,
-         .target = &arguments[PROTOCOL].value,
+         .target = &arguments[NAT_PROTOCOL].value,
          .argument = "P",
          .help = "tcp, udp, icmp ... or a number. Default: any"},
         {.name = "limit",
          .letter = 'n',
          .kind = OPTION_STRING,
-         .target = &arguments[LIMIT].value,
+         .target = &arguments[NAT_LIMIT].value,
          .argument = "N",
          .help = "at most N rows, the nearest to that moment. Default: 20"},
+        {.name = "report",
+         .letter = 'r',
+         .kind = OPTION_STRING,
+         .target = &forms.file,
+         .argument = "FILE",
+         .help = "what was reported stands in FILE, a mail or lines of a log; -: on standard input. Options say more "
+                 "than it does"},
+        {.name = "why",
+         .letter = 'w',
+         .kind = OPTION_FLAG,
+         .target = &forms.why,
+         .group = "How it is said",
+         .help = "the evidence's terms, a line each, as they add up to the odds"},
+        {.name = "text",
+         .kind = OPTION_FLAG,
+         .target = &forms.report,
+         .help = "as sentences for a report, in UTC: who, when and by which clock, how sure, and what was not seen"},
         {0}};
     const struct options options = {
         .program = "pavo nat",
-        .usage = "[OPTION]... ADDR[:PORT]",
+        .usage = "[OPTION]... ADDR[:PORT] | WORDS...",
         .about =
             "Tells who was behind an address and port that a NAT gave out, or where an inside address came out; either "
             "direction across a boundary, sources and destinations. Each answer names the other end, how the two "
             "views of the connection were recognised as one, and how sure that is. Then it tells what was not seen: "
-            "views without a partner, losses, silent sensors, and sensors that have yet to report. Exit status 1: it "
+            "views without a partner, losses, silent sensors, and sensors that have yet to report. With a port and a "
+            "moment "
+            "also who had the same port before and after. In place of the address it takes the words of a report or "
+            "log, "
+            "and says what it understood. Exit status 1: it "
             "is not "
             "known, and nothing is known to be missing.",
         .examples = "pavo nat 203.0.113.5:40312 --at '2026-11-23 20:36:40'\n"
+                    "pavo nat --text '203.0.113.5 port 40312 at 2026-11-23 20:36:40 +0100'\n"
+                    "pavo nat --why --report mail.txt\n"
                     "pavo nat 10.0.1.17 --at -10m --slack 1m --protocol tcp\n"
                     "pavo nat '[2001:db8::17]:51544' --json",
         .specs = specs,
     };
     int first, code = cli_options(cli, &options, argc, argv, &first);
     if (code < 0)
-        code = run(cli, arguments, argc, argv, first);
-    arguments_free(arguments, ARGUMENTS);
+        code = run(cli, arguments, &forms, argc, argv, first);
+    arguments_free(arguments, NAT_ARGUMENTS);
+    free(forms.file);
     return code;
 }

@@ -115,6 +115,106 @@ static void test_usage(void **state)
     assert_non_null(strstr(said, "--at: "));
 }
 
+/* ---- how it is said */
+
+static const struct fake_column with_terms[] = {
+    {"answer", "ANSWER", PAVO_KIND_TEXT, NULL},      {"first_time", NULL, PAVO_KIND_TIME, NULL},
+    {"last_time", NULL, PAVO_KIND_TIME, NULL},       {"partner_sensor", NULL, PAVO_KIND_TEXT, NULL},
+    {"evidence", NULL, PAVO_KIND_TEXT, NULL},        {"odds", NULL, PAVO_KIND_ODDS, NULL},
+    {"terms", NULL, PAVO_KIND_LIST, NULL},           {"term_kind", NULL, PAVO_KIND_WORD, "terms"},
+    {"term_outcome", NULL, PAVO_KIND_WORD, "terms"}, {"term_weight", NULL, PAVO_KIND_ODDS, "terms"},
+};
+#define NO7 NULL, NULL, NULL, NULL, NULL, NULL, NULL
+#define EARLIER                                                                                                        \
+    "203.0.113.5:40312 was A", "2023-11-14T22:00:00Z", "2023-11-14T22:01:00Z", "outer", "E", "1", NULL, NULL, NULL, NULL
+#define THEN                                                                                                           \
+    "203.0.113.5:40312 was B", "2023-11-14T22:13:00Z", "2023-11-14T22:14:00Z", "outer", "E", "21.000", "3", NULL,      \
+        NULL, NULL
+#define LATER                                                                                                          \
+    "203.0.113.5:40312 was C", "2023-11-14T22:30:00Z", "2023-11-14T22:31:00Z", "outer", "E", "1", NULL, NULL, NULL, NULL
+#define LATEST                                                                                                         \
+    "203.0.113.5:40312 was D", "2023-11-14T22:40:00Z", "2023-11-14T22:41:00Z", "outer", "E", "1", NULL, NULL, NULL, NULL
+static const char *const terms[] = {NO7,      "prior",  "unknown", "-10.000", NO7,       "src_isn",
+                                    "agrees", "31.500", NO7,       "ceiling", "unknown", "-0.500"};
+static const pavo_columns hour = {FAKE_COLUMNS(with_terms), .rows = 4,
+                                  .cells = (const char *const[]){THEN, EARLIER, LATER, LATEST}, .items = terms};
+static const pavo_columns once = {FAKE_COLUMNS(with_terms), .rows = 1, .cells = (const char *const[]){THEN},
+                                  .items = terms};
+
+static void test_why(void **state)
+{
+    (void)state;
+    prepare(&once);
+    assert_int_equal(RUN(cli_nat, "nat", "X", "--why"), CLI_ANSWERED);
+    assert_non_null(strstr(printed, "    why, in powers of two of the odds:\n"
+                                    "      -10.000  before any evidence: among the views that could have been it\n"
+                                    "      +31.500  the initiator's initial sequence number agrees\n"
+                                    "       -0.500  held back: this kind of evidence has earned no more belief\n"
+                                    "      +21.000  together, which are the odds of the verdict\n"));
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    prepare(&both);
+    assert_int_equal(RUN(cli_nat, "nat", "X", "--text"), CLI_ANSWERED);
+    assert_memory_equal(printed, "X was Y. The connection (tcp, SF) was seen from FIRST to LAST, in UTC and", 73);
+    assert_non_null(strstr(printed, "linked by both sequence numbers.\n"));
+}
+
+/* The nearest on each side of the moment, of all that the hour has. */
+static void test_before_and_after(void **state)
+{
+    (void)state;
+    prepare(&hour);
+    assert_int_equal(RUN(cli_nat, "nat", "203.0.113.5:40312", "--at", "@1700000000", "--utc"), CLI_ANSWERED);
+    assert_string_equal(fake_asked(), "nat end=203.0.113.5:40312 at=2023-11-14T22:13:20Z slack=1h limit=200");
+    assert_non_null(strstr(printed, "\nBefore that, until 2023-11-14T22:01:00Z: 203.0.113.5:40312 was A.\n"
+                                    "\nAfter that, from 2023-11-14T22:30:00Z: 203.0.113.5:40312 was C.\n"
+                                    "\nNot seen: "));
+    prepare(&once);
+    assert_int_equal(RUN(cli_nat, "nat", "203.0.113.5:40312", "--at", "@1700000000"), CLI_ANSWERED);
+    assert_non_null(strstr(printed, "\nNobody is known to have had it in the hour before.\n"
+                                    "Nobody is known to have had it in the hour after.\n"));
+    assert_int_equal(RUN(cli_nat, "nat", "203.0.113.5:40312", "--at", "@1700000000", "--slack", "2h"), CLI_ANSWERED);
+    assert_null(strstr(printed, "hour before"));
+}
+
+/* ---- what is pasted */
+
+static void test_pasted(void **state)
+{
+    (void)state;
+    prepare(&both);
+    assert_int_equal(RUN(cli_nat, "nat", "203.0.113.5 port", "40312 tcp at 2023-11-14 22:13:20 +0000", "-s", "2h"),
+                     CLI_ANSWERED);
+    assert_string_equal(fake_asked(), "nat end=203.0.113.5:40312 at=2023-11-14T22:13:20Z slack=2h protocol=6");
+    assert_non_null(strstr(said, "understood: 203.0.113.5:40312, tcp, at 2023-11-14T22:13:20Z"));
+    /* What is given as an option is meant. */
+    assert_int_equal(RUN(cli_nat, "nat", "203.0.113.5", "at 22:13", "--at", "@1700000000", "-s", "2h"), CLI_ANSWERED);
+    assert_string_equal(fake_asked(), "nat end=203.0.113.5 at=2023-11-14T22:13:20Z slack=2h");
+    assert_int_equal(RUN(cli_nat, "nat", "203.0.113.5", "203.0.113.6"), CLI_USAGE);
+    assert_non_null(strstr(said, "203.0.113.5 or 203.0.113.6"));
+}
+
+static void test_report_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/pavo-test-nat-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *file = fdopen(fd, "w");
+    assert_non_null(file);
+    fputs("Source-IP: 203.0.113.5\nSource-Port: 40312\nReceived-Date: Tue, 14 Nov 2023 22:13:20 +0000\n", file);
+    fclose(file);
+    prepare(&both);
+    assert_int_equal(RUN(cli_nat, "nat", "--report", path, "-s", "2h"), CLI_ANSWERED);
+    assert_string_equal(fake_asked(), "nat end=203.0.113.5:40312 at=2023-11-14T22:13:20Z slack=2h");
+    assert_int_equal(RUN(cli_nat, "nat", "--report", path, "203.0.113.5"), CLI_USAGE);
+    unlink(path);
+    assert_int_equal(RUN(cli_nat, "nat", "--report", path), CLI_USAGE);
+    assert_non_null(strstr(said, "cannot read"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +223,11 @@ int main(void)
         cmocka_unit_test(test_not_known_and_not_seen),
         cmocka_unit_test(test_programs),
         cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_why),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_before_and_after),
+        cmocka_unit_test(test_pasted),
+        cmocka_unit_test(test_report_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
