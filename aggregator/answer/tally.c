@@ -2,6 +2,7 @@
 /* Sums by key: rows of words in an array, found by the hash of what they are of. */
 #include "aggregator/answer/tally.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -25,6 +26,7 @@ struct tally {
     unsigned key_words, row_words;
     uint32_t count, capacity, struck_count;
     bool strikes;
+    uint64_t fallen, fallen_most;       /* rows that fell out; what of the sorted measure a row may lack for that */
     char (*sensors)[OBSERVER_NAME_MAX]; /* owned */
     uint32_t sensor_count;
 };
@@ -73,6 +75,11 @@ void tally_strike(struct tally *t)
 uint32_t tally_count(const struct tally *t)
 {
     return t->count - t->struck_count;
+}
+
+uint64_t tally_lack(const struct tally *t)
+{
+    return t->fallen_most;
 }
 
 uint32_t tally_addresses(const struct tally *t, struct address *ret_addresses, uint32_t most)
@@ -132,6 +139,71 @@ static bool grow(struct tally *t)
     }
     t->words = grown;
     t->capacity = capacity;
+    return true;
+}
+
+/* ---- more keys than memory */
+
+/* May those with the least go? Where a sum is asked for, and all else of a row is a sum or a time, what goes is known
+ * to be no more than it had. */
+static bool may_fall(const struct tally_plan *plan)
+{
+    static const bool sums[] = {[TALLY_SUM] = true,
+                                [TALLY_FLOWS] = true,
+                                [TALLY_RECORDS] = true,
+                                [TALLY_DURATION] = true,
+                                [TALLY_DISTINCT] = false};
+    bool may = !plan->by_time && sums[plan->measures[plan->sort].what];
+    for (unsigned m = 0; m < plan->measure_count && may; m++)
+        may = plan->measures[m].what != TALLY_DISTINCT;
+    return may;
+}
+
+static int compare_values(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static uint64_t sorted_value(const struct tally *t, uint32_t row)
+{
+    return t->words[(size_t)row * t->row_words + t->key_words + 1 + t->plan->sort];
+}
+
+static struct index_key hash_of(const uint64_t *words, unsigned count);
+
+/* Half of the rows, those with the least of what is sorted by. Whatever comes of them later begins anew, and so lacks
+ * at most what the largest of them had, each time that rows fall out. False: out of memory. */
+static bool let_fall(struct tally *t)
+{
+    uint64_t *values = malloc((t->count + 1u) * sizeof(*values));
+    if (values == NULL || t->count < 2) {
+        free(values);
+        return false;
+    }
+    for (uint32_t i = 0; i < t->count; i++)
+        values[i] = sorted_value(t, i);
+    qsort(values, t->count, sizeof(*values), compare_values);
+    const uint64_t most = values[t->count / 2 - 1];
+    uint32_t equal = t->count / 2, kept = 0; /* of those that have as much as the last to go */
+    while (equal > 0 && values[t->count / 2 - equal] != most)
+        equal--;
+    free(values);
+    index_fini(&t->index);
+    for (uint32_t i = 0; i < t->count; i++) {
+        uint64_t *row = &t->words[(size_t)i * t->row_words], value = sorted_value(t, i);
+        if (value < most || (value == most && equal > 0)) {
+            equal -= value == most;
+            continue;
+        }
+        memmove(&t->words[(size_t)kept * t->row_words], row, t->row_words * sizeof(*row));
+        if (index_put(&t->index, hash_of(&t->words[(size_t)kept * t->row_words], t->key_words), kept) != RESULT_OK)
+            return false;
+        kept++;
+    }
+    t->fallen += t->count - kept;
+    t->fallen_most += most;
+    t->count = kept;
     return true;
 }
 
@@ -407,7 +479,10 @@ static enum result add(struct tally *t, const struct seen *s, uint32_t but, uint
         return RESULT_OK;
     }
     if (!there) {
-        if (!grow(t) || index_put(&t->index, key, t->count) != RESULT_OK)
+        bool room = grow(t) && index_put(&t->index, key, t->count) == RESULT_OK;
+        if (!room && may_fall(t->plan) && let_fall(t))
+            room = grow(t) && index_put(&t->index, key, t->count) == RESULT_OK;
+        if (!room)
             return budget_exceeded(err);
         at = t->count++;
         uint64_t *row = &t->words[(size_t)at * t->row_words];
@@ -416,7 +491,7 @@ static enum result add(struct tally *t, const struct seen *s, uint32_t but, uint
     }
     if (ret_at != NULL)
         *ret_at = at;
-    return at == but ? RESULT_OK : add_measures(t, s, at, err);
+    return there && at == but ? RESULT_OK : add_measures(t, s, at, err);
 }
 
 /* Once, or for either end; where both are of one key once. */
@@ -596,12 +671,29 @@ static enum result send_row(const struct tally *t, struct work *work, const uint
     return r;
 }
 
+static void tell_fallen(const struct tally *t, struct work *work)
+{
+    const struct tally_measure *measure = &t->plan->measures[t->plan->sort];
+    const struct field *field = &t->plan->columns[kind_field(&t->plan->kind, measure->label)];
+    char text[FIELD_TEXT_MAX];
+    struct coverage_gap gap = {.kind = PAVO__GAP__KIND__LIMIT, .unit = ""};
+    const struct value value = {.known = true, .number = t->fallen_most};
+    snprintf(gap.reason, sizeof(gap.reason),
+             "there are more keys than memory: %" PRIu64
+             " rows with the least %s fell out, and one that is here may lack up to "
+             "%s of it; narrow the question by time or by address",
+             t->fallen, measure->label, field_text(field, &value, STYLE_TABLE, text));
+    coverage_gap(&work->coverage, &gap);
+}
+
 enum result tally_send(struct tally *t, struct work *work, uint64_t limit, struct error *err)
 {
     enum result r = RESULT_OK;
     uint64_t sent = 0;
     if (t->count > 0)
         qsort_r(t->words, t->count, t->row_words * sizeof(*t->words), compare, t);
+    if (t->fallen > 0)
+        tell_fallen(t, work);
     if (tally_count(t) > limit && limit == ANSWER_ROWS_MAX) /* less is what was asked for */
         coverage_cut(&work->coverage, limit);
     for (uint32_t i = 0; i < t->count && sent < limit && r == RESULT_OK; i++) {

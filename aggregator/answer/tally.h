@@ -21,6 +21,8 @@ struct tally_rows {
     const uint64_t *flows;
     int64_t from_ns, to_ns;
 };
+/* Where rows are sorted by a sum and nothing is counted distinct, the half with the least goes when memory is full, and
+ * tally_send tells how much a row may lack for it. */
 MUST_CHECK enum result tally_add(struct tally *tally, const struct tally_rows *rows, struct error *err);
 
 /* From now on rows add nothing: what has their key is struck out. Takes no more memory, whatever comes. */
@@ -28,6 +30,9 @@ void tally_strike(struct tally *tally);
 
 /* Keys that are not struck out. */
 uint32_t tally_count(const struct tally *tally);
+
+/* How much of what it is sorted by a row may lack, because its key fell out and came again. */
+uint64_t tally_lack(const struct tally *tally);
 
 /* The addresses of the key's first address, of rows that are not struck out; up to `most`, and 0 where there are more
  * or the key has none. */
