@@ -9,9 +9,10 @@
 #include "common/speak/batch.h"
 #include "common/speak/shipper.h"
 #include "sensor/capture/capture.h"
+#include "sensor/import/line.h"
 #include "sensor/meter/meter.h"
 
-enum { SPEC_COUNT = 28 };
+enum { SPEC_COUNT = 29 };
 
 static void defaults(struct config *c)
 {
@@ -28,6 +29,7 @@ static void defaults(struct config *c)
         .snaplen = CAPTURE_SNAPLEN_DEFAULT,
         .held_max = SHIPPER_HELD_DEFAULT,
         .threads = 1,
+        .import = -1,
         .user = strdup("pavo"),
         .aggregator = strdup("127.0.0.1"),
         .state = state == NULL ? NULL : strdup(state),
@@ -80,6 +82,13 @@ static void fill_specs(struct config *c, struct option_spec specs[static SPEC_CO
          .kind = OPTION_FLAG,
          .target = &c->progress,
          .help = "say which file is being read, and how much of it has been"},
+        {.name = "import",
+         .kind = OPTION_STRING,
+         .target = &c->import_name,
+         .argument = "nfdump|argus|zeek",
+         .help =
+             "with -r: files are not captures but flows, as the text of `nfdump -o csv`, `ra -nn -u -c,` or conn.log; "
+             "gzipped too. A file that comes again is counted once"},
         {.name = "follow",
          .letter = 'f',
          .kind = OPTION_FLAG,
@@ -214,7 +223,8 @@ static struct options options_of(const struct option_spec *specs)
         .about = "Turns packets into bidirectional flows and ships them, sealed, to an aggregator.",
         .examples = "pavo-sensor -i eth1 --key /etc/pavo/inner.key -a collector.example.edu\n"
                     "pavo-sensor -r monday.pcap --print 'tcp port 22'\n"
-                    "pavo-sensor -r captures/ --dry-run --json\n",
+                    "pavo-sensor -r captures/ --dry-run --json\n"
+                    "pavo-sensor --import zeek -r conn.log.gz --key zeek.key -a collector.example.edu\n",
         .specs = specs,
     };
 }
@@ -256,6 +266,15 @@ enum result config_parse(int argc, char **argv, struct config *config, struct er
                          "give either interfaces (-i) or files (-r); `pavo-sensor --help` shows examples");
     if (config->files.count > 0 && config->threads > 1)
         return error_set(err, RESULT_REJECT, "--threads is for interfaces (-i): files are read by one thread");
+    if (config->import_name != NULL) {
+        while (++config->import < IMPORT_FORMAT_COUNT &&
+               strcmp(import_format_names[config->import], config->import_name) != 0)
+            continue;
+        if (config->import == IMPORT_FORMAT_COUNT || config->files.count == 0 || config->follow)
+            return error_set(
+                err, RESULT_REJECT,
+                "--import takes nfdump, argus or zeek, and whole files with -r, as in --import nfdump -r FILE");
+    }
     if (config->key == NULL && !config->dry_run && !config->print)
         return error_set(err, RESULT_REJECT,
                          "no --key: make one with `pavo keys enrol sensor NAME`, or use --print or --dry-run");

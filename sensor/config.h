@@ -17,6 +17,8 @@ struct config {
     int64_t idle_timeout, tcp_timeout, udp_timeout, icmp_timeout, unanswered_timeout, linger, status_interval,
         batch_age;
     uint64_t batch_rows, flows_max, buffer_size, snaplen, held_max, threads;
+    int import; /* enum import_format; -1: files are captures */
+    char *import_name;
     bool outer, dry_run, print, json, progress, follow, verbose;
 };
 

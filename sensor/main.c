@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "sensor/config.h"
+#include "sensor/import/import.h"
 #include "sensor/sensor.h"
 
 int main(int argc, char **argv)
@@ -14,7 +15,7 @@ int main(int argc, char **argv)
     enum result result = config_parse(argc, argv, &config, &err);
     if (result == RESULT_OK) {
         log_init("pavo-sensor", config.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);
-        code = sensor_run(&config);
+        code = config.import >= 0 ? import_run(&config) : sensor_run(&config);
     } else {
         if (result != RESULT_END)
             fprintf(stderr, "pavo-sensor: %s\n", err.text);
