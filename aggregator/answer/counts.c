@@ -171,17 +171,42 @@ static enum result read_hours(struct work *work, struct tally *tally, const stru
     return r;
 }
 
-bool counts_from_hours(const struct work *work, const struct counts_query *query)
+bool counts_hours_reach(const struct store_part *parts, size_t count, int64_t from_ns)
 {
-    return tally_plan_is_of_hours(counts_plan(work), query->key_alone) && query->endpoint == NULL &&
-           query->address_count == 0 && (query->filter == NULL || is_of_services(filter_root(query->filter)));
+    int64_t flows_ns = INT64_MAX, hours_ns = INT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        int64_t *first = parts[i].kind == RECORD_FLOW ? &flows_ns : parts[i].kind == RECORD_HOUR ? &hours_ns : NULL;
+        if (first != NULL && parts[i].files > 0 && parts[i].first_ns < *first)
+            *first = parts[i].first_ns;
+    }
+    if (flows_ns == INT64_MAX) /* what is hot is summed up when it is asked for */
+        return true;
+    return hours_ns <= (from_ns != 0 && from_ns > flows_ns ? from_ns : flows_ns);
+}
+
+enum result counts_from_hours(const struct work *work, const struct counts_query *query, bool *ret_hours,
+                              struct error *err)
+{
+    struct store_part *parts = NULL;
+    size_t count = 0;
+    *ret_hours = tally_plan_is_of_hours(counts_plan(work), query->key_alone) && query->endpoint == NULL &&
+                 query->address_count == 0 && (query->filter == NULL || is_of_services(filter_root(query->filter)));
+    if (!*ret_hours)
+        return RESULT_OK;
+    enum result r = store_parts(work->options->store, &parts, &count, err);
+    *ret_hours = r == RESULT_OK && counts_hours_reach(parts, count, query->from_ns);
+    free(parts);
+    return r;
 }
 
 enum result counts_read(struct work *work, struct tally *tally, const struct counts_query *query, struct error *err)
 {
     const struct span span = {query->from_ns, query->to_ns};
-    return counts_from_hours(work, query) ? read_hours(work, tally, query, span, err)
-                                          : read_span(work, tally, query, RECORD_FLOW, span, err);
+    bool hours;
+    enum result r = counts_from_hours(work, query, &hours, err);
+    if (r != RESULT_OK)
+        return r;
+    return hours ? read_hours(work, tally, query, span, err) : read_span(work, tally, query, RECORD_FLOW, span, err);
 }
 
 enum result counts_run(struct work *work, const struct counts_query *query, uint64_t limit, struct error *err)

@@ -30,7 +30,11 @@ static inline struct tally_plan *counts_plan(const struct work *work)
 const struct record_kind *counts_columns(struct tally_plan *plan, const struct tally_texts *texts);
 
 /* Does what is asked for come from hours? */
-bool counts_from_hours(const struct work *work, const struct counts_query *query);
+MUST_CHECK enum result counts_from_hours(const struct work *work, const struct counts_query *query, bool *ret_hours,
+                                         struct error *err);
+/* Do the store's hours reach back as far as its flows do since `from_ns` (0: unbounded)? They may be kept for a shorter
+ * time. Pure. */
+bool counts_hours_reach(const struct store_part *parts, size_t count, int64_t from_ns);
 /* Reads them into a tally. */
 MUST_CHECK enum result counts_read(struct work *work, struct tally *tally, const struct counts_query *query,
                                    struct error *err);

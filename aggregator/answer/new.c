@@ -86,8 +86,11 @@ static enum result history_begins(struct work *work, bool hours, int64_t *ret_ns
 static enum result tell_reach(struct work *work, const struct counts_query *before, struct error *err)
 {
     char text[WHEN_TEXT_MAX];
-    int64_t first_ns;
-    enum result r = history_begins(work, counts_from_hours(work, before), &first_ns, err);
+    int64_t first_ns = 0;
+    bool hours;
+    enum result r = counts_from_hours(work, before, &hours, err);
+    if (r == RESULT_OK)
+        r = history_begins(work, hours, &first_ns, err);
     if (r != RESULT_OK || (first_ns != 0 && first_ns <= before->from_ns))
         return r;
     int64_t until_ns = first_ns == 0 || first_ns > before->to_ns ? before->to_ns : first_ns;

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/aggregator/random_records.h"
 
-#include "aggregator/answer/tally.h"
+#include "aggregator/answer/counts.h"
 #include "common/records/hour.h"
 
 static struct error err;
@@ -631,6 +631,25 @@ static void test_hours_will_do(void **state)
     }
 }
 
+/* Hours that are kept for a shorter time than flows, or are not there at all, left out what flows have. */
+static void test_hours_that_do_not_reach_back(void **state)
+{
+    (void)state;
+    const struct store_part flows = {.kind = RECORD_FLOW, .files = 1, .first_ns = TEST_NOW + 5},
+                            hours = {.kind = RECORD_HOUR, .files = 1, .first_ns = TEST_NOW},
+                            late = {.kind = RECORD_HOUR, .files = 1, .first_ns = TEST_NOW + 9 * HOUR_NS},
+                            others = {.kind = RECORD_VERDICT, .files = 1, .first_ns = 7};
+    const struct store_part all[] = {others, late, flows, hours}, some[] = {others, late, flows},
+                            none[] = {flows, others};
+    assert_true(counts_hours_reach(all, 4, 0));
+    assert_true(counts_hours_reach(NULL, 0, 0));
+    assert_false(counts_hours_reach(some, 3, 0));
+    assert_false(counts_hours_reach(some, 3, TEST_NOW + 8 * HOUR_NS));
+    assert_true(counts_hours_reach(some, 3, TEST_NOW + 9 * HOUR_NS));
+    assert_false(counts_hours_reach(none, 2, 0));
+    assert_false(counts_hours_reach(none, 2, TEST_NOW + HOUR_NS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -641,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_the_least_fall_out),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_hours_will_do),
+        cmocka_unit_test(test_hours_that_do_not_reach_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
