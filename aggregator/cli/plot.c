@@ -339,8 +339,10 @@ static void add_gap(struct plot *plot, const pavo_columns *gaps, size_t row)
         return;
     }
     plot->gaps = grown;
-    if (kind == NULL || (!from && !to) || from_ns > to_ns)
-        return; /* it has no place in time */
+    if (kind == NULL || (!from && !to) || from_ns > to_ns) {
+        plot->unplaced = true;
+        return;
+    }
     struct plot_gap gap = {strdup(sensor == NULL ? "" : sensor), NULL, from_ns, to_ns};
     gap.text = gap.sensor == NULL ? NULL : gap_text(gaps, row, gap.sensor, kind);
     if (gap.text == NULL) {
@@ -467,8 +469,10 @@ static enum plot_state state_without_row(const struct plot *plot, const struct p
 {
     const struct plot_sensor *sensor = find_sensor(plot, line->sensor);
     int64_t from_ns = plot->from_ns + (int64_t)i * plot->step_ns;
-    return line->partial[i] || (sensor != NULL && !is_watched(sensor, from_ns, from_ns + plot->step_ns)) ? PLOT_NONE
-                                                                                                         : PLOT_VALUE;
+    return plot->unplaced || line->partial[i] ||
+                   (sensor != NULL && !is_watched(sensor, from_ns, from_ns + plot->step_ns))
+               ? PLOT_NONE
+               : PLOT_VALUE;
 }
 
 static double of_state(enum plot_state state)

@@ -2,8 +2,8 @@
 /* A picture of sums over time: what is known of each interval, before it becomes text (plot_text.h) or SVG
  * (plot_svg.h). Pure.
  *
- * An interval without a row says 0 only where its sensor watched, lost nothing and has reported all of it. Otherwise it
- * has no value, and no line goes through it. */
+ * An interval without a row says 0 only where its sensor watched, lost nothing and has reported all of it, and the
+ * answer came whole. Otherwise it has no value, and no line goes through it. */
 #ifndef PAVO_AGGREGATOR_CLI_PLOT_H
 #define PAVO_AGGREGATOR_CLI_PLOT_H
 
@@ -59,6 +59,7 @@ struct plot {
     size_t line_count, left_out;     /* left out: lines beyond PLOT_LINES_MAX */
     struct plot_gap *gaps;           /* owned */
     size_t gap_count;
+    bool unplaced;               /* something is missing of which nobody knows when: what has no row may be of it */
     struct plot_sensor *sensors; /* owned */
     size_t sensor_count;
     struct plot_rows *rows; /* owned; until plot_finish */

@@ -3,6 +3,9 @@
 #include "command.h"
 #include "fake_pavo.h"
 
+#include <pty.h>
+#include <sys/ioctl.h>
+
 static const struct fake_column flow_columns[] = {
     {"first_time", NULL, PAVO_KIND_TIME, NULL},   {"sensor", NULL, PAVO_KIND_TEXT, NULL},
     {"protocol", NULL, PAVO_KIND_PROTOCOL, NULL}, {"src", NULL, PAVO_KIND_ADDRESS, NULL},
@@ -129,6 +132,47 @@ static void test_top(void **state)
     assert_int_equal(RUN(cli_watch, "watch", "--top", "host", "--topic", "loss"), CLI_USAGE);
 }
 
+/* On a terminal in place, and no line longer than it is. */
+static void test_top_in_place(void **state)
+{
+    (void)state;
+    static const struct pavo_event counted[] = {{.kind = PAVO_EVENT_FLOW, .columns = &flows, .row = 0},
+                                                {.kind = FAKE_PAUSE},
+                                                {.kind = PAVO_EVENT_FLOW, .columns = &flows, .row = 1},
+                                                {.kind = FAKE_PAUSE}};
+    struct cli cli = {.key = strdup("reader.key"), .utc = true};
+    int master, slave, saved = dup(STDOUT_FILENO);
+    char *arguments[] = {"watch", "--top", "pair,protocol", "--every", "100ms", "-n", "2", NULL}, text[4096];
+    const struct winsize size = {.ws_row = 10, .ws_col = 40};
+    assert_int_equal(openpty(&master, &slave, NULL, NULL, &size), 0);
+    fflush(stdout);
+    dup2(slave, STDOUT_FILENO);
+    close(slave);
+    fake_events(counted, 4);
+    int code = cli_watch(&cli, 7, arguments);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    free(cli.key);
+    assert_int_equal(code, CLI_ANSWERED);
+    size_t used = 0;
+    for (ssize_t got; (got = read(master, text + used, sizeof(text) - 1 - used)) > 0;)
+        used += (size_t)got;
+    close(master);
+    text[used] = '\0';
+    const char *first = strstr(text, "\033[H"), *second = strstr(first + 1, "\033[H");
+    assert_non_null(strstr(text, "\033[2J"));
+    assert_non_null(second);
+    assert_null(strstr(second + 1, "\033[H"));
+    assert_non_null(strstr(second, "icmp"));
+    assert_null(strstr(second, "tcp")); /* of the interval before */
+    for (const char *line = second + 3; *line != '\0' && strncmp(line, "\033[J", 3) != 0;) {
+        size_t length = strcspn(line, "\033\r\n");
+        assert_in_range(length, 0, 40);
+        line += length + strcspn(line + length, "\n") + 1;
+    }
+}
+
 /* Times are for other commands, and are not taken for the beginning of another option's name. */
 static void test_times(void **state)
 {
@@ -148,7 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_people), cmocka_unit_test(test_programs), cmocka_unit_test(test_subscribed),
-        cmocka_unit_test(test_times),  cmocka_unit_test(test_top),
+        cmocka_unit_test(test_times),  cmocka_unit_test(test_top),      cmocka_unit_test(test_top_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
