@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     if (code < 0 && first == argc)
         code = cli_fail(CLI_USAGE,
                         "a command was expected: find, nat, investigate, links, watch, report, sensors, questions, "
-                        "keys or sign; pavo --help explains");
+                        "export, keys or sign; pavo --help explains");
     else if (code < 0)
         code = run(&cli, argc - first, argv + first);
     local_end();

@@ -24,6 +24,7 @@
 #define BAD_LINES_SAID 10u /* of each file; all are counted */
 #define DRAIN_STEP_NS  (500 * NS_PER_MS)
 #define PROGRESS_NS    NS_PER_S
+#define WAITING_NS     (10 * NS_PER_S)
 #define EPOCH_BITS     53
 
 struct import {
@@ -33,7 +34,7 @@ struct import {
     struct batcher *batcher;
     struct json json;
     uint64_t records, bad; /* of all files */
-    int64_t said_ns;
+    int64_t said_ns, waiting_ns;
 };
 
 /* Of one file. */
@@ -138,6 +139,20 @@ static void say_progress(struct import *i, const struct archive *a)
     i->said_ns = now;
     if (i->config->progress)
         log_notice("%s: %" PRIu64 " records", a->name, a->records);
+}
+
+/* An import that stands still says why. */
+static void say_waiting(struct import *i)
+{
+    struct shipper_counts counts;
+    int64_t now = clock_monotonic_ns();
+    shipper_counts_get(i->shipper, &counts);
+    if (counts.connected || now - i->waiting_ns < WAITING_NS)
+        return;
+    i->waiting_ns = now;
+    log_warning("waiting for the aggregator at %s, which does not answer or does not let %s in; whoever ends this now "
+                "imports the same file again later",
+                i->config->aggregator, i->config->key);
 }
 
 /* Of a file that has not said its columns yet every line is read: it is a file of something else. */
@@ -254,8 +269,10 @@ static enum result import_file(struct import *i, const char *name, struct error 
     }
     if (r == RESULT_OK && i->shipper != NULL && a.records > 0)
         r = add_status(i, &a, err);
-    while (r == RESULT_OK && i->shipper != NULL && !shipper_drain(i->shipper, DRAIN_STEP_NS))
+    while (r == RESULT_OK && i->shipper != NULL && !shipper_drain(i->shipper, DRAIN_STEP_NS)) {
         say_progress(i, &a);
+        say_waiting(i);
+    }
     if (i->shipper != NULL)
         shipper_stop(&i->shipper);
     if (i->batcher != NULL)
@@ -284,7 +301,7 @@ static enum result read_keys(struct import *i, struct error *err)
 
 int import_run(const struct config *config)
 {
-    struct import i = {.config = config, .said_ns = clock_monotonic_ns()};
+    struct import i = {.config = config, .said_ns = clock_monotonic_ns(), .waiting_ns = clock_monotonic_ns()};
     struct error err;
     int code = SENSOR_EXIT_OK;
     signal(SIGPIPE, ships(config) ? SIG_IGN : SIG_DFL);
