@@ -109,6 +109,8 @@ def check_case(lab, truth, transcript):
     has = lambda what, found, holds=lambda row: True: check(what, any(holds(row) for row in found), sentences)
     near = lambda moment, within: lambda row: abs(seconds(row) - moment) <= within
     check("seed %d: it is answered" % truth["seed"], status in (0, 4), status)
+    for row in of(rows, "onset"):
+        print(f"# seed {truth['seed']}: the onset is {seconds(row) - case['onset']:+.3f} s off", flush=True)
     has("the onset, within a minute", of(rows, "onset", port=22), near(case["onset"], 60))
     logins = sorted(of(rows, "login"), key=lambda row: -row["score"])
     check("the login first, and when", logins and logins[0]["peer"] == case["intruder"] and

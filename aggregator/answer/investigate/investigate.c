@@ -371,6 +371,16 @@ static void choose_time(struct inquiry *q)
     q->from_ns = q->from_ns == 0 ? 1 : q->from_ns;
 }
 
+static void tell_cut(struct work *work)
+{
+    struct coverage_gap gap = {.kind = PAVO__GAP__KIND__LIMIT, .unit = ""};
+    snprintf(gap.reason, sizeof(gap.reason),
+             "more is stored of these addresses than is looked at, which is %u records of a host and %u of all remote "
+             "addresses, the newest: ask with a shorter --back, or nearer with --around",
+             INVESTIGATE_RECORDS_MAX, INVESTIGATE_TOUCHES_MAX);
+    coverage_gap(&work->coverage, &gap);
+}
+
 static enum result run(struct work *work, struct error *err)
 {
     struct inquiry q = {.work = work};
@@ -386,7 +396,7 @@ static enum result run(struct work *work, struct error *err)
     if (r == RESULT_OK)
         r = findings_send(&q, err);
     if (q.cut)
-        coverage_cut(&work->coverage, INVESTIGATE_RECORDS_MAX);
+        tell_cut(work);
     past_fini(&q, &past);
     inquiry_fini(&q);
     return r;

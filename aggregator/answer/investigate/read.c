@@ -63,6 +63,8 @@ static bool grow(struct work *work, struct list *l, size_t *charged)
     if (l->count < l->capacity)
         return true;
     size_t capacity = l->capacity == 0 ? 1024 : l->capacity * 2;
+    if (l->capacity < INVESTIGATE_RECORDS_MAX && capacity > INVESTIGATE_RECORDS_MAX)
+        capacity = INVESTIGATE_RECORDS_MAX;
     size_t more = (capacity - l->capacity) * sizeof(*l->contacts);
     if (!budget_take(&work->memory, more))
         return false;
@@ -201,7 +203,10 @@ static enum result add_touch(struct inquiry *q, size_t *capacity, const struct f
     if (of == count)
         return RESULT_OK;
     if (q->touch_count == *capacity) {
-        size_t grown_to = *capacity == 0 ? 256 : *capacity * 2, more = (grown_to - *capacity) * sizeof(*q->touches);
+        size_t grown_to = *capacity == 0 ? 256 : *capacity * 2;
+        if (*capacity < INVESTIGATE_TOUCHES_MAX && grown_to > INVESTIGATE_TOUCHES_MAX)
+            grown_to = INVESTIGATE_TOUCHES_MAX;
+        size_t more = (grown_to - *capacity) * sizeof(*q->touches);
         if (!budget_take(&q->work->memory, more))
             return budget_exceeded(err);
         q->touch_charged += more;

@@ -143,6 +143,24 @@ class Real(unittest.TestCase):
             self.assertEqual(row[name], {"True": "true", "False": "false"}.get(text, text), name)
         self.assertEqual({name for name, value in row.items() if value == ""} & set(flow), set())
 
+    def test_nat_of_what_was_pasted(self):
+        """Words of a report for an address; the terms add up to the odds that the verdict has; and sentences."""
+        words = "your 203.0.113.5 port 40312 (tcp) at 2023-11-14 22:13:20 +0000 scanned us"
+        status, out, err = self.pavo("nat", "--why", words)
+        self.assertEqual((status, err), (0, "pavo: understood: 203.0.113.5:40312, tcp, at 2023-11-14T22:13:20Z\n"))
+        self.assertIn("203.0.113.5:40312 was 10.0.1.17:51544", out)
+        self.assertRegex(out, r"the initiator's initial sequence number agrees")
+        self.assertIn("together, which are the odds of the verdict", out)
+        self.assertIn("Nobody is known to have had it in the hour before.", out)
+        status, out, err = self.pavo("nat", "--text", words)
+        self.assertEqual(status, 0)
+        text = " ".join(out.split())
+        self.assertIn("203.0.113.5:40312 was 10.0.1.17:51544, talking to 198.51.100.9:443. The connection (tcp, SF) was seen from "
+                      "2023-11-14T22:13:20", text)
+        self.assertIn("Not seen: nothing is known to be missing in that time.", text)
+        status, out, err = self.pavo("nat", "203.0.113.5 or 203.0.113.6")
+        self.assertEqual((status, out), (2, ""))
+
     def test_command_asks_the_same(self):
         """The command line an answer names gives the same rows, whenever it is run."""
         for arguments in (["find", "--from", "2023-11-14 22:13:20", "--limit", "2", "host", "10.0.1.17 and tcp"],
