@@ -7,9 +7,11 @@
 
 #include "aggregator/cli/cell.h"
 #include "aggregator/cli/coverage.h"
+#include "aggregator/cli/pager.h"
 #include "aggregator/cli/question.h"
 
-#define QUESTION "investigate"
+#define QUESTION  "investigate"
+#define ROW_LINES 5 /* of a terminal, about: a sentence in two, its command, what was not seen, a blank */
 
 enum { HOST, AROUND, BACK, ARGUMENTS };
 
@@ -57,21 +59,29 @@ static void print_row(struct timeline *t, const pavo_columns *page, size_t row)
     putchar('\n');
 }
 
-static int print_people(struct timeline *t)
+static int print_end(struct timeline *t)
 {
     struct coverage coverage = {0};
-    const pavo_columns *page;
-    while (ask_page(&t->ask, &page)) {
-        for (size_t row = 0; row < pavo_columns_rows(page); row++)
-            print_row(t, page, row);
-    }
-    if (t->ask.code >= 0)
-        return t->ask.code;
     coverage_add(&coverage, t->ask.cli, t->ask.answer);
     coverage_behind(&coverage, t->ask.cli, t->ask.answer, question_end(t->arguments, ARGUMENTS));
     coverage_print(&coverage, t->ask.cli);
     coverage_free(&coverage);
     return coverage_code(pavo_answer_coverage(t->ask.answer), t->found);
+}
+
+static int print_people(struct timeline *t)
+{
+    const pavo_columns *page;
+    bool any = ask_page(&t->ask, &page); /* which has them all: they are few */
+    if (pager_begin(t->ask.cli, any ? ROW_LINES * pavo_columns_rows(page) : 0))
+        progress_free(&t->ask.progress); /* the terminal is the pager's */
+    for (; any; any = ask_page(&t->ask, &page)) {
+        for (size_t row = 0; row < pavo_columns_rows(page); row++)
+            print_row(t, page, row);
+    }
+    int code = t->ask.code >= 0 ? t->ask.code : print_end(t);
+    pager_end();
+    return code;
 }
 
 static int ask_for_people(struct cli *cli, struct argument *arguments)

@@ -140,6 +140,16 @@ def check_case(lab, truth, transcript):
     return [case["host"], case["second"]]
 
 
+def check_documented(lab):
+    """docs/case.md is what is printed of seed 1, but for how far sensors have reported."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "case.md")) as file:
+        block = file.read().split("```\n")[1]
+    command, _, documented = block.partition("\n")
+    _, out, _ = lab.pavo(*shlex.split(command)[2:])
+    printed = out[:out.rindex("\nNot seen:")]
+    check("docs/case.md has what is printed", documented.rstrip() == printed.rstrip(), printed.replace("\n", "\n# "))
+
+
 def check_quiet(lab, hosts, what):
     for host in hosts:
         status, rows = lab.ask("investigate", host)
@@ -154,6 +164,8 @@ def run(programs, seed, plain, transcript, every):
         try:
             lab.feed()
             busy = [] if plain else check_case(lab, truth, transcript)
+            if seed == 1 and not plain:
+                check_documented(lab)
             quiet = [host for host in truth["hosts"] if host not in busy]
             kept = truth["hosts"][1:3] + [truth.get("quiet", quiet[3])] + quiet[-2:]  # the monitor and the sharer among them
             check_quiet(lab, quiet if every else [host for host in dict.fromkeys(kept) if host not in busy],
