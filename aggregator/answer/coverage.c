@@ -52,6 +52,21 @@ void coverage_cut(struct coverage *coverage, uint64_t limit)
     coverage_gap(coverage, &gap);
 }
 
+void coverage_limited(struct coverage *coverage, uint64_t limit)
+{
+    struct coverage_gap gap = {.kind = PAVO__GAP__KIND__LIMIT, .unit = "", .noted = true};
+    snprintf(gap.reason, sizeof(gap.reason), "--limit %" PRIu64 " reached: there are more", limit);
+    coverage_gap(coverage, &gap);
+}
+
+void coverage_full(struct coverage *coverage)
+{
+    struct coverage_gap gap = {.kind = PAVO__GAP__KIND__LIMIT,
+                               .unit = "",
+                               .reason = "there is more than one question may remember having given: narrow it"};
+    coverage_gap(coverage, &gap);
+}
+
 /* Does [from, to] touch the time asked about? */
 static bool is_asked(const struct coverage *coverage, int64_t from_ns, int64_t to_ns)
 {
@@ -264,6 +279,15 @@ static void fill_gap(Pavo__Gap *message, struct coverage_gap *gap)
     message->reason = gap->reason;
 }
 
+/* Is something missing? */
+static bool is_partial(const struct coverage *c)
+{
+    bool partial = c->more_gaps;
+    for (size_t i = 0; i < c->gap_count; i++)
+        partial = partial || !c->gaps[i].noted;
+    return partial;
+}
+
 static enum result send(struct work *work, struct reaches *reaches, struct error *err)
 {
     struct coverage *c = &work->coverage;
@@ -288,7 +312,7 @@ static enum result send(struct work *work, struct reaches *reaches, struct error
     message.reaches = reaches->pointers;
     message.n_reaches = reaches->count;
     message.state = of_stored && !holds_any(c, &summary) ? PAVO__COVERAGE__STATE__NONE
-                    : message.n_gaps > 0                 ? PAVO__COVERAGE__STATE__PARTIAL
+                    : is_partial(c)                      ? PAVO__COVERAGE__STATE__PARTIAL
                                                          : PAVO__COVERAGE__STATE__WHOLE;
     message.from_ns = c->from_ns;
     message.to_ns = c->to_ns;

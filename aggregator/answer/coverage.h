@@ -19,6 +19,7 @@ struct coverage_gap {
     uint64_t at_most;
     const char *unit; /* static; "": none */
     char reason[320];
+    bool noted; /* nothing is missing that was asked for: it is told, and the answer is as whole as without it */
 };
 
 struct coverage {
@@ -37,6 +38,11 @@ void coverage_fini(struct coverage *coverage);
 void coverage_gap(struct coverage *coverage, const struct coverage_gap *gap);
 /* The limit of `limit` rows cut the answer. */
 void coverage_cut(struct coverage *coverage, uint64_t limit);
+/* There are more than were asked for. */
+void coverage_limited(struct coverage *coverage, uint64_t limit);
+
+/* More rows would need more memory than a question may have. */
+void coverage_full(struct coverage *coverage);
 
 /* A life that is not heard, and of which something is neither here nor declared lost: see lost_pending. Of time outside
  * what was asked about nothing is said. */

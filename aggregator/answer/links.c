@@ -157,11 +157,13 @@ static enum result run(struct work *work, struct error *err)
     }
     if (r == RESULT_END)
         r = answer_held(&links, err);
-    if (links.cut || flows >= LINKS_FLOWS_MAX)
+    if (links.cut)
+        stored_cut(work, links.limit);
+    if (flows >= LINKS_FLOWS_MAX)
         coverage_cut(&work->coverage, links.limit);
     index_fini(&links.seen);
     verdict_set_fini(&links.held);
-    return r;
+    return r == RESULT_OK ? stored_sensors(work, err) : r;
 }
 
 static const struct parameter parameters[] = STORED_PARAMETERS(RECORD_FLOW, "flows");

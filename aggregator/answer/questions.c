@@ -15,8 +15,7 @@
     X(peers)                                                                                                           \
     X(services)                                                                                                        \
     X(new)                                                                                                             \
-    X(sql)                                                                                                             \
-    X(views)                                                                                                           \
+    X(flows)                                                                                                           \
     X(verdicts)                                                                                                        \
     X(bindings)                                                                                                        \
     X(losses)                                                                                                          \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verdicts, bindings, losses, statuses, alerts: the records of the other kinds, as they came. */
+/* flows, verdicts, bindings, losses, statuses, alerts: the records of each kind, as they came. */
 #include "aggregator/answer/stored.h"
 
 #define RECORDS_QUESTION(name_, kind_, basis_, summary_)                                                               \
@@ -16,6 +16,8 @@
                                               .columns = columns_of_##name_,                                           \
                                               .run = stored_run};
 
+RECORDS_QUESTION(flows, RECORD_FLOW, QUESTION_OF_TRAFFIC,
+                 "Flow records: what each sensor said of its flows, with every status report.")
 RECORDS_QUESTION(verdicts, RECORD_VERDICT, QUESTION_OF_TRAFFIC,
                  "Verdicts: what became of each view at each boundary, with every revision.")
 RECORDS_QUESTION(bindings, RECORD_BINDING, QUESTION_OF_TRAFFIC,

@@ -37,8 +37,7 @@ const char *field_kind_word(enum field_kind kind)
                                         [KIND_ODDS] = "odds",
                                         [KIND_SHARE] = "share",
                                         [KIND_LIST] = "list",
-                                        [KIND_EPOCH] = "epoch",
-                                        [KIND_REAL] = "real"};
+                                        [KIND_EPOCH] = "epoch"};
     return kind < sizeof(words) / sizeof(*words) ? words[kind] : NULL;
 }
 

@@ -22,7 +22,7 @@ bool cell_is_composed(const pavo_columns *columns, int field)
     return pavo_columns_kind(columns, field) == PAVO_KIND_LIST || cell_port(columns, field) >= 0;
 }
 
-/* ICMP's identifier stands where others have a port, and 0 is that of a message without one. */
+/* ICMP's identifier is kept where others have a port, and would be taken for one. */
 static bool has_no_ports(const pavo_columns *columns, size_t row)
 {
     uint64_t protocol;
@@ -36,7 +36,7 @@ static bool put_end(FILE *stream, const pavo_columns *columns, size_t row, int f
     const char *address = pavo_columns_text(columns, row, field);
     if (address == NULL)
         return false;
-    if (!pavo_columns_number(columns, row, port_field, &port) || (port == 0 && has_no_ports(columns, row)))
+    if (!pavo_columns_number(columns, row, port_field, &port) || has_no_ports(columns, row))
         fputs(address, stream);
     else
         fprintf(stream, strchr(address, ':') == NULL ? "%s:%u" : "[%s]:%u", address, (unsigned)port);

@@ -108,15 +108,18 @@ static void keep(struct coverage *coverage, struct coverage_sentences *sentences
     grown[sentences->count++] = sentence;
 }
 
-static void keep_gap(struct coverage *coverage, const struct gap *gap)
+static void keep_gap(struct coverage *coverage, const struct gap *gap, bool is_note)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
     if (stream != NULL) {
-        put_gap(stream, gap);
+        if (is_note)
+            fputs(gap->reason, stream);
+        else
+            put_gap(stream, gap);
         if (fclose(stream) == 0) {
-            keep(coverage, &coverage->gaps, text);
+            keep(coverage, is_note ? &coverage->notes : &coverage->gaps, text);
             return;
         }
         free(text);
@@ -138,7 +141,7 @@ void coverage_add(struct coverage *coverage, const struct cli *cli, const pavo_a
     for (size_t row = 0; row < rows; row++) {
         struct gap gap;
         gap_read(gaps, row, cli->utc, &gap);
-        keep_gap(coverage, &gap);
+        keep_gap(coverage, &gap, state == PAVO_COVERAGE_WHOLE);
     }
     if (rank(state) > rank(coverage->state))
         coverage->state = state;
@@ -182,6 +185,7 @@ static void sentences_free(struct coverage_sentences *sentences)
 void coverage_free(struct coverage *coverage)
 {
     sentences_free(&coverage->gaps);
+    sentences_free(&coverage->notes);
     sentences_free(&coverage->behind);
     *coverage = (struct coverage){0};
 }
@@ -215,6 +219,8 @@ void coverage_note(const struct coverage *coverage, const struct cli *cli)
 {
     fflush(stdout); /* what is said follows what it is about */
     put_lines(coverage, cli, stderr, "pavo: not seen: ");
+    for (size_t i = 0; i < coverage->notes.count; i++)
+        fprintf(stderr, "pavo: %s\n", coverage->notes.items[i]);
     note_behind(&coverage->behind);
 }
 
@@ -223,6 +229,8 @@ void coverage_print(const struct coverage *coverage, const struct cli *cli)
     bool whole = coverage->state == PAVO_COVERAGE_WHOLE && coverage->gaps.count == 0 && coverage->behind.count == 0;
     puts(whole ? "Not seen: nothing is known to be missing in that time." : "Not seen:");
     put_lines(coverage, cli, stdout, "  ");
+    for (size_t i = 0; i < coverage->notes.count; i++)
+        printf("  %s\n", coverage->notes.items[i]);
     for (size_t i = 0; i < coverage->behind.count; i++)
         printf("  %s; " NOT_YET "\n", coverage->behind.items[i]);
 }

@@ -19,6 +19,7 @@ struct coverage_sentences {
 struct coverage {
     int state;                        /* enum pavo_coverage: the worst of them */
     struct coverage_sentences gaps;   /* every one once */
+    struct coverage_sentences notes;  /* of answers that are whole: nothing is missing, but it is to be known */
     struct coverage_sentences behind; /* a sensor each: "inner has reported what began before ..." */
     bool has_extent;                  /* the store holds times oldest to newest */
     int64_t oldest_ns, newest_ns;
@@ -33,7 +34,7 @@ void coverage_add(struct coverage *coverage, const struct cli *cli, const pavo_a
 void coverage_behind(struct coverage *coverage, const struct cli *cli, const pavo_answer *answer, int64_t end_ns);
 void coverage_free(struct coverage *coverage);
 
-/* "pavo: not seen: ..." on standard error, a line a gap; and one for all that are behind. */
+/* "pavo: not seen: ..." on standard error, a line a gap; "pavo: ..." a line a note; and one for all that are behind. */
 void coverage_note(const struct coverage *coverage, const struct cli *cli);
 
 /* The same as a part of the answer, "Not seen: ..." on standard output; also that nothing is known to be missing. */

@@ -100,7 +100,7 @@ static int take_part(struct export *e, int64_t from, int64_t to, bool first, boo
     const pavo_columns *page;
     int code = arguments[2].value == NULL ? cli_fail(CLI_UNREACHABLE, "out of memory") : -1;
     if (code < 0)
-        code = ask_begin(&e->ask, "find", arguments, 3);
+        code = ask_begin(&e->ask, "flows", arguments, 3);
     if (code < 0)
         code = begin_form(e);
     int64_t mark = output_mark();
@@ -141,7 +141,7 @@ static int find_extent(struct export *e, const struct argument typed[static ARGU
     int64_t oldest = 0, newest = 0;
     memcpy(arguments, typed, ARGUMENTS * sizeof(*typed));
     arguments[ARGUMENTS] = (struct argument){.name = "limit", .value = (char *)"1"};
-    int code = ask_begin(&e->ask, "find", arguments, ARGUMENTS + 1);
+    int code = ask_begin(&e->ask, "flows", arguments, ARGUMENTS + 1);
     while (code < 0 && ask_page(&e->ask, &page))
         continue;
     if (code < 0)

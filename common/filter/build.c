@@ -94,7 +94,7 @@ const struct filter_node *build_known(struct builder *b, unsigned field)
     struct place place = {field, field, FILTER_EITHER};
     /* Only flows have observers that cannot know a field, and of a flow's only times are signed or computed ones texts.
      */
-    if (kind != record_kinds[RECORD_FLOW] || field >= kind->stored_count)
+    if (!kind_is_flow(kind) || kind->fields[field].number == 0)
         return build_node(b, FILTER_TRUE);
     if (kind->fields[field].type != FIELD_TIME)
         return build_compare(b, place, FILTER_GE, 0);

@@ -101,7 +101,7 @@ static bool observer_is_masked(const struct observer *observer)
 
 static bool row_is_masked(const struct records *records, uint32_t row)
 {
-    if (records->kind != record_kinds[RECORD_FLOW])
+    if (!kind_is_flow(records->kind))
         return false;
     uint32_t observer = flow_batch_of(records)->observer[row];
     return observer < records->observer_count && observer_is_masked(&records->observers[observer]);
@@ -110,7 +110,7 @@ static bool row_is_masked(const struct records *records, uint32_t row)
 static bool any_is_masked(const struct records *records)
 {
     bool any = false;
-    for (uint32_t i = 0; records->kind == record_kinds[RECORD_FLOW] && i < records->observer_count; i++)
+    for (uint32_t i = 0; kind_is_flow(records->kind) && i < records->observer_count; i++)
         any = any || observer_is_masked(&records->observers[i]);
     return any;
 }

@@ -424,7 +424,7 @@ static const struct filter_node *bytes_primitive(struct parser *p)
         snprintf(sentence, sizeof(sentence), "a flow keeps no packet's bytes: write it as `%s`", known_bytes[i].word);
         return complain(p, at, sentence);
     }
-    if (p->kind != record_kinds[RECORD_FLOW])
+    if (!kind_is_flow(p->kind))
         return complain(p, at, "only flows can be asked for what their packets had");
     advance(p);
     if (!read_bytes(p, &bytes))

@@ -646,7 +646,7 @@ bool records_known(const struct records *records, unsigned f, uint32_t first, ui
     } else {
         kind->guard(records, field->guard, first, count, ret_known);
     }
-    if (kind == record_kinds[RECORD_FLOW] && field->number != 0 && !observers_know(records, field)) {
+    if (kind_is_flow(kind) && field->number != 0 && !observers_know(records, field)) {
         mask_observers(records, field, first, count, ret_known);
         all = false;
     }
@@ -669,7 +669,7 @@ bool records_knows(const struct records *records, unsigned f, uint32_t row)
         known_none_zero(records, f, row, 1, &known);
     else if (field_is_guarded(field))
         kind->guard(records, field->guard, row, 1, &known);
-    if (kind == record_kinds[RECORD_FLOW] && field->number != 0)
+    if (kind_is_flow(kind) && field->number != 0)
         mask_observers(records, field, row, 1, &known);
     return known != 0;
 }

@@ -198,6 +198,11 @@ extern const struct record_kind *const record_kinds[STORED_KIND_COUNT];
 const struct record_kind *record_kind_by_name(const char *name);
 /* Its enum record_kind_number. */
 enum record_kind_number record_kind_number(const struct record_kind *kind);
+/* Are its fields a flow's, and perhaps more behind them? */
+static inline bool kind_is_flow(const struct record_kind *kind)
+{
+    return kind->number == record_kinds[RECORD_FLOW]->number;
+}
 /* Is a record of it in the books of whoever makes it: made, then acknowledged, lost or held? Statuses and losses, which
  * tell of the books, are not; everything else is. */
 bool record_kind_counts(const struct record_kind *kind);

@@ -173,7 +173,7 @@ class Books:
         coverage)."""
         capture, found, hidden = self.captures[sensor], collections.defaultdict(dict), collections.Counter()
         begin = (capture.base + low * SPAN - 1) * NS
-        rows, coverage = self.ask("find", filter=f"sensor {sensor}", from_=begin, to=begin + (high - low) * SPAN * NS)
+        rows, coverage = self.ask("flows", filter=f"sensor {sensor}", from_=begin, to=begin + (high - low) * SPAN * NS)
         for row in rows:
             number = capture.number(row)
             if row["sensor"] != sensor or not low <= number < high:

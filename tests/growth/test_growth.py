@@ -133,14 +133,14 @@ class Growth(unittest.TestCase):
     def test_a_field_of_a_flow_is_everywhere(self):
         flows = self.rows("find", "tcp and sensor inner")
         self.assertEqual([flow["headers"] for flow in flows], [8 * 40])  # eight packets of 20 + 20
-        self.assertEqual(len(self.rows("find", "headers > 319 and headers < 321")), 2)
+        self.assertEqual(len(self.rows("flows", "headers > 319 and headers < 321")), 2)
         self.assertEqual(self.rows("find", "headers > 320 and tcp"), [])
         table = list(csv.DictReader(self.ask("find", "tcp and sensor inner", "--csv").splitlines()))
         self.assertEqual([row["headers"] for row in table], ["320"])
         events = self.rows("watch", "--from-start", "--limit", "1", "tcp and sensor inner")
         self.assertEqual([event["headers"] for event in events], [320])  # libpavo, out of a published message
         self.assertIn("headers", self.ask("kinds", "flow"))
-        self.assertEqual(self.python("print(*(row.headers for row in aggregator.ask('find', filter='headers = 320')))"),
+        self.assertEqual(self.python("print(*(row.headers for row in aggregator.ask('flows', filter='headers = 320')))"),
                          ["320", "320"])
         self.assertEqual(self.python("for event in aggregator.subscribe('flow', start='oldest'):\n"
                                      "    if event.protocol == 6:\n"

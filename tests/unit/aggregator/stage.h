@@ -18,7 +18,7 @@
 #include "common/seal.h"
 #include "pavo.pb-c.h"
 
-#define WAIT_MS 20000 /* generous; a condition, not a time, ends each wait */
+#define WAIT_MS 60000 /* generous; a condition, not a time, ends each wait */
 
 static struct error err;
 static struct keys aggregator_keys, inner_keys, outer_keys, reader_keys;

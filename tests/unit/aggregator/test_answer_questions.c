@@ -94,7 +94,7 @@ static void test_headings(void **state)
 {
     (void)state;
     const char *nearest;
-    const struct record_kind *find = question_find_name("find", &nearest)->columns();
+    const struct record_kind *find = question_find_name("flows", &nearest)->columns();
     const struct record_kind *nat = question_find_name("nat", &nearest)->columns();
     assert_string_equal(find->fields[kind_field(find, "src_bytes")].heading, "BYTES");
     assert_null(find->fields[kind_field(find, "report")].heading);

@@ -53,7 +53,7 @@ static void test_ends(void **state)
     assert_int_equal(cell_port(&page, 3), -1);
 }
 
-/* ICMP's identifier where it has one. */
+/* ICMP's identifier is no port. */
 static void test_ends_of_icmp(void **state)
 {
     (void)state;
@@ -65,7 +65,7 @@ static void test_ends_of_icmp(void **state)
                                                               "1|icmp", "10.0.0.1", "0",  /* */
                                                               "1|icmp", "10.0.0.1", "77", /* */
                                                               "17|udp", "10.0.0.1", "0"}};
-    static const char *const expected[] = {"fe80::1", "10.0.0.1", "10.0.0.1:77", "10.0.0.1:0"};
+    static const char *const expected[] = {"fe80::1", "10.0.0.1", "10.0.0.1", "10.0.0.1:0"};
     for (size_t row = 0; row < 4; row++) {
         char *text = NULL;
         size_t size = 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""pavo export, against what pavo find says of the same records; and that an anonymised export tells nobody's address.
+"""pavo export, against what pavo find --records says; and that an anonymised export tells nobody's address.
 
   test_export.py PAVO PAVO-AGGREGATOR PAVO-SENSOR
 """
@@ -82,7 +82,7 @@ class Export(unittest.TestCase):
 
     @classmethod
     def find(cls, *words):
-        return [json.loads(line) for line in cls.pavo("find", "--json", *words)[1].splitlines()][:-1]
+        return [json.loads(line) for line in cls.pavo("flows", "--json", *words)[1].splitlines()][:-1]
 
     def export(self, *words):
         status, out, err = self.pavo("export", *words)
@@ -103,7 +103,7 @@ class Export(unittest.TestCase):
 
     def test_csv_is_what_find_says(self):
         rows = list(csv.DictReader(io.StringIO(self.export(), newline="")))
-        wanted = list(csv.DictReader(io.StringIO(self.pavo("find", "--csv")[1], newline="")))
+        wanted = list(csv.DictReader(io.StringIO(self.pavo("flows", "--csv")[1], newline="")))
         key = lambda row: (int(row["flow"]), int(row["report"]))
         self.assertEqual(sorted(rows, key=key), sorted(wanted, key=key))
 

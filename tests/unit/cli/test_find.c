@@ -16,9 +16,12 @@ static void test_find(void **state)
     assert_int_equal(RUN(cli_find, "find", "-n", "5", "host", "10.0.0.1", "--to", "@0"), CLI_NOTHING);
     assert_string_equal(fake_asked(),
                         "find to=1970-01-01T00:00:00.000000000Z limit=5 columns=shown filter=host 10.0.0.1");
-    assert_string_equal(said, "pavo: no flow found\n");
+    assert_string_equal(said, "pavo: no connection found\n");
     assert_int_equal(RUN(cli_find, "find"), CLI_NOTHING);
     assert_string_equal(fake_asked(), "find columns=shown");
+    assert_int_equal(RUN(cli_find, "find", "--views", "tcp"), CLI_NOTHING);
+    assert_string_equal(fake_asked(), "find columns=shown filter=tcp views=yes");
+    assert_int_equal(RUN(cli_find, "find", "--views", "--records"), CLI_USAGE);
     assert_int_equal(RUN(cli_find, "find", "--form", "1"), CLI_USAGE);
     assert_non_null(strstr(said, "did you mean '--from'"));
 }

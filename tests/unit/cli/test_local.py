@@ -67,7 +67,7 @@ class Local(unittest.TestCase):
         cls.sense("outer", at)
         cls.asked = ["--aggregator", at, "--key", cls.path("analyst.key")]
         cls.wait("two links", lambda: len(cls.rows(cls.asked, "links")) == 2)
-        cls.questions = [("find",), ("links",), ("nat", "203.0.113.5:40312", "--at", "2023-11-14T22:13:20Z"),
+        cls.questions = [("find",), ("flows",), ("links",), ("nat", "203.0.113.5:40312", "--at", "2023-11-14T22:13:20Z"),
                          ("verdicts",), ("series", "--step", "1h"), ("top", "--by", "host"), ("find", "dst port 443")]
         cls.wanted = {question: cls.rows(cls.asked, *question) for question in cls.questions}
         # While the aggregator has it.
@@ -156,7 +156,7 @@ class Local(unittest.TestCase):
     def test_for_people_and_after_the_command(self):
         status, out, err = self.pavo("find", "--store", self.data, "dst port 443")
         self.assertEqual(status, 0, err)
-        self.assertEqual(len(out.splitlines()), 3)
+        self.assertEqual(len(out.splitlines()), 2)
         status, out, _ = self.pavo("--store", self.data, "questions")
         self.assertEqual(status, 0)
         self.assertIn("verdicts", out)
@@ -167,9 +167,9 @@ class Local(unittest.TestCase):
         shutil.rmtree(folder + "/journal")
         os.unlink(folder + "/catalogue.sqlite")
         before = tree(folder)
-        rows = self.rows(["--store", folder], "find")
+        rows = self.rows(["--store", folder], "flows")
         self.assertEqual({row["sensor"] for row in rows}, {"inner"})
-        self.assertEqual(len(rows), sum(row["sensor"] == "inner" for row in self.wanted[("find",)]))
+        self.assertEqual(len(rows), sum(row["sensor"] == "inner" for row in self.wanted[("flows",)]))
         self.assertEqual(tree(folder), before)
 
     def test_damaged_catalogue(self):
@@ -178,7 +178,7 @@ class Local(unittest.TestCase):
             file.seek(5000)
             file.write(b"\xff" * 300)
         before = tree(folder)
-        self.assertEqual(self.rows(["--store", folder], "find"), self.wanted[("find",)])
+        self.assertEqual(self.rows(["--store", folder], "flows"), self.wanted[("flows",)])
         self.assertEqual(tree(folder), before)
 
     def test_vanished_segment_is_named(self):
