@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "aggregator/aggregator.h"
 #include "aggregator/answer/question.h"
+#include "aggregator/sql/child.h"
 #include "common/log.h"
 
 enum { EXIT_USAGE = 2 };
@@ -55,6 +57,8 @@ static int run(struct aggregator *aggregator, const sigset_t *signals, int argc,
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], SQL_ARGUMENT) == 0)
+        sql_child();
     struct config config;
     struct error err;
     enum result r = config_read(argc, argv, &config, &err);

@@ -3,26 +3,11 @@
  * change with every upgrade of the system, and a sensor that dies of it meters nothing. */
 #include "sensor/confine.h"
 
-#include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
-#if defined(__x86_64__)
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define ARCHITECTURE AUDIT_ARCH_RISCV64
-#else
-#error "name this architecture's AUDIT_ARCH here"
-#endif
-#define X32_BIT 0x40000000u /* x86-64's other numbering of the same calls */
+#include "common/system_calls.h"
 
 #define NAMESPACES                                                                                                     \
     (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
@@ -44,11 +29,7 @@ static const unsigned denied[] = {
     SYS_quotactl,      SYS_syslog,          SYS_settimeofday,     SYS_clock_settime,     SYS_clock_adjtime,
     SYS_adjtimex,      SYS_sethostname,     SYS_setdomainname,    SYS_fanotify_init,     SYS_mbind,
     SYS_migrate_pages, SYS_move_pages,      SYS_vmsplice};
-#define DENIED              (sizeof(denied) / sizeof(denied[0]))
-
-#define LOAD(member)        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
-#define RETURN(what)        BPF_STMT(BPF_RET | BPF_K, (what))
-#define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (skip))
+#define DENIED (sizeof(denied) / sizeof(denied[0]))
 
 enum result confine(struct error *err)
 {

@@ -13,6 +13,7 @@
 #include <zmq.h>
 
 #include "aggregator/answer/job.h"
+#include "aggregator/answer/question.h"
 #include "aggregator/answer/work.h"
 #include "aggregator/engine/engine.h"
 #include "common/clock.h"
@@ -300,6 +301,18 @@ static bool has_long_place(const struct busy *busy, const struct asker *asker)
     return all < ANSWER_LONG_MAX && of_key < ANSWER_KEY_LONG;
 }
 
+/* Of questions of which only some are worked on at once. */
+static bool has_question_place(const struct busy *busy, const struct job *job)
+{
+    unsigned all = 0, of_key = 0;
+    for (unsigned i = 0; i < busy->count; i++) {
+        bool same = busy->jobs[i]->question == job->question;
+        all += same;
+        of_key += same && asker_is_same(&busy->jobs[i]->asker, &job->asker);
+    }
+    return job->question == NULL || job->question->at_once == 0 || (all < job->question->at_once && of_key == 0);
+}
+
 /* Those that were found to be long go on as such, or make room. */
 static void move_on(struct answerer *a, int64_t now)
 {
@@ -322,7 +335,7 @@ static struct job *next_to_begin(const struct answerer *a)
     struct job *next = NULL;
     for (struct job *job = a->first; job != NULL; job = job->next) {
         if ((next == NULL || job->turn < next->turn) && has_place(&busy, &job->asker) && job_is_waiting(job) &&
-            (job_lane(job) != LANE_LONG || has_long_place(&busy, &job->asker)))
+            (job_lane(job) != LANE_LONG || has_long_place(&busy, &job->asker)) && has_question_place(&busy, job))
             next = job;
     }
     return next;

@@ -19,8 +19,9 @@
  * name, which has at most ANSWER_KEY_WORKERS workers and ANSWER_KEY_LONG of the long ones' places at a time. One that
  * is worked on holds at most ANSWER_MEMORY_MAX beside what DuckDB's own limit covers (files that its filter names
  * among it; enclosed.h says what of those may wait); its replies that wait for the
- * client ANSWER_WAITING_BYTES and the one that did not fit. A reply is ANSWER_REPLY_BYTES or a single row (of a replay:
- * what was published at once). ZeroMQ holds ANSWER_SOCKET_MESSAGES of them for a connection; a name has at most
+ * client ANSWER_WAITING_BYTES and the one that did not fit. A SELECT runs in a process of its own, ANSWER_SQL_AT_ONCE
+ * of them, with ANSWER_SQL_MEMORY_MIB each. A reply is ANSWER_REPLY_BYTES or a single row (of a replay: what was
+ * published at once). ZeroMQ holds ANSWER_SOCKET_MESSAGES of them for a connection; a name has at most
  * ANSWER_KEY_CONNECTIONS, and the door ANSWER_CONNECTIONS_MAX. */
 #ifndef PAVO_AGGREGATOR_ANSWER_H
 #define PAVO_AGGREGATOR_ANSWER_H
@@ -48,6 +49,9 @@
 #define ANSWER_STALL_NS        (15ll * 1000000000)
 #define ANSWER_TIMEOUT_NS      (60ll * 1000000000)
 #define ANSWER_REPLAY_NS       (600ll * 1000000000)
+#define ANSWER_SQL_SECONDS     60u /* of a SELECT, and of the processor */
+#define ANSWER_SQL_AT_ONCE     2u  /* one of a key */
+#define ANSWER_SQL_MEMORY_MIB  512u
 #define ANSWER_QUERY_MAX       65536    /* bytes of a Query */
 #define ANSWER_ROWS_MAX        1000000u /* of stored records without a limit; a larger limit is taken as this */
 

@@ -159,6 +159,35 @@ static enum result parse_text(const struct parameter *p, const char *text, struc
     return RESULT_OK;
 }
 
+/* Line ends and tabs become blanks, comments to the end of a line go, but in quotes. `to` has room for all of it. */
+static void to_one_line(const char *text, char *to)
+{
+    char quote = '\0';
+    for (const char *at = text; *at != '\0';) {
+        if (quote == '\0' && at[0] == '-' && at[1] == '-') {
+            at += strcspn(at, "\n");
+            continue;
+        }
+        if (quote == '\0' && (*at == '\'' || *at == '"'))
+            quote = *at;
+        else if (*at == quote)
+            quote = '\0';
+        *to++ = quote == '\0' && strchr("\n\r\t", *at) != NULL ? ' ' : *at;
+        at++;
+    }
+    *to = '\0';
+}
+
+static enum result parse_select(const struct parameter *p, const char *text, struct argument *ret, struct error *err)
+{
+    ret->line = malloc(strlen(text) + 1);
+    if (ret->line == NULL)
+        return error_set(err, RESULT_FATAL, "out of memory");
+    to_one_line(text, ret->line);
+    ret->text = ret->line;
+    return parse_text(p, ret->line, ret, err);
+}
+
 /* Filters and columns are parsed when the others are known: see parse_filters, parse_columns. */
 static enum result parse_later(const struct parameter *p, const char *text, struct argument *ret, struct error *err)
 {
@@ -171,7 +200,8 @@ static enum result (*const parsers[PARAMETER_TYPE_COUNT])(const struct parameter
     [PARAMETER_TEXT] = parse_text,         [PARAMETER_FILTER] = parse_later,  [PARAMETER_TIME] = take_when,
     [PARAMETER_MOMENT] = take_when,        [PARAMETER_SPAN] = parse_span,     [PARAMETER_END] = parse_end,
     [PARAMETER_PROTOCOL] = parse_protocol, [PARAMETER_NUMBER] = parse_number, [PARAMETER_WORD] = parse_word,
-    [PARAMETER_FLAG] = parse_flag,         [PARAMETER_TOPIC] = parse_topic,   [PARAMETER_COLUMNS] = parse_later};
+    [PARAMETER_FLAG] = parse_flag,         [PARAMETER_SELECT] = parse_select, [PARAMETER_TOPIC] = parse_topic,
+    [PARAMETER_COLUMNS] = parse_later};
 
 /* ---- all of them */
 
@@ -389,8 +419,11 @@ enum result arguments_parse(const struct question *question, Pavo__Argument *con
 
 void arguments_fini(struct arguments *arguments)
 {
-    for (unsigned i = 0; i < QUESTION_PARAMETERS_MAX; i++)
+    for (unsigned i = 0; i < QUESTION_PARAMETERS_MAX; i++) {
         filter_destroy(&arguments->values[i].filter);
+        free(arguments->values[i].line);
+        arguments->values[i].line = NULL;
+    }
 }
 
 /* ---- as a command line */

@@ -16,11 +16,13 @@
 /* By the parameter's type one of these; without a value, zeros. */
 struct argument {
     bool given;            /* by the asker, not by the parameter's fallback */
-    const char *text;      /* TEXT, and as given for the others; borrowed from the Query or the parameter; NULL: none */
+    const char *text;      /* TEXT, SELECT (as one line), and as given for the others; borrowed from the Query or the
+                              parameter;      NULL: none */
     int64_t time;          /* TIME, MOMENT (never 0 when given: that is "unbounded" to the store), SPAN: nanoseconds */
     int64_t time_end;      /* MOMENT: until that, not included; as long as it was written */
     uint64_t number;       /* NUMBER, PROTOCOL, FLAG (0, 1), WORD (which), TOPIC (enum record_kind_number) */
     struct endpoint end;   /* END; port 0: any */
+    char *line;            /* SELECT: what text points to; owned */
     struct filter *filter; /* FILTER; owned; NULL: everything */
 };
 

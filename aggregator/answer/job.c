@@ -32,6 +32,7 @@ struct job *job_new(const uint8_t *peer, uint8_t peer_length, const struct asker
     job->asker = *asker;
     job->query = query;
     job->wake = wake;
+    job->question = question;
     job->time_max_ns = question == NULL || question->time_max_ns == 0 ? ANSWER_TIMEOUT_NS : question->time_max_ns;
     job->lane = question_is_short(question) ? LANE_SHORT : question_is_long(question) ? LANE_LONG : LANE_TRIED;
     pthread_mutex_init(&job->lock, NULL);

@@ -14,6 +14,8 @@
 #include "common/bus.h"
 #include "pavo.pb-c.h"
 
+struct question;
+
 struct packed {
     uint8_t *data; /* owned */
     size_t length;
@@ -45,8 +47,9 @@ struct job {
     uint8_t peer[BUS_ID_MAX];
     uint8_t peer_length;
     struct asker asker;
-    Pavo__Query *query;        /* owned */
-    struct enclosed *enclosed; /* with it; NULL: nothing. The door's, for as long as the job is */
+    Pavo__Query *query;              /* owned */
+    struct enclosed *enclosed;       /* with it; NULL: nothing. The door's, for as long as the job is */
+    const struct question *question; /* NULL: there is none of that name */
     int64_t time_max_ns;
     struct queue *wake; /* the door's: a reply is there */
 

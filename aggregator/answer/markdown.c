@@ -72,6 +72,8 @@ static void print_question(FILE *to, const struct question *question)
         print_parameter(to, &question->parameters[i]);
     if (question->columns != NULL)
         print_columns(to, question->columns());
+    else if (question->begin != NULL)
+        fprintf(to, "\nThe columns of its answer are those that are asked for.\n");
     else
         fprintf(to, "\nIts answer has no columns: it is messages as they were published.\n");
 }

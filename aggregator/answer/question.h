@@ -30,6 +30,8 @@ struct work;
     X(WORD, word, "one of the words listed")                                                                           \
     X(FLAG, flag, "yes or no")                                                                                         \
     X(COLUMNS, columns, "`shown`: those that a table has; or names of columns with commas between")                    \
+    X(SELECT, select,                                                                                                  \
+      "one SELECT (docs/sql.md); line ends are blanks, and what stands behind -- in a line is left out")               \
     X(TOPIC, topic, "a kind of record: flow, verdict, binding, loss, status or alert")
 enum parameter_type {
 #define X(name, word, doc) PARAMETER_##name,
@@ -81,9 +83,10 @@ struct question {
     const struct record_kind *(*columns)(void);
     enum question_basis basis;
     int64_t time_max_ns; /* it is ended after that, and long from its beginning; 0: ANSWER_TIMEOUT_NS */
+    unsigned at_once;    /* so many are worked on at a time, and one of a key; 0: as many as there may be of any */
     /* Where the columns depend on the arguments: sets work->columns and what it keeps of them in work->own before the
-     * head goes out, and lets it go when all has gone out. `columns` are then those that it has by its fallbacks. NULL:
-     * they do not depend on them. */
+     * head goes out, and lets it go when all has gone out. `columns` are then those that it has by its fallbacks, or
+     * NULL where nothing is known of them before. NULL: they do not depend on them. */
     enum result (*begin)(struct work *work, struct error *err);
     void (*end)(struct work *work);
     enum result (*run)(struct work *work, struct error *err);

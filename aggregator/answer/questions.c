@@ -15,6 +15,8 @@
     X(peers)                                                                                                           \
     X(services)                                                                                                        \
     X(new)                                                                                                             \
+    X(sql)                                                                                                             \
+    X(views)                                                                                                           \
     X(flows)                                                                                                           \
     X(verdicts)                                                                                                        \
     X(bindings)                                                                                                        \

@@ -37,7 +37,8 @@ const char *field_kind_word(enum field_kind kind)
                                         [KIND_ODDS] = "odds",
                                         [KIND_SHARE] = "share",
                                         [KIND_LIST] = "list",
-                                        [KIND_EPOCH] = "epoch"};
+                                        [KIND_EPOCH] = "epoch",
+                                        [KIND_REAL] = "real"};
     return kind < sizeof(words) / sizeof(*words) ? words[kind] : NULL;
 }
 

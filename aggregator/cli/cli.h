@@ -83,6 +83,7 @@ int cli_find(struct cli *cli, int argc, char **argv);
 int cli_links(struct cli *cli, int argc, char **argv);
 int cli_nat(struct cli *cli, int argc, char **argv);
 int cli_investigate(struct cli *cli, int argc, char **argv);
+int cli_sql(struct cli *cli, int argc, char **argv);
 int cli_sensors(struct cli *cli, int argc, char **argv);
 int cli_watch(struct cli *cli, int argc, char **argv);
 int cli_report(struct cli *cli, int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct {
     {"nat", "who was behind an address, or where it came out", cli_nat},
     {"investigate", "the case of a host that scans, as a timeline", cli_investigate},
     {"links", "connections seen on both sides of a boundary", cli_links},
+    {"sql", "what a SELECT comes to", cli_sql},
     {"watch", "flows, verdicts, losses ... as they come in", cli_watch},
     {"report", "a day, as text or as a page", cli_report},
     {"sensors", "what each sensor saw, sent and dropped", cli_sensors},
@@ -81,9 +82,9 @@ int main(int argc, char **argv)
     (void)cli_specs(&cli, specs);
     int first, code = cli_parse(&options, argc, argv, &first);
     if (code < 0 && first == argc)
-        code = cli_fail(CLI_USAGE,
-                        "a command was expected: find, nat, investigate, links, watch, report, sensors, questions, "
-                        "export, keys or sign; pavo --help explains");
+        code = cli_fail(
+            CLI_USAGE, "a command was expected: find, nat, investigate, links, sql, watch, report, sensors, questions, "
+                       "export, keys or sign; pavo --help explains");
     else if (code < 0)
         code = run(&cli, argc - first, argv + first);
     local_end();

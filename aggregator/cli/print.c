@@ -79,6 +79,7 @@ static bool is_number(int kind)
     case PAVO_KIND_ODDS:
     case PAVO_KIND_SHARE:
     case PAVO_KIND_EPOCH:
+    case PAVO_KIND_REAL:
         return true;
     default:
         return false;

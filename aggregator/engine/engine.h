@@ -21,6 +21,7 @@
 struct engine_options {
     uint64_t memory_limit; /* bytes for DuckDB's buffers */
     unsigned threads;      /* 0: as many as there are processors */
+    bool confined;         /* for SQL that people write: no files, and nothing of ours but what is added */
 };
 /* DuckDB's own threads are as nice as ENGINE_NICE: what comes in goes before what is asked (invariant 5). */
 #define ENGINE_NICE 10

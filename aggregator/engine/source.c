@@ -163,6 +163,7 @@ static enum result set_options(duckdb_config config, const struct engine_options
          * (DuckDB 1.4.4), and says nothing. With one thread the order is kept all the same. */
         {"preserve_insertion_order", o->threads == 1 ? "true" : "false"},
         {o->threads == 0 ? NULL : "threads", threads},
+        {o->confined ? "enable_external_access" : NULL, "false"},
     };
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
         if (settings[i][0] != NULL && duckdb_set_config(config, settings[i][0], settings[i][1]) != DuckDBSuccess)
@@ -215,9 +216,9 @@ enum result engine_open(const struct engine_options *options, duckdb_database *r
     duckdb_destroy_config(&config);
     if (r == RESULT_OK)
         r = engine_connect(*ret_database, &connection, err);
-    if (r == RESULT_OK)
+    if (r == RESULT_OK && !options->confined)
         r = add_function(connection, err);
-    if (r == RESULT_OK)
+    if (r == RESULT_OK && !options->confined)
         r = functions_add(connection, err);
     duckdb_disconnect(&connection);
     if (r != RESULT_OK)

@@ -272,6 +272,19 @@ struct segment_set *segments_snapshot(struct segments *s)
     return set;
 }
 
+/* Its references keep the segments: nothing that the lock guards is looked at. */
+struct segment_set *segment_set_share(const struct segment_set *set)
+{
+    size_t size = sizeof(*set) + set->count * sizeof(struct held_segment *);
+    struct segment_set *shared = malloc(size);
+    if (shared == NULL)
+        return NULL;
+    memcpy(shared, set, size);
+    for (size_t i = 0; i < shared->count; i++)
+        atomic_fetch_add(&shared->list[i]->references, 1);
+    return shared;
+}
+
 void segment_set_release(struct segment_set **pointer)
 {
     struct segment_set *set = *pointer;

@@ -109,7 +109,8 @@ int64_t segments_present(struct segments *segments);
 
 /* Those of one moment; their files stay as long as it is not released. */
 struct segment_set;
-struct segment_set *segments_snapshot(struct segments *segments); /* NULL: out of memory */
+struct segment_set *segments_snapshot(struct segments *segments);     /* NULL: out of memory */
+struct segment_set *segment_set_share(const struct segment_set *set); /* the same once more; NULL: out of memory */
 void segment_set_release(struct segment_set **set);
 size_t segment_set_count(const struct segment_set *set);
 const struct segment *segment_set_get(const struct segment_set *set, size_t index);

@@ -201,22 +201,33 @@ static bool is_wanted(const struct journal_entry *entry, int kind, int64_t from_
     return (from_ns == 0 || entry->last_ns >= from_ns) && (to_ns == 0 || entry->first_ns < to_ns);
 }
 
+static enum result choose(struct hot_batch *const *list, size_t count, int kind, int64_t from_ns, int64_t to_ns,
+                          struct hot_view *ret_view, struct error *err)
+{
+    struct hot_view view = {.list = malloc((count + 1) * sizeof(struct hot_batch *))};
+    for (size_t i = 0; view.list != NULL && i < count; i++) {
+        if (!is_wanted(&list[i]->entry, said_kind(kind), from_ns, to_ns))
+            continue;
+        atomic_fetch_add(&list[i]->references, 1);
+        view.list[view.count++] = list[i];
+    }
+    *ret_view = view;
+    return view.list != NULL ? RESULT_OK : no_memory(err);
+}
+
 enum result hot_look(struct hot *hot, int kind, int64_t from_ns, int64_t to_ns, struct hot_view *ret_view,
                      struct error *err)
 {
-    struct hot_view view = {0};
     pthread_mutex_lock(&hot->lock);
-    view.list = malloc((hot->count + 1) * sizeof(struct hot_batch *));
-    for (size_t i = 0; view.list != NULL && i < hot->count; i++) {
-        struct hot_batch *b = hot->list[hot->first + i];
-        if (!is_wanted(&b->entry, said_kind(kind), from_ns, to_ns))
-            continue;
-        atomic_fetch_add(&b->references, 1);
-        view.list[view.count++] = b;
-    }
+    enum result r = choose(hot->list + hot->first, hot->count, kind, from_ns, to_ns, ret_view, err);
     pthread_mutex_unlock(&hot->lock);
-    *ret_view = view;
-    return view.list != NULL ? RESULT_OK : no_memory(err);
+    return r;
+}
+
+enum result hot_view_copy(const struct hot_view *view, int kind, int64_t from_ns, int64_t to_ns,
+                          struct hot_view *ret_view, struct error *err)
+{
+    return choose(view->list, view->count, kind, from_ns, to_ns, ret_view, err);
 }
 
 static uint64_t observers_of(const struct hot_batch *b)

@@ -63,6 +63,9 @@ struct hot_view {
 };
 MUST_CHECK enum result hot_look(struct hot *hot, int kind, int64_t from_ns, int64_t to_ns, struct hot_view *ret_view,
                                 struct error *err);
+/* Those of a view of all kinds, chosen in the same way. */
+MUST_CHECK enum result hot_view_copy(const struct hot_view *view, int kind, int64_t from_ns, int64_t to_ns,
+                                     struct hot_view *ret_view, struct error *err);
 /* The oldest of them, so many that they have about `rows` rows; and no more than one sealing has memory for, whatever
  * they hold: half of what decoded batches may hold, so many batches, and observers that they name. */
 #define HOT_OLDEST_BATCHES   16384u

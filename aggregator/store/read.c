@@ -22,6 +22,32 @@ enum result store_reader_open(struct store *store, struct store_reader **ret_rea
     return r;
 }
 
+enum result store_reader_open_beside(struct store_reader *reader, struct store_reader **ret_beside, struct error *err)
+{
+    struct store_reader *beside;
+    enum result r = store_reader_open(reader->store, &beside, err);
+    if (r != RESULT_OK)
+        return r;
+    beside->leader = reader;
+    pthread_mutex_lock(&reader->store->lock);
+    atomic_store(&beside->stop, atomic_load(&reader->stop));
+    beside->beside = reader->beside;
+    reader->beside = beside;
+    pthread_mutex_unlock(&reader->store->lock);
+    *ret_beside = beside;
+    return RESULT_OK;
+}
+
+static void leave_leader(struct store_reader *reader)
+{
+    pthread_mutex_lock(&reader->store->lock);
+    struct store_reader **at = &reader->leader->beside;
+    while (*at != reader)
+        at = &(*at)->beside;
+    *at = reader->beside;
+    pthread_mutex_unlock(&reader->store->lock);
+}
+
 /* The unit under way. */
 static void unit_end(struct store_reader *reader)
 {
@@ -52,6 +78,8 @@ void store_reader_close(struct store_reader **reader_pointer)
     struct store_reader *reader = *reader_pointer;
     if (reader == NULL)
         return;
+    if (reader->leader != NULL)
+        leave_leader(reader);
     reader_end(reader);
     duckdb_disconnect(&reader->connection);
     sql_fini(&reader->sql);
@@ -59,15 +87,30 @@ void store_reader_close(struct store_reader **reader_pointer)
     *reader_pointer = NULL;
 }
 
+static void set_stop(struct store_reader *reader, bool stop)
+{
+    pthread_mutex_lock(&reader->store->lock);
+    for (struct store_reader *at = reader; at != NULL; at = at->beside) {
+        atomic_store(&at->stop, stop);
+        if (stop)
+            duckdb_interrupt(at->connection);
+    }
+    pthread_mutex_unlock(&reader->store->lock);
+}
+
 void store_reader_interrupt(struct store_reader *reader)
 {
-    atomic_store(&reader->stop, true);
-    duckdb_interrupt(reader->connection);
+    set_stop(reader, true);
 }
 
 void store_reader_resume(struct store_reader *reader)
 {
-    atomic_store(&reader->stop, false);
+    set_stop(reader, false);
+}
+
+bool store_reader_is_interrupted(struct store_reader *reader)
+{
+    return atomic_load(&reader->stop);
 }
 
 enum result reader_go_on(struct store_reader *reader, struct error *err)
@@ -89,10 +132,44 @@ static int newest_first(const void *a, const void *b)
     return x->last_ns > y->last_ns ? -1 : x->last_ns < y->last_ns;
 }
 
+enum result store_snapshot_take(struct store *store, struct store_snapshot **ret_snapshot, struct error *err)
+{
+    struct store_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    if (snapshot == NULL)
+        return error_set(err, RESULT_AGAIN, "out of memory");
+    enum result r = hot_look(store->hot, -1, 0, 0, &snapshot->hot, err);
+    snapshot->segments = r == RESULT_OK ? segments_snapshot(store->segments) : NULL;
+    if (r == RESULT_OK && snapshot->segments == NULL)
+        r = error_set(err, RESULT_AGAIN, "out of memory");
+    if (r != RESULT_OK) {
+        store_snapshot_release(&snapshot);
+        return r;
+    }
+    hot_view_cut(&snapshot->hot, segment_set_through(snapshot->segments));
+    *ret_snapshot = snapshot;
+    return RESULT_OK;
+}
+
+void store_snapshot_release(struct store_snapshot **snapshot)
+{
+    if (*snapshot == NULL)
+        return;
+    hot_view_fini(&(*snapshot)->hot);
+    segment_set_release(&(*snapshot)->segments);
+    free(*snapshot);
+    *snapshot = NULL;
+}
+
 /* Hot first, then segments: what is sealed between the two looks is then in both, and cut from what is hot. */
 static enum result take_snapshot(struct store_reader *reader, struct error *err)
 {
     const struct store_query *q = &reader->query;
+    if (q->snapshot != NULL) {
+        reader->segments = segment_set_share(q->snapshot->segments);
+        return reader->segments == NULL
+                   ? error_set(err, RESULT_AGAIN, "out of memory")
+                   : hot_view_copy(&q->snapshot->hot, (int)q->kind, q->from_ns, q->to_ns, &reader->hot, err);
+    }
     enum result r = hot_look(reader->store->hot, (int)q->kind, q->from_ns, q->to_ns, &reader->hot, err);
     if (r != RESULT_OK)
         return r;

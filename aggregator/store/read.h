@@ -13,10 +13,17 @@ struct unit {
 
 struct waiting; /* waiting.c */
 
+struct store_snapshot {
+    struct hot_view hot; /* of every kind */
+    struct segment_set *segments;
+};
+
 struct store_reader {
     struct store *store;
     duckdb_connection connection;
     atomic_bool stop;
+    struct store_reader *leader; /* whose work it is; NULL: its own */
+    struct store_reader *beside; /* of a leader: those beside it, each with the next; under store->lock */
     struct sql sql;
 
     /* The query under way. */

@@ -93,6 +93,19 @@ void store_reader_close(struct store_reader **reader);
 /* Any thread: what the reader is doing, or does next, ends with RESULT_AGAIN. Stays so until store_reader_resume. */
 void store_reader_interrupt(struct store_reader *reader);
 void store_reader_resume(struct store_reader *reader);
+bool store_reader_is_interrupted(struct store_reader *reader);
+
+/* One more for the same work: it is interrupted and resumed with `reader`, and closed before it, by the thread that
+ * uses both. */
+MUST_CHECK enum result store_reader_open_beside(struct store_reader *reader, struct store_reader **ret_beside,
+                                                struct error *err);
+
+/* What there is at this moment, for several queries about the same. Held as long as it is needed: what is let go
+ * meanwhile keeps its room on disk until then. */
+struct store_snapshot;
+MUST_CHECK enum result store_snapshot_take(struct store *store, struct store_snapshot **ret_snapshot,
+                                           struct error *err);
+void store_snapshot_release(struct store_snapshot **snapshot);
 
 /* Which records; each condition that is set narrows. Borrowed until the query's end. */
 struct store_query {
@@ -101,9 +114,10 @@ struct store_query {
                                     the first time. NULL: all, as by_position has them in any case */
     const struct filter *filter; /* of that kind; NULL: all */
     int64_t from_ns, to_ns;      /* alive in [from, to), by the kind's first and last time; 0: unbounded */
-    uint64_t after, through;     /* by_position: after < position <= through; 0: unbounded */
-    const struct endpoint *endpoint; /* flows: src or dst is this; port 0: any. NULL: any */
-    uint8_t protocol;                /* flows: 0: any */
+    const struct store_snapshot *snapshot; /* of that moment, not of now; NULL: now. Not with by_position */
+    uint64_t after, through;               /* by_position: after < position <= through; 0: unbounded */
+    const struct endpoint *endpoint;       /* flows: src or dst is this; port 0: any. NULL: any */
+    uint8_t protocol;                      /* flows: 0: any */
     const struct address *addresses; /* flows: all that are wanted have one of these as src or dst, by what else is
                                         asked: it narrows where they are looked for, and no more */
     size_t address_count;            /* 0: not known */

@@ -256,7 +256,8 @@ static bool value_at(const pavo_columns *columns, size_t row, const struct place
 
 static bool is_number(const struct place *place)
 {
-    return place != NULL && place->field->type != FIELD_TEXT && place->field->kind != KIND_ADDRESS;
+    return place != NULL && place->field->type != FIELD_TEXT && place->field->kind != KIND_ADDRESS &&
+           place->field->kind != KIND_REAL;
 }
 
 int pavo_columns_number(const pavo_columns *columns, size_t row, int field, uint64_t *value)
@@ -280,6 +281,20 @@ int pavo_columns_signed(const pavo_columns *columns, size_t row, int field, int6
         (!field_type_is_signed(place->field->type) && v.number > INT64_MAX))
         return 0;
     *value = (int64_t)v.number;
+    return 1;
+}
+
+int pavo_columns_real(const pavo_columns *columns, size_t row, int field, double *value)
+{
+    const struct place *place = place_of(columns, field);
+    struct value v;
+    char scratch[FIELD_TEXT_MAX];
+    bool real = place != NULL && place->field->kind == KIND_REAL;
+    if (value == NULL || !(real || is_number(place)) || !value_at(columns, row, place, &v, scratch))
+        return 0;
+    *value = real                                       ? real_of_bits(v.number)
+             : field_type_is_signed(place->field->type) ? (double)(int64_t)v.number
+                                                        : (double)v.number;
     return 1;
 }
 

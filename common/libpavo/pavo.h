@@ -178,7 +178,8 @@ enum pavo_kind {
     PAVO_KIND_ODDS = 20,  /* log2 of odds, thousandths */
     PAVO_KIND_SHARE = 21, /* thousandths of one */
     PAVO_KIND_LIST = 22,  /* how many items the row has */
-    PAVO_KIND_EPOCH = 23
+    PAVO_KIND_EPOCH = 23,
+    PAVO_KIND_REAL = 24 /* a real number: see pavo_columns_real */
 };
 int pavo_columns_kind(const pavo_columns *columns, int field); /* 0: no such field */
 
@@ -186,6 +187,7 @@ int pavo_columns_kind(const pavo_columns *columns, int field); /* 0: no such fie
  * untouched. */
 int pavo_columns_number(const pavo_columns *columns, size_t row, int field, uint64_t *value);
 int pavo_columns_signed(const pavo_columns *columns, size_t row, int field, int64_t *value);
+int pavo_columns_real(const pavo_columns *columns, size_t row, int field, double *value);          /* any number */
 int pavo_columns_address(const pavo_columns *columns, size_t row, int field, uint8_t address[16]); /* IPv4 mapped */
 
 /* Any value as text: "10.0.1.17", "SF", "2026-11-23T20:36:40.123456789Z"; for programs exact, for people

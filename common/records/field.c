@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -146,6 +147,30 @@ static void mac_text(uint64_t mac, char *text)
              (unsigned)(mac >> 8 & 255), (unsigned)(mac & 255));
 }
 
+/* The shortest digits that are read as the same number, as Python writes it; for people three places. Not finite: 0. */
+static const char *real_text(double real, bool people, char *text)
+{
+    if (!isfinite(real))
+        real = 0;
+    if (people) {
+        bool plain = fabs(real) < 1e15 && (fabs(real) >= 0.001 || real == 0);
+        int length = snprintf(text, FIELD_TEXT_MAX, plain ? "%.3f" : "%.3g", real);
+        while (plain && text[length - 1] == '0')
+            text[--length] = '\0';
+        if (text[length - 1] == '.')
+            text[length - 1] = '\0';
+        return text;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, FIELD_TEXT_MAX, "%.*g", digits, real);
+        if (strtod(text, NULL) == real)
+            break;
+    }
+    if (text[strcspn(text, ".e")] == '\0')
+        strcat(text, ".0");
+    return text;
+}
+
 /* What is written the same for programs and for people. */
 static const char *exact_text(const struct field *field, const struct value *value, char *text)
 {
@@ -209,6 +234,8 @@ const char *field_text(const struct field *field, const struct value *value, enu
         else
             snprintf(text, FIELD_TEXT_MAX, "%.3f", (double)value->number / 1000);
         return text;
+    case KIND_REAL:
+        return real_text(real_of_bits(value->number), people, text);
     case KIND_PROTOCOL:
         if (people)
             return protocol_name((unsigned)value->number, text);

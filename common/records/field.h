@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/address.h"
 #include "common/result.h"
@@ -80,6 +81,7 @@ enum field_kind {
     KIND_SHARE = 21,     /* thousandths of one: 985 is 98.5 % */
     KIND_LIST = 22,      /* how many items the row has of the list behind it */
     KIND_EPOCH = 23,     /* of an observer, where answers write it beside its sensor */
+    KIND_REAL = 24,      /* a finite real number: an F64 is its IEEE 754 bits */
 };
 
 /* How the reports of one flow (or two records of one thing) become one value. */
@@ -196,6 +198,20 @@ static inline bool field_is_guarded(const struct field *field)
 const char *field_word(const struct field *field, uint64_t value);
 /* Its number; case does not matter. -1: none. */
 int field_word_find(const struct field *field, const char *word);
+
+/* A KIND_REAL's value, and the bits of one. */
+static inline double real_of_bits(uint64_t bits)
+{
+    double real;
+    memcpy(&real, &bits, sizeof(real));
+    return real;
+}
+static inline uint64_t real_to_bits(double real)
+{
+    uint64_t bits;
+    memcpy(&bits, &real, sizeof(bits));
+    return bits;
+}
 
 /* A probability in thousandths, rounded down, for log2 of odds in thousandths: 6640 is 990. */
 unsigned odds_share(int32_t odds);

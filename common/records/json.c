@@ -118,6 +118,7 @@ static bool is_quoted(const struct field *field, const struct value *value)
     case KIND_FLAG:
     case KIND_ODDS:
     case KIND_SHARE:
+    case KIND_REAL:
         return false;
     default: {
         int64_t number = (int64_t)value->number;

@@ -409,7 +409,8 @@ static bool name_valid(const char *name)
 static bool column_valid(const Pavo__Column *column)
 {
     return column->type != 0 && column->type < FIELD_TYPE_END && column->kind != 0 && column->kind != KIND_OBSERVER &&
-           column->kind != KIND_LOWER && (column->kind != KIND_ADDRESS || column->type == FIELD_F64) &&
+           column->kind != KIND_LOWER &&
+           ((column->kind != KIND_ADDRESS && column->kind != KIND_REAL) || column->type == FIELD_F64) &&
            (column->kind == KIND_TEXT) == (column->type == FIELD_TEXT) &&
            (column->kind != KIND_BITS || column->n_words <= 64) && name_valid(column->name);
 }

@@ -13,11 +13,12 @@ static void ask_value(const pavo_columns *columns, size_t row, int field)
 {
     uint64_t number;
     int64_t with_sign;
+    double real;
     uint8_t address[16];
     const char *text = pavo_columns_text(columns, row, field);
     const char *shown = pavo_columns_show(columns, row, field, 1);
     int known = pavo_columns_number(columns, row, field, &number) |
-                pavo_columns_signed(columns, row, field, &with_sign) |
+                pavo_columns_signed(columns, row, field, &with_sign) | pavo_columns_real(columns, row, field, &real) |
                 pavo_columns_address(columns, row, field, address);
     if ((text == NULL) != (shown == NULL) || (known && text == NULL) ||
         (text != NULL && strpbrk(text, "\n\033") != NULL))

@@ -279,6 +279,28 @@ static void test_commands(void **state)
     expect_command("pavo ask 'tcp?and?udp'");
 }
 
+/* A SELECT is one line, and means what it did. */
+static void test_select(void **state)
+{
+    (void)state;
+    static const struct parameter selects[] = {{.name = "select", .type = PARAMETER_SELECT, .positional = true}};
+    static const struct question sql = {.name = "sql", .parameters = selects, .parameter_count = 1};
+    static const struct {
+        const char *text, *line;
+    } texts[] = {{"", ""}, /* which protobuf-c has in memory that may not be written to */
+                 {"SELECT 1", "SELECT 1"},
+                 {"SELECT\n\t1 -- one\nFROM flow --", "SELECT  1  FROM flow "},
+                 {"SELECT '--', \"--\" -- '\n, 1", "SELECT '--', \"--\"  , 1"},
+                 {"SELECT 'it''s' -- \"", "SELECT 'it''s' "}};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        take(&sql, "select", texts[i].text);
+        assert_string_equal(arguments.values[0].text, texts[i].line);
+        arguments_fini(&arguments);
+    }
+    refuse(&sql, "select", "SELECT '\n'");
+    refuse(&sql, "select", "SELECT \033");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_which_arguments),
         cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_select),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

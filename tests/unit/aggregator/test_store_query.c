@@ -595,6 +595,57 @@ static void test_check(void **state)
     store_close(&store);
 }
 
+/* ---- several queries about one moment */
+
+static void test_a_snapshot_stays_as_it_was(void **state)
+{
+    (void)state;
+    struct store *store = store_start();
+    struct store_snapshot *snapshot;
+    assert_int_equal(commit_one(store, TEST_NOW, "inner", 1, 40), RESULT_OK);
+    store = store_sealed(store);
+    assert_int_equal(commit_one(store, TEST_NOW, "inner", 2, 10), RESULT_OK);
+    assert_ok(store_snapshot_take(store, &snapshot, &err), err);
+    const struct store_query then = {.snapshot = snapshot}, hours = {.kind = RECORD_HOUR, .snapshot = snapshot},
+                             before = {.snapshot = snapshot, .to_ns = TEST_NOW - 3600 * NS_PER_S};
+    assert_int_equal(commit_one(store, TEST_NOW, "inner", 3, 5), RESULT_OK);
+    assert_int_equal(count_rows(store, &then), 50);
+    assert_int_equal(count_rows(store, &then), 50);
+    assert_int_equal(count_rows(store, &hours), 2); /* of what is sealed, and of what is hot */
+    assert_int_equal(count_rows(store, &before), 0);
+    assert_int_equal(count_rows(store, &ALL), 55);
+    store_snapshot_release(&snapshot);
+    store_snapshot_release(&snapshot);
+    store_close(&store);
+}
+
+static void test_readers_beside_one_another_end_together(void **state)
+{
+    (void)state;
+    struct store *store = store_start();
+    struct store_reader *leader, *beside[2];
+    struct records *records;
+    assert_int_equal(commit_one(store, TEST_NOW, "inner", 1, 40), RESULT_OK);
+    assert_ok(store_reader_open(store, &leader, &err), err);
+    for (unsigned i = 0; i < 2; i++)
+        assert_ok(store_reader_open_beside(leader, &beside[i], &err), err);
+    store_reader_interrupt(leader);
+    assert_true(store_reader_is_interrupted(leader));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_ok(store_find(beside[i], &ALL, &err), err);
+        assert_int_equal(store_next(beside[i], &records, NULL, &err), RESULT_AGAIN);
+    }
+    store_reader_close(&beside[0]);
+    store_reader_resume(leader);
+    assert_ok(store_find(beside[1], &ALL, &err), err);
+    assert_ok(store_next(beside[1], &records, NULL, &err), err);
+    assert_int_equal(records->rows, 40);
+    records_free(&records);
+    store_reader_close(&beside[1]);
+    store_reader_close(&leader);
+    store_close(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -609,6 +660,8 @@ int main(void)
         STORE_TEST(test_damage_met_while_it_runs),
         STORE_TEST(test_damage_in_a_segment),
         STORE_TEST(test_check),
+        STORE_TEST(test_a_snapshot_stays_as_it_was),
+        STORE_TEST(test_readers_beside_one_another_end_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,7 @@ class Manual(unittest.TestCase):
         parts = sections(page("pavo.1"))
         common = options_of_page(parts["Options of"])
         self.assertEqual(common, options_of_help(PAVO))
-        for command in ("find", "nat", "investigate", "links", "watch", "report", "sensors", "questions", "sign"):
+        for command in ("find", "nat", "investigate", "links", "sql", "watch", "report", "sensors", "questions", "sign"):
             self.assertEqual(common | options_of_page(parts[f"pavo {command}"]), options_of_help(PAVO, command), command)
         listed = subprocess.run([PAVO, "--help"], capture_output=True, text=True, check=True).stdout
         for command in re.findall(r"(?m)^(\w+): ", listed[listed.index("Commands:"):listed.index("explains each")]):

@@ -20,7 +20,7 @@ def _column(message):
     kind = values.KINDS.get(message.kind, "number")
     type_ = _records.TYPES.get(message.type)
     if (type_ is None or message.kind == 0 or kind in _OF_RECORDS or (kind == "text") != (type_ == "TEXT")
-            or kind == "address" and type_ != "F64" or kind == "bits" and len(message.words) > _BITS_MAX
+            or kind in ("address", "real") and type_ != "F64" or kind == "bits" and len(message.words) > _BITS_MAX
             or not _NAME.fullmatch(message.name)):
         raise Error(f"column {values.clean(message.name)!r} of an answer cannot be: its type is {message.type}, its "
                     f"kind {message.kind}")

@@ -3,6 +3,7 @@
 
 import datetime
 import json
+import math
 import re
 import socket
 import struct
@@ -12,6 +13,7 @@ KINDS = {
     1: "number", 2: "count", 3: "bytes", 4: "observer", 5: "address", 6: "lower", 7: "port", 8: "protocol", 9: "time",
     10: "nanoseconds", 11: "microseconds", 12: "text", 13: "mac", 14: "hex", 15: "tcp_flags", 16: "history", 17: "flag",
     18: "word", 19: "bits", 20: "odds", 21: "share", 22: "list", 23: "epoch",
+    24: "real",
 }
 
 # Control and direction characters: foreign text has none before it is shown.
@@ -54,6 +56,12 @@ def _thousandths(value):
     return value / 1000
 
 
+def _real(bits):
+    """IEEE 754."""
+    value, = struct.unpack("<d", struct.pack("<Q", bits))
+    return value if math.isfinite(value) else 0.0
+
+
 _BY_KIND = {
     "mac": _mac,
     "hex": "{:016x}".format,
@@ -62,6 +70,7 @@ _BY_KIND = {
     "flag": bool,
     "odds": _thousandths,
     "share": _thousandths,
+    "real": _real,
 }
 
 

@@ -117,6 +117,34 @@ static void spans_and_counts_for_people(void **state)
     assert_string_equal(show_bytes(UINT64_MAX, text), "18.4 EB");
 }
 
+static void reals_as_text(void **state)
+{
+    (void)state;
+    static const struct {
+        double real;
+        const char *plain, *people;
+    } reals[] = {{0, "0.0", "0"},
+                 {2, "2.0", "2"},
+                 {0.1, "0.1", "0.1"},
+                 {0.1 + 0.2, "0.30000000000000004", "0.3"},
+                 {-12.5, "-12.5", "-12.5"},
+                 {41604.6451612, "41604.6451612", "41604.645"},
+                 {1e300, "1e+300", "1e+300"},
+                 {1.25e-9, "1.25e-09", "1.25e-09"},
+                 {100, "100.0", "100"}};
+    const struct field field = {.type = FIELD_F64, .kind = KIND_REAL};
+    for (size_t i = 0; i < sizeof(reals) / sizeof(*reals); i++) {
+        char text[FIELD_TEXT_MAX];
+        const struct value value = {.known = true, .number = real_to_bits(reals[i].real)};
+        assert_string_equal(field_text(&field, &value, STYLE_PLAIN, text), reals[i].plain);
+        assert_string_equal(field_text(&field, &value, STYLE_TABLE, text), reals[i].people);
+    }
+    /* No JSON has these: nobody sends them, and who does is not believed. */
+    const struct value infinite = {.known = true, .number = 0x7ff0000000000000};
+    char text[FIELD_TEXT_MAX];
+    assert_string_equal(field_text(&field, &infinite, STYLE_PLAIN, text), "0.0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +152,7 @@ int main(void)
         cmocka_unit_test(words_by_name),
         cmocka_unit_test(foreign_text_is_shown_only_when_it_is_harmless),
         cmocka_unit_test(spans_and_counts_for_people),
+        cmocka_unit_test(reals_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
