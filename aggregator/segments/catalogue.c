@@ -21,11 +21,15 @@ struct catalogue {
 #define TOTAL_KIND   (-1)
 #define COPY_WAIT_MS 10000 /* for a writer to come to the end of a transaction */
 
+/* While the program runs nobody can make it anew beside those who read. */
+#define DAMAGED " is damaged, which the next start mends"
+
 static enum result tell(const struct catalogue *c, const char *what, struct error *err)
 {
     int code = c->database == NULL ? SQLITE_NOMEM : sqlite3_errcode(c->database);
-    return error_set(err, code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? RESULT_REJECT : RESULT_AGAIN,
-                     "the catalogue, %s: %s", what, sqlite3_errmsg(c->database));
+    bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+    return error_set(err, damaged ? RESULT_REJECT : RESULT_AGAIN, "the catalogue%s, %s: %s", damaged ? DAMAGED : "",
+                     what, sqlite3_errmsg(c->database));
 }
 
 static enum result run(struct catalogue *c, const char *sql, struct error *err)
@@ -65,7 +69,7 @@ static enum result read_row(sqlite3_stmt *row, int kind, const char **ret_key, u
     const void *bytes = sqlite3_column_blob(row, 2);
     size_t length = (size_t)sqlite3_column_bytes(row, 2);
     if (key == NULL || bytes == NULL || check_of(kind, key, number, bytes, length) != sqlite3_column_int64(row, 3))
-        return error_set(err, RESULT_REJECT, "the catalogue: a row of kind %d is damaged", kind);
+        return error_set(err, RESULT_REJECT, "the catalogue" DAMAGED ": a row of kind %d", kind);
     *ret_key = key;
     *ret_number = number;
     *ret_bytes = (struct bytes){(uint8_t *)bytes, length};

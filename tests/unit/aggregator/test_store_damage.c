@@ -100,11 +100,50 @@ static void test_journal_that_was_dropped_is_no_damage(void **state)
     store_close(&store);
 }
 
+/* Catalogue and segments of an earlier day are put back, and the journal has let go since what they lack: it is named.
+ */
+static void test_segments_older_than_the_journal(void **state)
+{
+    (void)state;
+    enum { COUNT = 20 };
+    struct store_damage *damages;
+    size_t count;
+    char command[400];
+    store_options.journal_file = 64 << 10;
+    struct store *store = store_start();
+    assert_ok(commit_one(store, TEST_NOW, "inner", 1, 10), err);
+    store = store_sealed(store);
+    store_close(&store);
+    snprintf(command, sizeof(command), "cd %s && mkdir before && cp -r catalogue.sqlite segments before",
+             test_directory);
+    assert_int_equal(system(command), 0);
+    store = store_start();
+    for (uint64_t sequence = 2; sequence <= COUNT; sequence++)
+        assert_ok(commit_one(store, TEST_NOW, "inner", sequence, 1000), err);
+    store_options.keep.batches_bytes = 1;
+    store = store_again(store_sealed(store));
+    for (int wait = 0; wait < 5000 && store_missing_before(store, COUNT) < 2; wait++)
+        usleep(2000);
+    assert_true(store_missing_before(store, COUNT) >= 2);
+    store_close(&store);
+    snprintf(command, sizeof(command), "cd %s && rm -r catalogue.sqlite segments && mv before/* .", test_directory);
+    assert_int_equal(system(command), 0);
+    for (int again = 0; again < 2; again++) { /* sealing what is left does not make it forgotten */
+        store = again == 0 ? store_start() : store_again(store_sealed(store));
+        assert_ok(store_damaged(store, &damages, &count, &err), err);
+        assert_int_equal(count, 1);
+        assert_non_null(strstr(damages[0].text, "older copy"));
+        free(damages);
+    }
+    store_close(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_damage_that_was_sealed_past_stays_named),
         STORE_TEST(test_journal_that_was_dropped_is_no_damage),
+        STORE_TEST(test_segments_older_than_the_journal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
