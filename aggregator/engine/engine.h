@@ -66,10 +66,10 @@ static inline uint64_t db_u64(const struct db_rows *rows, idx_t column, idx_t ro
 duckdb_logical_type schema_type(const struct record_kind *kind, unsigned field);
 /* May a file's column of it have NULLs? A number that says something only now and then. */
 bool schema_has_nulls(const struct field *field);
-/* Appends all columns: "flow", "report", ... Times as nanoseconds, whatever the unit in the file; NULLs as what they
- * were written for, and those in `missing` (by field; NULL: none) as what rows have that were written without: zero,
- * empty. */
-void schema_select(struct sql *sql, const struct record_kind *kind, const bool *missing);
+/* Appends the columns of `fields` (by field; NULL: all): "flow", "report", ... Times as nanoseconds, whatever the unit
+ * in the file; NULLs as what they were written for, and those in `missing` (by field; NULL: none) as what rows have
+ * that were written without: zero, empty. */
+void schema_select(struct sql *sql, const struct record_kind *kind, const bool *fields, const bool *missing);
 
 /* Appends the names of those in `fields` (NULL: all). */
 void schema_names(struct sql *sql, const struct record_kind *kind, const bool *fields);

@@ -42,13 +42,16 @@ bool schema_has_nulls(const struct field *field)
 }
 
 /* Names stand in quotes: a field may be called what SQL calls something else. */
-void schema_select(struct sql *sql, const struct record_kind *kind, const bool *missing)
+void schema_select(struct sql *sql, const struct record_kind *kind, const bool *fields, const bool *missing)
 {
+    const char *separator = "";
     for (unsigned f = 0; f < kind->stored_count; f++) {
         const struct field *field = &kind->fields[f];
         enum field_type type = column_type(field);
-        if (f > 0)
-            sql_add(sql, ", ");
+        if (fields != NULL && !fields[f])
+            continue;
+        sql_add(sql, "%s", separator);
+        separator = ", ";
         if (missing != NULL && missing[f])
             sql_add(sql, "%s::%s%s AS ", field->list != 0 ? "[]" : types[type].none, types[type].sql,
                     field->list != 0 ? "[]" : "");

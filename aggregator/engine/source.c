@@ -157,7 +157,9 @@ static enum result set_options(duckdb_config config, const struct engine_options
         {"autoinstall_known_extensions", "false"},
         {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"},
-        {"enable_external_file_cache", "false"}, /* the kernel has one, which gives its memory back */
+        /* The kernel has one, which gives its memory back; and a file in memory has no name of its own: at the path of
+         * one that was closed there may be another. */
+        {"enable_external_file_cache", "false"},
         {"temp_directory", ""},
         /* With several threads a streamed UNION ALL of filtered scans kept in order ends where its first branch does
          * (DuckDB 1.4.4), and says nothing. With one thread the order is kept all the same. */

@@ -89,6 +89,17 @@ MUST_CHECK enum result index_look(const struct segments *segments, const struct 
                                   uint64_t *ret_groups, struct error *err);
 MUST_CHECK enum result index_check(const struct segments *segments, const struct segment *segment, struct error *err);
 
+/* ---- excerpt.c: is what is to be read as it was written? */
+
+/* Checks these fields (NULL: all) of these row groups, and all that is not in columns. With `ret_excerpt` also makes a
+ * file in memory of just what was checked, which is a Parquet file by itself: what is read of it are the bytes that
+ * were checked, and its description is short. The caller's to close; -1: it would take more than EXCERPT_MOST.
+ * RESULT_REJECT: damaged. */
+MUST_CHECK enum result excerpt_check(const struct segments *segments, const Store__Segment *seal,
+                                     const struct record_kind *kind, const bool *fields, uint64_t groups,
+                                     int *ret_excerpt, struct error *err);
+#define EXCERPT_MOST (64u << 20)
+
 /* ---- write.c: one Parquet file */
 
 /* Where a file's rows come from, in their order; what of them the writer takes note of. */

@@ -125,7 +125,7 @@ static enum result open_rows(struct merge *m, struct input *in, size_t file, str
 {
     struct sql sql = {0};
     sql_add(&sql, "SELECT ");
-    schema_select(&sql, m->kind, m->missing);
+    schema_select(&sql, m->kind, NULL, m->missing);
     sql_add(&sql, " FROM ");
     segment_from(&sql, m->writing.segments, &in->view);
     add_condition(&sql, m, file);

@@ -123,6 +123,8 @@ struct segment_view {
     uint32_t observer_count;
     bool *missing;   /* owned; by field: stored fields that it has not, so that nobody knows their values */
     uint64_t groups; /* row groups to be read, a bit each */
+    bool excerpted;  /* what is wished of them lies in a file in memory: */
+    int excerpt;     /* owned */
 };
 /* What a statement wants of a segment; zeros: all of it. Each narrows, by row groups. */
 struct segment_wish {
@@ -132,7 +134,8 @@ struct segment_wish {
     const bool *fields;     /* by field; NULL: all */
 };
 /* Looks up which row groups may have what is wished (NULL: all), and checks what a statement reads of them: the fields
- * and all that is not in columns. RESULT_END: no row has it. RESULT_REJECT: damaged, and the sentence says which file.
+ * and all that is not in columns. What is wished and not large is then read from memory, and a statement can name no
+ * other fields. RESULT_END: no row has it. RESULT_REJECT: damaged, and the sentence says which file.
  */
 MUST_CHECK enum result segment_open(struct segments *segments, const struct segment *segment,
                                     const struct segment_wish *wish, struct segment_view *ret_view, struct error *err);

@@ -1,122 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A segment before it is read: which row groups, and are they as they were written? */
+/* A segment before it is read: which row groups, and how they are read. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "aggregator/segments/internal.h"
-
-#define READ_BYTES (1u << 20)
 
 static enum result no_memory(struct error *err)
 {
     return error_set(err, RESULT_AGAIN, "out of memory");
 }
 
-/* ---- checking */
-
-struct checking {
-    const Store__Segment *seal;
-    char path[SEGMENT_PATH_MAX];
-    int file;
-    uint8_t *bytes; /* owned: READ_BYTES */
-};
-
-static enum result check_range(const struct checking *c, XXH3_state_t *state, uint64_t from, uint64_t to,
-                               struct error *err)
-{
-    enum result r = RESULT_OK;
-    while (from < to && r == RESULT_OK) {
-        size_t length = to - from < READ_BYTES ? to - from : READ_BYTES;
-        r = part_read(c->file, c->path, c->bytes, length, from, err);
-        if (r == RESULT_OK)
-            XXH3_64bits_update(state, c->bytes, length);
-        from += length;
-    }
-    return r;
-}
-
-static enum result damaged(const struct checking *c, const char *what, struct error *err)
-{
-    return error_set(err, RESULT_REJECT,
-                     "%s is damaged: the checksum of %s is another; put the file back from a copy, or see `pavo store "
-                     "check` for what it held",
-                     c->path, what);
-}
-
-static enum result check_chunk(const struct checking *c, size_t chunk, XXH3_state_t *state, struct error *err)
-{
-    uint64_t from = c->seal->chunk_offsets[chunk];
-    XXH3_64bits_reset(state);
-    enum result r = check_range(c, state, from, from + c->seal->chunk_lengths[chunk], err);
-    if (r == RESULT_OK && XXH3_64bits_digest(state) != c->seal->chunk_checks[chunk])
-        r = damaged(c, c->seal->columns[chunk % c->seal->n_columns], err);
-    return r;
-}
-
-static enum result check_rest(const struct checking *c, XXH3_state_t *state, struct error *err)
-{
-    const Store__Segment *seal = c->seal;
-    uint64_t at = 0;
-    enum result r = RESULT_OK;
-    XXH3_64bits_reset(state);
-    for (size_t i = 0; i <= seal->n_chunk_offsets && r == RESULT_OK; i++) {
-        r = check_range(c, state, at, i < seal->n_chunk_offsets ? seal->chunk_offsets[i] : seal->bytes, err);
-        if (i < seal->n_chunk_offsets)
-            at = seal->chunk_offsets[i] + seal->chunk_lengths[i];
-    }
-    if (r == RESULT_OK && XXH3_64bits_digest(state) != seal->rest_check)
-        r = damaged(c, "its description", err);
-    return r;
-}
-
-static bool wants(const struct record_kind *kind, const bool *fields, const char *column)
-{
-    int field = fields == NULL ? -1 : kind_field(kind, column);
-    return field < 0 || fields[field];
-}
-
-static enum result check_parts(const struct checking *c, const struct record_kind *kind, const bool *fields,
-                               uint64_t groups, struct error *err)
-{
-    XXH3_state_t *state = XXH3_createState();
-    if (state == NULL)
-        return no_memory(err);
-    enum result r = check_rest(c, state, err);
-    for (size_t chunk = 0; chunk < c->seal->n_chunk_offsets && r == RESULT_OK; chunk++) {
-        size_t group = chunk / c->seal->n_columns;
-        if ((groups >> group & 1) != 0 && wants(kind, fields, c->seal->columns[chunk % c->seal->n_columns]))
-            r = check_chunk(c, chunk, state, err);
-    }
-    XXH3_freeState(state);
-    return r;
-}
-
-static enum result check_file(const struct segments *segments, const Store__Segment *seal,
-                              const struct record_kind *kind, const bool *fields, uint64_t groups, struct error *err)
-{
-    struct checking c = {.seal = seal};
-    uint64_t size;
-    segments_path(segments, seal->id, "parquet", c.path);
-    enum result r = part_open(c.path, &c.file, &size, err);
-    if (r != RESULT_OK)
-        return r;
-    c.bytes = malloc(READ_BYTES);
-    if (size != seal->bytes)
-        r = error_set(err, RESULT_REJECT, "%s is damaged: it has another size than it had", c.path);
-    else
-        r = c.bytes == NULL ? no_memory(err) : check_parts(&c, kind, fields, groups, err);
-    free(c.bytes);
-    close(c.file);
-    return r;
-}
-
 /* ---- viewing */
 
 void segment_view_fini(struct segment_view *view)
 {
+    if (view->excerpted)
+        close(view->excerpt);
     free(view->observers);
     free(view->missing);
     *view = (struct segment_view){0};
@@ -194,7 +95,8 @@ enum result segment_open(struct segments *segments, const struct segment *segmen
     struct segment_view view = {.segment = segment, .groups = all_groups(segment)};
     Store__Segment *seal = NULL;
     enum result r = RESULT_OK;
-    wish = wish == NULL ? &all : wish;
+    bool narrows = wish != NULL;
+    wish = narrows ? wish : &all;
     if (wish->address_count > 0 && segment->kind == RECORD_FLOW)
         r = find_addresses(segments, wish, &view, err);
     if (r == RESULT_OK)
@@ -206,7 +108,10 @@ enum result segment_open(struct segments *segments, const struct segment *segmen
     if (r == RESULT_OK)
         r = find_times(seal, wish, &view);
     if (r == RESULT_OK)
-        r = check_file(segments, seal, record_kinds[segment->kind], wish->fields, view.groups, err);
+        r = excerpt_check(segments, seal, record_kinds[segment->kind], wish->fields, view.groups,
+                          narrows ? &view.excerpt : NULL, err);
+    if (r == RESULT_OK && narrows)
+        view.excerpted = view.excerpt >= 0;
     if (r == RESULT_OK)
         r = take_observers(&view, seal, err);
     if (r == RESULT_OK)
@@ -223,6 +128,10 @@ void segment_from(struct sql *sql, const struct segments *segments, const struct
 {
     char path[SEGMENT_PATH_MAX];
     const char *separator = "";
+    if (view->excerpted) {
+        sql_add(sql, "read_parquet('/proc/self/fd/%d')", view->excerpt);
+        return;
+    }
     segments_path(segments, view->segment->id, "parquet", path);
     if (view->groups == all_groups(view->segment)) {
         sql_add(sql, "read_parquet(");

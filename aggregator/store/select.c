@@ -102,17 +102,8 @@ static void add_conditions(struct sql *sql, const struct store_query *q, const s
         and_names(sql, q, observers);
 }
 
-/* As arm 2: either. */
 static void and_endpoint(struct sql *sql, const struct endpoint *endpoint, unsigned arm)
 {
-    if (arm == 2) {
-        sql_add(sql, " AND (");
-        sql_endpoint(sql, "src", endpoint);
-        sql_add(sql, " OR ");
-        sql_endpoint(sql, "dst", endpoint);
-        sql_add(sql, ")");
-        return;
-    }
     sql_add(sql, " AND ");
     sql_endpoint(sql, arm == 0 ? "src" : "dst", endpoint);
     if (arm == 1) {
@@ -151,31 +142,22 @@ const struct address *select_addresses(const struct store_query *q, size_t *ret_
     return one != NULL ? one : q->addresses;
 }
 
-/* The index has left so few row groups that opening the file once more costs more than reading both ends of all rows.
- */
-static bool is_narrow(const struct store_reader *reader)
-{
-    const struct segment *segment = reader->view.segment;
-    return segment != NULL && (unsigned)__builtin_popcountll(reader->view.groups) * 4 <= segment->groups;
-}
-
 /* One arm, or two where "either side" is asked for: an OR over both would have every row group read. */
 static void add_arms(struct store_reader *reader, const struct sql *from, const bool *missing)
 {
     const struct store_query *q = &reader->query;
     const struct record_kind *kind = record_kinds[q->kind];
-    bool narrow = is_narrow(reader);
-    const struct filter_node *pinned = narrow ? NULL : pinned_of(q);
+    const struct filter_node *pinned = pinned_of(q);
     struct sql *sql = &reader->sql;
-    for (unsigned arm = 0; arm < (pinned != NULL || (q->endpoint != NULL && !narrow) ? 2u : 1u); arm++) {
+    for (unsigned arm = 0; arm < (pinned != NULL || q->endpoint != NULL ? 2u : 1u); arm++) {
         sql_add(sql, "%sSELECT ", arm > 0 ? " UNION ALL " : "");
         schema_names(sql, kind, reader->handed);
         sql_add(sql, " FROM (SELECT ");
-        schema_select(sql, kind, missing);
+        schema_select(sql, kind, reader->read, missing);
         sql_add(sql, " FROM %s) WHERE ", from->failed || from->text == NULL ? "" : from->text);
         add_conditions(sql, q, &reader->observers);
         if (q->endpoint != NULL)
-            and_endpoint(sql, q->endpoint, narrow ? 2 : arm);
+            and_endpoint(sql, q->endpoint, arm);
         if (q->filter != NULL) {
             sql_add(sql, " AND ");
             sql_filter(sql, q->filter, pinned,

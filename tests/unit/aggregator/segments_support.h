@@ -182,7 +182,7 @@ static inline enum result print_segment(struct segments *segments, const struct 
         return r;
     const struct sql_observers observers = {view.observers, view.observer_count};
     sql_add(&sql, "SELECT ");
-    schema_select(&sql, kind, view.missing);
+    schema_select(&sql, kind, NULL, view.missing);
     sql_add(&sql, " FROM ");
     segment_from(&sql, segments, &view);
     r = db_rows_open(reading, &sql, &rows, why);

@@ -143,7 +143,7 @@ static void assert_comes_back(struct some *some, uint32_t (*order)(const struct 
     uint32_t at = 0;
     enum result r;
     sql_add(&columns, "SELECT ");
-    schema_select(&columns, some->source.kind, NULL);
+    schema_select(&columns, some->source.kind, NULL, NULL);
     sql_add(&columns, " FROM ");
     open_statement(some, columns.text, "", &rows);
     sql_fini(&columns);
@@ -330,7 +330,7 @@ static void test_an_unknown_observer_is_refused(void **state)
     struct db_rows rows;
     struct sql columns = {0};
     sql_add(&columns, "SELECT ");
-    schema_select(&columns, some.source.kind, NULL);
+    schema_select(&columns, some.source.kind, NULL, NULL);
     sql_add(&columns, " FROM ");
     open_statement(&some, columns.text, "", &rows);
     assert_ok(db_rows_next(&rows, &err), err);

@@ -214,7 +214,7 @@ static void read_wholes(struct segments *segments, struct whole wholes[FLOWS])
         assert_ok(segment_open(segments, segment_set_get(set, i), NULL, &view, &err), err);
         const struct sql_observers observers = {view.observers, view.observer_count};
         sql_add(&sql, "SELECT ");
-        schema_select(&sql, record_kinds[RECORD_FLOW], view.missing);
+        schema_select(&sql, record_kinds[RECORD_FLOW], NULL, view.missing);
         sql_add(&sql, " FROM ");
         segment_from(&sql, segments, &view);
         assert_ok(db_rows_open(reading, &sql, &rows, &err), err);
