@@ -123,6 +123,46 @@ static void test_append(void **state)
     verdict_set_fini(&moved);
 }
 
+/* At `at_ns`, and nothing else than commit's. */
+static void commit_at(uint64_t view, uint64_t partner, uint32_t revision, int64_t at_ns)
+{
+    struct batch *batch = test_conclusions(TEST_NOW);
+    struct verdict verdict = test_verdict(view, partner);
+    verdict.first_time = verdict.last_time = at_ns;
+    verdict.revision = revision;
+    batch->records[RECORD_VERDICT] = test_verdicts();
+    assert_int_equal(records_append(&batch->records[RECORD_VERDICT], &verdict), RESULT_OK);
+    assert_ok(store_commit(store, &batch, 1, &err), err);
+    batch_destroy(&batch);
+}
+
+/* Of a flow that was there before what was seen of it the verdict may be as old as the flow. It is looked for only
+ * then, and only if there is none in the time in which it was seen. */
+static void test_before_what_was_seen(void **state)
+{
+    (void)state;
+    const int64_t day = 86400 * NS_PER_S, reach = VERDICT_REACH_NS;
+    struct verdict_set set = {0};
+    const struct flow_name old = inside(1), new = inside(2), both = inside(3);
+    commit_at(1, 9, 0, TEST_NOW - day);
+    commit_at(2, 8, 0, TEST_NOW - day);
+    commit_at(3, 7, 5, TEST_NOW - day);
+    commit_at(3, 6, 0, TEST_NOW + reach - 1);
+    const struct seen_flow seen[] = {
+        {old, TEST_NOW, TEST_NOW, false}, {new, TEST_NOW, TEST_NOW, true}, {both, TEST_NOW, TEST_NOW, false}};
+    assert_ok(verdict_set_find(&set, reader, seen, 3, &err), err);
+    assert_int_equal(set.count, 2);
+    assert_int_equal(verdict_set_get(&set, "border", &old)->partner.flow, 9);
+    assert_null(verdict_set_get(&set, "border", &new));
+    assert_int_equal(verdict_set_get(&set, "border", &both)->partner.flow, 6);
+    verdict_set_fini(&set);
+    const struct seen_flow partner = {outside(9), TEST_NOW, TEST_NOW, false}; /* named as a partner alone */
+    assert_ok(verdict_set_find(&set, reader, &partner, 1, &err), err);
+    assert_int_equal(set.count, 1);
+    assert_int_equal(verdict_set_get(&set, "border", &old)->partner.flow, 9);
+    verdict_set_fini(&set);
+}
+
 /* What is known is charged, wherever it is moved, and given back. */
 static void test_budget(void **state)
 {
@@ -159,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_as_view_and_as_partner),
         STORE_TEST(test_the_latest_revision_counts),
+        STORE_TEST(test_before_what_was_seen),
         STORE_TEST(test_append),
         STORE_TEST(test_budget),
     };
