@@ -14,9 +14,11 @@
 
 /* Behind what comes in, and before what is asked: or it would never end beside readers that do not rest. */
 #define SEALER_NICE 5
-#define TICK_NS     NS_PER_S
-#define RETRY_NS    (10 * NS_PER_S) /* after a failure: a full disk mostly */
-#define EXPIRE_NS   (60 * NS_PER_S)
+/* Unless so many sealings wait: a burst may, but not what lasts. */
+#define SEALINGS_BEHIND 8
+#define TICK_NS         NS_PER_S
+#define RETRY_NS        (10 * NS_PER_S) /* after a failure: a full disk mostly */
+#define EXPIRE_NS       (60 * NS_PER_S)
 
 /* Batches on their way into segments. */
 struct sealing {
@@ -205,21 +207,23 @@ static void rest(struct store *store, int64_t ns)
     pthread_mutex_unlock(&store->lock);
 }
 
-/* One piece of work. RESULT_END: there is none. */
+/* One piece of work. RESULT_END: there is none. Letting go has its turn also where there is always something to seal: a
+ * disk that is full would be the end of that. */
 static enum result work(struct store *store, int64_t *expired_ns, const char **ret_what, struct error *err)
 {
-    *ret_what = "records cannot be sealed";
-    enum result r = seal_oldest(store, err);
-    if (r != RESULT_END)
-        return r;
+    enum result r = RESULT_OK;
     int64_t now = clock_monotonic_ns();
     if (now - *expired_ns >= EXPIRE_NS) {
         *expired_ns = now;
         *ret_what = "old records cannot be let go";
         r = let_go(store, err);
-        if (r != RESULT_OK)
-            return r;
     }
+    if (r != RESULT_OK)
+        return r;
+    *ret_what = "records cannot be sealed";
+    r = seal_oldest(store, err);
+    if (r != RESULT_END)
+        return r;
     *ret_what = "segments cannot be merged";
     r = segments_compact(store->segments, clock_wall_ns(), age_limit(store, store->options.keep.evidence_ns), err);
     if (r == RESULT_OK) {
@@ -230,25 +234,53 @@ static enum result work(struct store *store, int64_t *expired_ns, const char **r
     return r;
 }
 
+struct piece {
+    struct store *store;
+    int64_t *expired_ns;
+    const char *what;
+    enum result result;
+    struct error err;
+};
+
+/* What comes in goes first, as what waits to be sealed waits in the journal; but is decoded anew for each answer. */
+static void *piece_run(void *argument)
+{
+    struct piece *piece = argument;
+    struct hot_sums sums;
+    hot_sums(piece->store->hot, &sums);
+    if (sums.rows <= SEALINGS_BEHIND * piece->store->options.seal_rows) {
+        int nice = setpriority(PRIO_PROCESS, (id_t)gettid(), SEALER_NICE);
+        (void)nice;
+    }
+    piece->result = work(piece->store, piece->expired_ns, &piece->what, &piece->err);
+    return NULL;
+}
+
+/* On a thread of its own: without CAP_SYS_NICE one that has been nice cannot be less so again. */
+static void piece_do(struct piece *piece)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, piece_run, piece) == 0)
+        pthread_join(thread, NULL);
+    else
+        piece->result = error_set(&piece->err, RESULT_AGAIN, "no thread");
+}
+
 static void *sealer_run(void *argument)
 {
     struct store *store = argument;
     int64_t expired_ns = clock_monotonic_ns() - EXPIRE_NS;
-    /* What comes in and what is asked goes first: what waits to be sealed waits in the journal. */
-    int nice = setpriority(PRIO_PROCESS, (id_t)gettid(), SEALER_NICE);
-    (void)nice;
     while (!atomic_load(&store->stopping)) {
-        struct error err = {""};
-        const char *what;
-        enum result r = work(store, &expired_ns, &what, &err);
+        struct piece piece = {.store = store, .expired_ns = &expired_ns, .what = "records cannot be sealed"};
+        piece_do(&piece);
         if (atomic_load(&store->stopping))
             break;
-        if (r == RESULT_OK || r == RESULT_END)
+        if (piece.result == RESULT_OK || piece.result == RESULT_END)
             say_well(store);
         else
-            say_trouble(store, what, &err);
-        if (r != RESULT_OK)
-            rest(store, r == RESULT_END ? TICK_NS : RETRY_NS);
+            say_trouble(store, piece.what, &piece.err);
+        if (piece.result != RESULT_OK)
+            rest(store, piece.result == RESULT_END ? TICK_NS : RETRY_NS);
     }
     return NULL;
 }

@@ -4,6 +4,8 @@
 #include "tests/unit/aggregator/random_records.h"
 #include "tests/unit/aggregator/store_support.h"
 
+#include <sys/stat.h>
+
 #include "aggregator/store/hours.h"
 
 /* ---- of one batch */
@@ -287,6 +289,38 @@ static void test_hours_outlive_flows(void **state)
     store_close(&store);
 }
 
+/* Nothing can be sealed, for good: what is old is let go all the same, or a full disk would never have room again. */
+static void test_old_records_go_while_none_can_be_sealed(void **state)
+{
+    (void)state;
+    const int64_t day = 24 * HOUR_NS;
+    struct store *store = store_start();
+    struct store_health health;
+    (void)commit_hours(store, 3, hour_of(TEST_NOW - 10 * day));
+    store = store_sealed(store);
+    assert_ok(commit_one(store, TEST_NOW, "inner", 100, 10), err);
+    store = store_sealed(store);
+    assert_ok(commit_one(store, TEST_NOW, "inner", 101, 10), err);
+    store_close(&store);
+    for (unsigned id = 1; id < 64; id++) { /* the files that would be written are folders */
+        char path[4200];
+        snprintf(path, sizeof(path), "%s/segments/%016x.parquet.tmp", test_directory, id);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    seal_at_once(1);
+    store_options.keep.flows_ns = 5 * day;
+    store = store_start();
+    int64_t until = clock_monotonic_ns() + STORE_PATIENCE_NS;
+    while (count_rows(store, &ALL) > 20 && clock_monotonic_ns() < until)
+        usleep(10000);
+    assert_int_equal(count_rows(store, &ALL), 20);
+    do
+        store_health(store, &health);
+    while (health.trouble[0] == '\0' && clock_monotonic_ns() < until);
+    assert_non_null(strstr(health.trouble, "records cannot be sealed"));
+    store_close(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,7 +328,7 @@ int main(void)
         cmocka_unit_test(test_hours_of_many_batches), cmocka_unit_test(test_too_many_observers_for_one),
         STORE_TEST(test_an_hour_is_one_row),          STORE_TEST(test_an_observer_named_twice),
         STORE_TEST(test_hot_and_sealed_are_the_same), STORE_TEST(test_hours_have_no_place_in_the_stream),
-        STORE_TEST(test_hours_outlive_flows),
+        STORE_TEST(test_hours_outlive_flows),         STORE_TEST(test_old_records_go_while_none_can_be_sealed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
