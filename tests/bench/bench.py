@@ -29,6 +29,7 @@ import journal
 import live
 import path
 import size
+import sustain
 from harness import INPUTS, Run
 from subjects import subjects
 
@@ -121,6 +122,7 @@ BENCHES = {
     "memory": bench_memory,
     "journal": journal.bench_journal,
     "path": path.bench_path,
+    "sustain": sustain.bench_sustain,
     "answers": answers.bench_answers,
     "size": size.bench_size,
     "doors": doors.bench_doors,

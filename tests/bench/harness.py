@@ -45,9 +45,9 @@ class Run:
     def path(self, *names):
         return os.path.join(self.scratch, *names)
 
-    def capture(self, kind):
+    def capture(self, kind, scale=None):
         """Makes a capture of this kind. It lies in the page cache, having just been written; the caller removes it."""
-        packets = max(1000, int(INPUTS[kind] * self.arguments.scale))
+        packets = max(1000, int(INPUTS[kind] * (scale or self.arguments.scale)))
         name = self.path(f"{kind}.pcap")
         made = subprocess.run([self.tool("gen_capture"), kind, str(packets), name], check=True, stdout=subprocess.PIPE)
         return name, json.loads(made.stdout)

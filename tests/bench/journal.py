@@ -61,7 +61,7 @@ def busy_disk(run, capture):
                 loop.end()
             run.note("journal, busy: meanwhile " + ", ".join(
                 f"{loop.count} times {what}" for loop, what in zip(loops, ("a capture", "find", "a replay"))) +
-                f"; the store then: {one.sealed()}")
+                f"; the store then: {one.hot()['state']}")
 
 
 def bench_journal(run):

@@ -45,10 +45,11 @@ def free_ports():
 
 
 class Aggregator:
-    """One aggregator with a store of its own on a core, and a sensor's key for it."""
+    """One aggregator with a store of its own on a core, or those given, and a sensor's key for it."""
 
-    def __init__(self, run, folder, options=()):
+    def __init__(self, run, folder, options=(), cores=None):
         self.run, self.options = run, options
+        self.cores = ",".join(str(core) for core in cores or [run.other_core])
         self.folder = folder
         self.pavo = run.program("aggregator", "cli", "pavo")
         self.sensor_key, self.reader_key = f"{folder}/bench.key", f"{folder}/analyst.key"
@@ -67,7 +68,7 @@ class Aggregator:
         doors = [word for i, name in enumerate(DOORS) for word in (f"--{name}", f"127.0.0.1:{self.port + i}")]
         with open(f"{self.folder}/log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                ["taskset", "-c", str(self.run.other_core), self.run.program("aggregator", "pavo-aggregator"),
+                ["taskset", "-c", self.cores, self.run.program("aggregator", "pavo-aggregator"),
                  "--data", f"{self.folder}/data", "--keys", f"{self.folder}/keys", *doors, *self.options], stdout=log, stderr=log)
         until = time.monotonic() + READY_S
         while ": ready " not in self.log():
@@ -89,11 +90,14 @@ class Aggregator:
                 return row["committed"], row["packets_committed"]
         raise RuntimeError(f"pavo sensors does not know the sensor:\n{asked.stdout}")
 
-    def sealed(self):
-        """What `pavo store` says of what is hot."""
+    def store(self):
+        """The rows of `pavo store`."""
         asked = subprocess.run([self.pavo, "--aggregator", self.address, "--key", self.reader_key, "--json", "store"],
                                stdout=subprocess.PIPE, text=True, check=False, timeout=READY_S)
-        return next(row["state"] for row in map(json.loads, asked.stdout.splitlines()) if row.get("part") == "hot")
+        return [row for row in map(json.loads, asked.stdout.splitlines()) if "part" in row]
+
+    def hot(self):
+        return next(row for row in self.store() if row["part"] == "hot")
 
     def stop(self):
         if self.process and self.process.poll() is None:
@@ -102,11 +106,11 @@ class Aggregator:
 
 
 @contextlib.contextmanager
-def aggregator(run, place=None, *options):
+def aggregator(run, place=None, *options, cores=None):
     """One in a folder of its own in `place`, or in memory."""
     folder = tempfile.mkdtemp(dir=place or run.scratch)
     os.chmod(folder, 0o711)
-    one = Aggregator(run, folder, options)
+    one = Aggregator(run, folder, options, cores)
     try:
         one.start()
         yield one

@@ -575,6 +575,33 @@ class Real(unittest.TestCase):
         self.assertEqual(offered("find", "src_tcp_f"), ["src_tcp_flags"])
         self.assertEqual(offered("find", "--columns", "src_tcp_f"), ["src_tcp_flags"])
 
+    def test_habits_of_other_tools(self):
+        """Each command of docs/from-argus.md and docs/from-nfdump.md is taken, and of the servers' each option is theirs."""
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
+        work = tempfile.mkdtemp(dir=self.folder)
+        with open(os.path.join(work, "FILE"), "w", encoding="utf-8") as file:
+            file.write("10.0.1.17\n203.0.113.0/24\n")
+        for page in ("from-argus.md", "from-nfdump.md"):
+            with open(os.path.join(root, "docs", page), encoding="utf-8") as file:
+                rows = [line.split(" | ") for line in file if line.startswith("| `")]
+            self.assertGreater(len(rows), 30)
+            for _, cell, note in rows:
+                program, *words = shlex.split(re.fullmatch(r"`(.*)`", cell)[1])
+                if program == "pavo":
+                    done = subprocess.run([PAVO, "--aggregator", self.at, "--key", self.key, *words], capture_output=True, text=True,
+                                          timeout=PATIENCE, env=self.environment, cwd=work)
+                    self.assertNotIn("Sanitizer", done.stderr)
+                    if "--geo" in note and done.returncode == 2:  # this aggregator has none, and says so
+                        self.assertIn("--geo", done.stderr)
+                        continue
+                    self.assertIn(done.returncode, (0, 1, 4), f"{page}: {cell}: {done.stderr}")
+                else:
+                    said = subprocess.run([{"pavo-sensor": SENSOR, "pavo-aggregator": AGGREGATOR}[program], "--help"],
+                                          capture_output=True, text=True, check=True).stdout
+                    for word in words:
+                        if word.startswith("-"):
+                            self.assertRegex(said, rf"(?m)^ +(-., )?{word}[ ,]", f"{page}: {cell}")
+
     def test_kinds_of_record(self):
         self.assertEqual(self.answer("verdicts", "verdict translated")[2]["rows"], 2)
         bindings = self.rows("bindings", "--from", "2023-11-14T22:00:00Z")
