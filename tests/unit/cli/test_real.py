@@ -588,7 +588,7 @@ class Real(unittest.TestCase):
             for _, cell, note in rows:
                 program, *words = shlex.split(re.fullmatch(r"`(.*)`", cell)[1])
                 if program == "pavo":
-                    done = subprocess.run([PAVO, "--aggregator", self.at, "--key", self.key, *words], capture_output=True, text=True,
+                    done = subprocess.run([os.path.abspath(PAVO), "--aggregator", self.at, "--key", self.key, *words], capture_output=True, text=True,
                                           timeout=PATIENCE, env=self.environment, cwd=work)
                     self.assertNotIn("Sanitizer", done.stderr)
                     if "--geo" in note and done.returncode == 2:  # this aggregator has none, and says so
