@@ -31,7 +31,7 @@ static void test_sums_are_those_of_find(void **state)
 {
     (void)state;
     commit_flows(1, 3000); /* more than a page */
-    const struct answer *find = ask("find"), *all = sql("SELECT count(*) AS n, sum(src_bytes) AS bytes FROM flow");
+    const struct answer *find = ask("flows"), *all = sql("SELECT count(*) AS n, sum(src_bytes) AS bytes FROM flow");
     assert_string_equal(all->error, "");
     assert_int_equal(find->rows, 3000);
     assert_int_equal(number_of(all, 0, "n"), find->rows);
@@ -43,7 +43,7 @@ static void test_sums_are_those_of_find(void **state)
     for (uint64_t row = 0; row < groups->rows; row++) {
         char filter[128];
         snprintf(filter, sizeof(filter), "src ip %s and src port < 2100", text_of(groups, row, "src"));
-        const struct answer *of = ask("find", "filter", filter);
+        const struct answer *of = ask("flows", "filter", filter);
         assert_int_equal(number_of(groups, row, "n"), of->rows);
         assert_int_equal(number_of(groups, row, "bytes"), sum_of(of, "src_bytes"));
     }

@@ -48,6 +48,13 @@ NUMBER, LIST, WORD = {"type": U32, "kind": 1}, {"type": U32, "kind": 22}, {"type
 LISTED = head_of({"name": "terms", **LIST}, {"name": "term_weight", "list": "terms", **NUMBER})
 
 
+
+class Values(unittest.TestCase):
+    def test_a_real_number_travels_as_its_bits(self):
+        convert = pavo.values.converter("real", [])
+        for bits, real in ((0, 0.0), (0x3ff8000000000000, 1.5), (0xbfb999999999999a, -0.1), (0x7ff8000000000000, 0.0)):
+            self.assertEqual(convert(bits), real)
+
 class Ask(unittest.TestCase):
     def asking(self, answer, **options):
         at = self.enterContext(StandIn(answer))
