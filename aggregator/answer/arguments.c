@@ -288,14 +288,12 @@ static enum result parse_filters(struct arguments *a, const struct filter_set *s
         const struct parameter *p = &a->question->parameters[i];
         if (p->type != PARAMETER_FILTER || a->values[i].text == NULL)
             continue;
-        enum record_kind_number kind = p->kind;
+        const struct record_kind *kind = parameter_kind(p);
         if (p->kind_from != NULL)
-            kind = (enum record_kind_number)a
-                       ->values[question_parameter(a->question, p->kind_from) - a->question->parameters]
-                       .number;
+            kind =
+                record_kinds[a->values[question_parameter(a->question, p->kind_from) - a->question->parameters].number];
         size_t offset = 0;
-        enum result r = filter_parse_with(record_kinds[kind], a->values[i].text, sets, set_count, &a->values[i].filter,
-                                          &offset, err);
+        enum result r = filter_parse_with(kind, a->values[i].text, sets, set_count, &a->values[i].filter, &offset, err);
         if (r != RESULT_OK)
             return blame(ret_error, p->name, offset, r);
     }

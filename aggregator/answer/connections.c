@@ -15,14 +15,15 @@ struct page_flow {
 };
 #define PAGE_BYTES ((CONNECTIONS_PAGE_MAX + 0u) * sizeof(struct page_flow))
 
-enum result connections_init(struct connections *connections, struct work *work, bool views, uint64_t limit,
-                             struct error *err)
+enum result connections_init(struct connections *connections, struct work *work, bool views, const struct filter *rest,
+                             uint64_t limit, struct error *err)
 {
     struct committer_boundary boundary;
     *connections = (struct connections){.work = work,
                                         .views = views,
                                         .limit = limit,
-                                        .tells = !views || connection_tells(work->columns),
+                                        .rest = rest,
+                                        .tells = !views || rest != NULL || connection_tells(work->columns),
                                         .page_rows = CONNECTIONS_PAGE_MIN,
                                         .done = {.budget = &work->memory},
                                         .places = {.budget = &work->memory},
@@ -38,8 +39,12 @@ enum result connections_init(struct connections *connections, struct work *work,
     if (!budget_take(&work->memory, PAGE_BYTES))
         return budget_exceeded(err);
     connections->page = malloc(PAGE_BYTES);
-    if (connections->page != NULL)
+    connections->probe = rest == NULL ? NULL : records_new(connection_columns(), 1);
+    if (connections->page != NULL && (rest == NULL || connections->probe != NULL))
         return RESULT_OK;
+    records_free(&connections->probe);
+    free(connections->page);
+    connections->page = NULL;
     budget_give(&work->memory, PAGE_BYTES);
     return budget_exceeded(err);
 }
@@ -56,6 +61,7 @@ void connections_fini(struct connections *c)
 {
     page_clear(c);
     index_fini(&c->done);
+    records_free(&c->probe);
     if (c->page != NULL)
         budget_give(&c->work->memory, PAGE_BYTES);
     free(c->page);
@@ -201,6 +207,15 @@ static enum result add_row(struct connections *c, const struct flow_name *name, 
     return work_add(c->work, row, err);
 }
 
+/* Is it one that was asked for, as far as that is known only here? */
+static bool is_wanted(struct connections *c, const struct connection *row)
+{
+    if (c->rest == NULL)
+        return true;
+    records_clear(c->probe);
+    return records_add(c->probe, row) == RESULT_OK && filter_match(c->rest, c->probe, 0);
+}
+
 /* The row of a page's flow, unless its connection was given. */
 static enum result give(struct connections *c, const struct page_flow *flow, struct error *err)
 {
@@ -211,15 +226,6 @@ static enum result give(struct connections *c, const struct page_flow *flow, str
     bool again = flow->given;
     for (unsigned i = 0; i < path.count; i++)
         again = again || is_given(c, path.views[i]);
-    if (!again && c->given == c->limit) {
-        c->more = true;
-        return RESULT_END;
-    }
-    c->full = !remember(c, &flow->name);
-    for (unsigned i = 0; i < path.count; i++)
-        c->full = !remember(c, path.views[i]) || c->full;
-    if (again)
-        return c->full ? RESULT_END : RESULT_OK;
     const struct whole_flow *whole = flow_set_get(&c->flows, name);
     for (unsigned i = 1; whole == NULL && i < path.count; i++)
         whole = flow_set_get(&c->flows, path.views[i]);
@@ -228,6 +234,16 @@ static enum result give(struct connections *c, const struct page_flow *flow, str
     row.flow = whole->flow;
     const struct flow_name *partner =
         c->views ? fate_of_view(&c->fates, &flow->name, &row, text) : fate_of_path(&c->fates, &path, &row, text);
+    bool wanted = !again && is_wanted(c, &row);
+    if (wanted && c->given == c->limit) {
+        c->more = true;
+        return RESULT_END;
+    }
+    c->full = !remember(c, &flow->name);
+    for (unsigned i = 0; i < path.count; i++)
+        c->full = !remember(c, path.views[i]) || c->full;
+    if (!wanted)
+        return c->full ? RESULT_END : RESULT_OK;
     c->given++;
     enum result r = add_row(c, &whole->name, &row, partner, err);
     return r == RESULT_OK && c->full ? RESULT_END : r;

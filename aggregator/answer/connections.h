@@ -23,6 +23,8 @@ struct connections {
     bool again;                        /* the same records are taken more than once */
     bool tells;                        /* the rows say what became of them */
     unsigned boundaries;
+    const struct filter *rest; /* that a row must match; borrowed, NULL: any does */
+    struct records *probe;     /* owned: a row, for that */
     uint64_t limit, given;
     bool more;                     /* there are more than the limit */
     bool full;                     /* there is no memory to tell what was given already */
@@ -37,9 +39,9 @@ struct connections {
     struct fates fates;
 };
 
-/* RESULT_AGAIN: out of memory. */
-MUST_CHECK enum result connections_init(struct connections *connections, struct work *work, bool views, uint64_t limit,
-                                        struct error *err);
+/* `rest`: a filter for connections that rows have to match. RESULT_AGAIN: out of memory. */
+MUST_CHECK enum result connections_init(struct connections *connections, struct work *work, bool views,
+                                        const struct filter *rest, uint64_t limit, struct error *err);
 void connections_fini(struct connections *connections);
 
 /* Rows of these flow records, with `fields` at least; and of what is still held of them. RESULT_END: there are as many

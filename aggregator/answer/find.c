@@ -7,6 +7,7 @@ enum { FIND_VIEWS = STORED_PARAMETER_COUNT, FIND_PARAMETER_COUNT };
 
 static const struct parameter parameters[] = {
     STORED_PARAMETERS_OF(RECORD_FLOW, "connections"),
+    [STORED_FILTER].kind_of = connection_columns,
     [FIND_VIEWS] = {.name = "views",
                     .type = PARAMETER_FLAG,
                     .help = "each view by itself: what one sensor saw of a connection, with what became of it",
@@ -52,12 +53,13 @@ static enum result find_all(struct connections *found, struct store_query *query
     return take_all(found, query, &rows, err);
 }
 
-static enum result run(struct work *work, struct error *err)
+static enum result find(struct work *work, const struct filter *seen, const struct filter *became, struct error *err)
 {
     struct connections found;
     struct store_query query = stored_query(work);
-    enum result r =
-        connections_init(&found, work, work_argument(work, FIND_VIEWS)->number != 0, stored_limit(work), err);
+    enum result r = connections_init(&found, work, work_argument(work, FIND_VIEWS)->number != 0,
+                                     became == NULL || filter_is_true(became) ? NULL : became, stored_limit(work), err);
+    query.filter = seen;
     query.fields = found.fields;
     if (r == RESULT_OK)
         r = find_all(&found, &query, err);
@@ -67,6 +69,21 @@ static enum result run(struct work *work, struct error *err)
         coverage_full(&work->coverage);
     connections_fini(&found);
     return r == RESULT_END ? stored_sensors(work, err) : r;
+}
+
+/* The store knows of flows what was seen; what became of them is looked at when it is found. */
+static enum result run(struct work *work, struct error *err)
+{
+    const struct filter *filter = work_argument(work, STORED_FILTER)->filter;
+    struct filter *seen = NULL, *became = NULL;
+    enum result r = filter == NULL ? RESULT_OK : filter_split(filter, record_kinds[RECORD_FLOW], &seen, &became, err);
+    if (r == RESULT_REJECT)
+        return work_blame(work, STORED_FILTER, r);
+    if (r == RESULT_OK)
+        r = find(work, seen, became, err);
+    filter_destroy(&seen);
+    filter_destroy(&became);
+    return r;
 }
 
 const struct question question_find = {

@@ -23,7 +23,7 @@ static void print_parameter(FILE *to, const struct parameter *p)
     char words[WORDS_TEXT_MAX];
     fprintf(to, "| `%s`%s | %s", p->name, p->positional ? " (positional)" : "", parameter_type_word(p->type));
     if (p->type == PARAMETER_FILTER)
-        fprintf(to, " of %s", p->kind_from != NULL ? p->kind_from : record_kinds[p->kind]->name);
+        fprintf(to, " of %s", p->kind_from != NULL ? p->kind_from : parameter_kind(p)->name);
     fprintf(to, " | %s | %s", p->required ? "required" : p->fallback == NULL ? "" : p->fallback, p->help);
     if (p->word_count > 0)
         fprintf(to, ": %s", words_text(p->words, p->word_count, words));

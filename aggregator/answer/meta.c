@@ -71,7 +71,7 @@ static enum result add_parameter(struct work *work, const struct question *quest
                                       .type = parameter_type_word(p->type),
                                       .kind = p->type != PARAMETER_FILTER ? NULL
                                               : p->kind_from != NULL      ? p->kind_from
-                                                                          : record_kinds[p->kind]->name,
+                                                                          : parameter_kind(p)->name,
                                       ._default = p->fallback,
                                       .positional = p->positional,
                                       .required = p->required,

@@ -51,10 +51,14 @@ struct parameter {
     bool required;
     const char *const *words; /* of a WORD */
     unsigned word_count;
-    enum record_kind_number kind; /* of a FILTER: what it chooses from ... */
-    const char *kind_from;        /* ... or the parameter before it, a TOPIC, that says so */
-    const char *not_before;       /* of a TIME: the one that it must not lie before; NULL: any */
+    enum record_kind_number kind;               /* of a FILTER: what it chooses from ... */
+    const struct record_kind *(*kind_of)(void); /* ... NULL: that ... */
+    const char *kind_from;                      /* ... or the parameter before it, a TOPIC, that says so */
+    const char *not_before;                     /* of a TIME: the one that it must not lie before; NULL: any */
 };
+
+/* What a FILTER without `kind_from` chooses from. */
+const struct record_kind *parameter_kind(const struct parameter *parameter);
 
 #define QUESTION_PARAMETERS_MAX 8u
 

@@ -71,6 +71,11 @@ const struct parameter *question_parameter(const struct question *question, cons
     return NULL;
 }
 
+const struct record_kind *parameter_kind(const struct parameter *parameter)
+{
+    return parameter->kind_of != NULL ? parameter->kind_of() : record_kinds[parameter->kind];
+}
+
 static const char *const type_words[PARAMETER_TYPE_COUNT] = {
 #define X(name, word, doc) #word,
     PARAMETER_TYPES(X)

@@ -90,6 +90,7 @@ int cli_find(struct cli *cli, int argc, char **argv)
         .examples = "pavo find --from -1h 'host 10.0.1.17 and dst port 22'\n"
                     "pavo find --from 2026-11-23 --to 2026-11-24 --json 'bytes > 1g' | jq '.dst // empty'\n"
                     "pavo find --views 'host 203.0.113.5 and port 40312' --limit 100\n"
+                    "pavo find --from -1d 'dst port 22 and (verdict blocked or not linked)'\n"
                     "pavo find --from -1d 'dst in file bad-hosts.txt'",
     };
     struct asking asking;

@@ -137,8 +137,8 @@ static const struct {
     {"dns.*", "contents are not kept; a service is `port dns`"},
     {"tls*", "contents are not kept; a service is `port https`"},
     {"ssl*", "contents are not kept; a service is `port https`"},
-    {"linked", "flows that are joined with their other view are `pavo links`"},
-    {"nat", "who was behind an address is `pavo nat`, flows of a NAT `pavo verdicts 'boundary NAME'`"},
+    {"linked", "`pavo find` takes it, and flows that are joined with their other view are `pavo links`"},
+    {"nat", "`pavo find` takes it, and who was behind an address is `pavo nat`"},
 };
 
 const struct borrowed *borrowed_word(const char *name)

@@ -113,6 +113,14 @@ const struct record_kind *filter_kind(const struct filter *filter);
 void filter_destroy(struct filter **filter);
 const struct filter_node *filter_root(const struct filter *filter);
 
+/* A filter for a kind that begins with the fields of `part`, in two that must both hold: what `part` can decide, and
+ * the rest, still for the whole kind. They borrow from `whole`, which must outlive them. RESULT_REJECT: the two are
+ * mixed under an `or` or a `not`. RESULT_FATAL: out of memory. */
+MUST_CHECK enum result filter_split(const struct filter *whole, const struct record_kind *part,
+                                    struct filter **ret_part, struct filter **ret_rest, struct error *err);
+/* Does it match whatever there is? */
+bool filter_is_true(const struct filter *filter);
+
 /* Does row `row` of the records, which are of the filter's kind, match? Their observers give sensor names. */
 bool filter_match(const struct filter *filter, const struct records *records, uint32_t row);
 

@@ -46,7 +46,9 @@ static void word_of_pair(const struct record_kind *kind, unsigned f, struct filt
 static bool word_of_ends(const struct record_kind *kind, enum field_kind unit, struct filter_word *word)
 {
     bool found = false;
-    for (unsigned f = 0; f < kind->stored_count; f++) {
+    /* Of a connection the ends are those of its flow: where they came out is asked by name. */
+    unsigned count = kind_is_flow(kind) ? record_kinds[RECORD_FLOW]->stored_count : kind->stored_count;
+    for (unsigned f = 0; f < count; f++) {
         const struct field *field = &kind->fields[f];
         if (field->kind != unit || field->list != 0 || field->guard == GUARD_TUNNEL)
             continue;
@@ -120,6 +122,21 @@ static bool make_confidence(const struct record_kind *kind, struct filter_word *
 {
     bool found = kind_field(kind, "confidence") >= 0 && word_of_named(kind, "odds", "confidence", word);
     word->unit = KIND_SHARE;
+    return found;
+}
+
+/* Of a view: has it a partner, and was an end of it translated? */
+static bool make_linked(const struct record_kind *kind, struct filter_word *word)
+{
+    bool found = word_of_named(kind, "method", "linked", word) && word->guard == GUARD_LINKED;
+    word->alone = true;
+    return found;
+}
+
+static bool make_nat(const struct record_kind *kind, struct filter_word *word)
+{
+    bool found = word_of_named(kind, "translated", "nat", word) && word->guard == GUARD_LINKED;
+    word->alone = true;
     return found;
 }
 
@@ -219,6 +236,8 @@ static const struct {
     {"flags", make_flags},
     {"duration", make_duration},
     {"confidence", make_confidence},
+    {"linked", make_linked},
+    {"nat", make_nat},
     {"icmp_type", make_icmp_type},
     {"icmp_code", make_icmp_code},
     {"icmp_id", make_icmp_id},
@@ -395,14 +414,16 @@ void filter_word_refuse(const struct record_kind *kind, const char *name, const 
     else if (f >= 0)
         snprintf(ret_sentence, size, "'%s' is a list's, of which %s %s has many: no filter can be on it", name,
                  filter_article(kind), kind->name);
+    else if (kind_field(kind, "side") >= 0 && (strcmp(name, "inside") == 0 || strcmp(name, "outside") == 0))
+        snprintf(ret_sentence, size, "'%s' is a side: side %s", name, name);
+    else if (instead != NULL)
+        snprintf(ret_sentence, size, "'%.64s' is no word here: %s", typed, instead);
     else if (other != NULL && kind == record_kinds[RECORD_FLOW])
         snprintf(ret_sentence, size, "a flow has no '%s' (%s %s has: ask `pavo %s%s`)%s", name, filter_article(other),
                  other->name, other->name, other->name[strlen(other->name) - 1] == 's' ? "es" : "s", hint);
     else if (other != NULL)
         snprintf(ret_sentence, size, "%s %s has no '%s' (%s %s has)%s", filter_article(kind), kind->name, name,
                  filter_article(other), other->name, hint);
-    else if (instead != NULL)
-        snprintf(ret_sentence, size, "'%.64s' is no word here: %s", typed, instead);
     else if (filter_service_known(name))
         snprintf(ret_sentence, size, "'%.64s' is a service: port %.64s", typed, typed);
     else if (strchr(typed, '.') != NULL && strpbrk(typed, "/:") == NULL && strspn(typed, "0123456789.-") == 0)

@@ -69,6 +69,20 @@ static inline void store_settle(struct store *store)
     fail_msg("%llu batches are not sealed: %s", (unsigned long long)health.hot_batches, health.trouble);
 }
 
+/* Waits until there were so many sealings. */
+static inline void store_await_sealings(struct store *store, uint64_t count)
+{
+    int64_t until = clock_monotonic_ns() + STORE_PATIENCE_NS;
+    struct store_health health;
+    do {
+        store_health(store, &health);
+        if (health.sealings >= count)
+            return;
+        usleep(2000);
+    } while (clock_monotonic_ns() < until);
+    fail_msg("%llu sealings: %s", (unsigned long long)health.sealings, health.trouble);
+}
+
 /* The same store, opened again, with all of it in segments; what comes then stays hot. */
 static inline struct store *store_sealed(struct store *store)
 {

@@ -79,7 +79,7 @@ static const char *seconds(int from)
 
 static const struct answer *find(int from, int to)
 {
-    return ask("find", "from", seconds(from), "to", seconds(to));
+    return ask("flows", "from", seconds(from), "to", seconds(to));
 }
 
 static void test_a_sensor_that_is_away_is_named(void **state)
