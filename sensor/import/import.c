@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -54,19 +55,37 @@ static bool ships(const struct config *config)
 
 /* ---- the file */
 
-/* What cannot be read twice is put by. */
+/* A pipe's contents in a file without a name: they are read twice. NULL: errno says why. */
 static FILE *put_by(FILE *from)
 {
     char bytes[65536];
     size_t length;
     FILE *file = tmpfile();
-    while (file != NULL && (length = fread(bytes, 1, sizeof(bytes), from)) > 0) {
-        if (fwrite(bytes, 1, length, file) != length) {
-            fclose(file);
-            return NULL;
-        }
-    }
-    return file;
+    bool whole = file != NULL;
+    while (whole && (length = fread(bytes, 1, sizeof(bytes), from)) > 0)
+        whole = fwrite(bytes, 1, length, file) == length;
+    if (whole && !ferror(from) && fflush(file) == 0)
+        return file;
+    int why = errno;
+    if (file != NULL)
+        fclose(file);
+    errno = why;
+    return NULL;
+}
+
+/* What cannot be read twice, as what `<(zcat FILE)` stands for, is put by. */
+static FILE *open_twice(const char *name)
+{
+    struct stat st;
+    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
+    if (file == NULL || (file != stdin && fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode)))
+        return file;
+    FILE *twice = put_by(file);
+    int why = errno;
+    if (file != stdin)
+        fclose(file);
+    errno = why;
+    return twice;
 }
 
 static enum result open_archive(struct archive *a, struct error *err)
@@ -74,10 +93,10 @@ static enum result open_archive(struct archive *a, struct error *err)
     uint8_t bytes[65536], digest[8];
     size_t length;
     crypto_generichash_state state;
-    bool is_input = strcmp(a->name, "-") == 0;
-    a->file = is_input ? put_by(stdin) : fopen(a->name, "re");
+    a->file = open_twice(a->name);
     if (a->file == NULL)
-        return error_set(err, RESULT_REJECT, "%s: %s", is_input ? "standard input" : a->name, strerror(errno));
+        return error_set(err, RESULT_REJECT, "%s: %s", strcmp(a->name, "-") == 0 ? "standard input" : a->name,
+                         strerror(errno));
     crypto_generichash_init(&state, NULL, 0, sizeof(digest));
     rewind(a->file);
     while ((length = fread(bytes, 1, sizeof(bytes), a->file)) > 0)
@@ -201,12 +220,30 @@ static enum result read_lines(struct import *i, struct archive *a, struct error 
         say_progress(i, a);
     }
     const char *why = gzerror(lines, &failed);
-    if (r == RESULT_OK && failed != Z_OK && failed != Z_STREAM_END) {
-        a->line++;
-        say_bad(a, failed == Z_ERRNO ? strerror(errno) : why);
+    if (r == RESULT_OK && failed != Z_OK && failed != Z_STREAM_END) { /* said, however many lines were */
+        a->bad++;
+        log_warning("%s:%" PRIu64 ": nothing behind this line can be read: %s", a->name, a->line,
+                    failed == Z_ERRNO ? strerror(errno) : why);
+    } else if (r == RESULT_OK && a->line > 0 && !a->layout.begun) {
+        r = error_set(err, RESULT_REJECT, "%s: no line of it names columns, as those of %s do", a->name,
+                      import_format_names[a->layout.format]);
     }
     gzclose(lines);
     return r;
+}
+
+/* What is acknowledged may be refused all the same. */
+static enum result check_taken(struct import *i, const struct archive *a, struct error *err)
+{
+    struct shipper_counts counts;
+    shipper_counts_get(i->shipper, &counts);
+    if (counts.batches_rejected == 0)
+        return RESULT_OK;
+    return error_set(err, RESULT_REJECT,
+                     "%s: the aggregator refused %" PRIu64 " of %" PRIu64
+                     " batches: it has this file already, read otherwise (another --import or time zone, TZ, or "
+                     "another pavo-sensor); its log says more",
+                     a->name, counts.batches_rejected, counts.batches_made);
 }
 
 /* The same whenever the file comes, so nothing is in it of how it came. */
@@ -273,6 +310,8 @@ static enum result import_file(struct import *i, const char *name, struct error 
         say_progress(i, &a);
         say_waiting(i);
     }
+    if (r == RESULT_OK && i->shipper != NULL)
+        r = check_taken(i, &a, err);
     if (i->shipper != NULL)
         shipper_stop(&i->shipper);
     if (i->batcher != NULL)
