@@ -6,6 +6,7 @@
 """
 
 import csv
+import fcntl
 import io
 import ipaddress
 import json
@@ -175,6 +176,36 @@ class Export(unittest.TestCase):
         status, _, err = self.pavo("export", "--output", self.path("no/flows.csv"))
         self.assertEqual(status, 3)
         self.assertIn("no/flows.csv.part: No such file", err)
+
+    def test_what_is_no_file_is_not_replaced(self):
+        """A device or a pipe by the name of --output had been: /dev/null would be a file of flows afterwards."""
+        path = self.path("pipe")
+        os.mkfifo(path)
+        for name in path, self.folder:
+            status, _, err = self.pavo("export", "--output", name)
+            self.assertEqual(status, 3, err)
+            self.assertIn(f"{name} is no file", err)
+            self.assertFalse(os.path.exists(name + ".part"))
+        self.assertTrue(stat.S_ISFIFO(os.stat(path).st_mode))
+        os.rename(path, self.path("flows.part"))
+        status, _, err = self.pavo("export", "--output", self.path("flows"))
+        self.assertEqual(status, 3, err)
+        self.assertIn("flows.part is no file", err)
+
+    def test_two_at_once_are_not_mixed_up(self):
+        path = self.path("both.csv")
+        with open(path + ".part", "w") as other:
+            other.write("of another export")
+            other.flush()
+            fcntl.flock(other, fcntl.LOCK_EX)
+            status, _, err = self.pavo("export", "--output", path)
+            self.assertEqual(status, 3, err)
+            self.assertIn("another export", err)
+        with open(path + ".part") as file:
+            self.assertEqual(file.read(), "of another export")
+        self.assertEqual(self.pavo("export", "--output", path)[0], 0)  # what one that was killed left
+        with open(path) as file:
+            self.assertEqual(len(file.read().splitlines()), len(self.found) + 1)
 
     def test_mistakes(self):
         status, out, err = self.pavo("export", "dst", "port", "eighty")
