@@ -24,12 +24,15 @@ ENVIRONMENT = {"PATH": ":".join([os.path.dirname(program) for program in PROGRAM
                    name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}
 
 
+def bash_says(*words, **environment):
+    script = f"source {FOLDER}/pavo; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _pavo_complete; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    return subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, check=True, timeout=PATIENCE,
+                          env={**ENVIRONMENT, **environment})
+
+
 def bash(*words):
     """What bash offers for the last word."""
-    script = f"source {FOLDER}/pavo; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _pavo_complete; printf '%s\\n' \"${{COMPREPLY[@]}}\""
-    done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, check=True, timeout=PATIENCE,
-                          env=ENVIRONMENT)
-    return done.stdout.split()
+    return bash_says(*words).stdout.split()
 
 
 class Completion(unittest.TestCase):
@@ -60,6 +63,27 @@ class Completion(unittest.TestCase):
                 open(os.path.join(folder, name), "w").close()
             self.assertEqual(bash("pavo-sensor", "-r", folder + "/o"), [folder + "/one.pcap"])
             self.assertEqual(len(bash("pavo", "find", "dst", "in", "file", folder + "/")), 2)
+
+    def test_what_was_typed_is_no_program(self):
+        """A word before the one that is completed may be pasted text: nothing of it is run, nor complained of."""
+        with tempfile.TemporaryDirectory() as folder:
+            made = os.path.join(folder, "made")
+            for word in ("net 10.0.0.0/8".split()[1], f"x//;1e touch {made};#", f"$(touch {made})", f"`touch {made}`", "[", "\\"):
+                said = bash_says("pavo", "find", word, "ho")
+                self.assertEqual((said.stdout.split(), said.stderr), (["host"], ""), word)
+            self.assertFalse(os.path.exists(made))
+
+    def test_what_an_aggregator_says_is_no_program(self):
+        """Names are checked where they come in; but whatever comes, it is not run, nor put where the shell would run it."""
+        with tempfile.TemporaryDirectory() as folder:
+            made = os.path.join(folder, "made")
+            with open(os.path.join(folder, "pavo"), "w") as file:
+                file.write("#!/bin/sh\ncase $* in *--json*) cat <<'END'\n"
+                           '{"sensor":"$(touch${IFS}%s)"}\n{"sensor":"inner"}\nEND\nesac\n' % made)
+            os.chmod(os.path.join(folder, "pavo"), 0o755)
+            said = bash_says("pavo", "find", "sensor", "", PATH=folder + ":" + ENVIRONMENT["PATH"])
+            self.assertEqual((said.stdout.split(), said.stderr), (["inner"], ""))
+            self.assertFalse(os.path.exists(made))
 
     def test_words_of_filters_are_in_the_manual(self):
         with open(PAGE, encoding="utf-8") as file:
