@@ -3,10 +3,18 @@
 #include "aggregator/geo.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <maxminddb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COPY_BYTES (1u << 24) /* at once */
 
 struct geo {
     MMDB_s files[GEO_WHAT_COUNT];
@@ -33,11 +41,52 @@ static bool what_of_type(const char *type, enum geo_what *ret_what)
     return false;
 }
 
+/* libmaxminddb maps what it opens, and a mapped file that another is written over ends the process (SIGBUS): so it is a
+ * copy in memory that is opened. -1: errno says why. */
+static int copy_to_memory(const char *path)
+{
+    struct stat st;
+    int from = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), to = -1;
+    if (from < 0)
+        return -1;
+    if (fstat(from, &st) != 0 || (!S_ISREG(st.st_mode) && (errno = EINVAL) != 0))
+        goto end;
+    to = memfd_create("pavo-geo", MFD_CLOEXEC);
+    for (ssize_t sent = 1; to >= 0 && sent != 0;) {
+        sent = sendfile(to, from, NULL, COPY_BYTES);
+        if (sent < 0 && errno != EINTR) {
+            int why = errno;
+            close(to);
+            errno = why;
+            to = -1;
+        }
+    }
+end:;
+    int why = errno;
+    close(from);
+    errno = why;
+    return to;
+}
+
+static int open_copy(const char *path, MMDB_s *ret_file)
+{
+    char name[64];
+    int copy = copy_to_memory(path);
+    if (copy < 0)
+        return MMDB_IO_ERROR;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", copy);
+    int status = MMDB_open(name, MMDB_MODE_MMAP, ret_file);
+    int why = errno;
+    close(copy);
+    errno = why;
+    return status;
+}
+
 static enum result open_file(struct geo *geo, const char *path, struct error *err)
 {
     MMDB_s file;
     enum geo_what what;
-    int status = MMDB_open(path, MMDB_MODE_MMAP, &file);
+    int status = open_copy(path, &file);
     if (status == MMDB_FILE_OPEN_ERROR || status == MMDB_IO_ERROR)
         return error_set(err, RESULT_REJECT, "%s: %s", path, strerror(errno));
     if (status != MMDB_SUCCESS)

@@ -270,6 +270,9 @@ class Real(unittest.TestCase):
                          wanted)
         self.assertEqual(self.pavo("series", "--by", "asn", "--table")[0], 0)
         path = lambda name: os.path.join(self.folder, name)
+        open(path("asn.mmdb"), "wb").close()  # what was opened is read, whatever is written over it meanwhile
+        self.assertEqual(self.rows("top", "--by", "src_country,dst_asn", "--sort", "distinct dst_country", "--limit", "0"), rows)
+        geo_file.write(path("asn.mmdb"), "GeoLite2-ASN", {})
         geo_file.write(path("other.mmdb"), "Example-Anonymous-IP", {})
         for files, sentence in ((["keys/aggregator.key"], "is no MaxMind file"), (["nothing.mmdb"], "No such file"),
                                 (["other.mmdb"], "type 'Example-Anonymous-IP': neither countries nor AS numbers"),
