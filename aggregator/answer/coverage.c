@@ -130,9 +130,12 @@ static enum result reaches_init(struct reaches *reaches, struct store *store, st
     }
     for (size_t i = 0; i < reaches->life_count; i++) {
         const struct store_life *life = &reaches->lives[i];
-        int64_t through = life->status == NULL ? 0 : status_columns(life->status)->reported_through[0];
-        /* Detectors and witnesses report no flows, and say nothing of through when. */
-        if (!life_is_newest(reaches->lives, reaches->life_count, i) || (through == 0 && life->packets == 0))
+        const struct status_columns *status = life->status == NULL ? NULL : status_columns(life->status);
+        int64_t through = status == NULL ? 0 : status->reported_through[0];
+        /* Detectors and witnesses report no flows, and say nothing of through when; a life that has ended in order
+         * without having said it (it read files) is not still to report. */
+        bool ended = status != NULL && status->last[0] != 0;
+        if (!life_is_newest(reaches->lives, reaches->life_count, i) || (through == 0 && (life->packets == 0 || ended)))
             continue;
         Pavo__Reach *reach = &reaches->reaches[reaches->count];
         pavo__reach__init(reach);

@@ -100,7 +100,8 @@ struct entry {
 struct entries {
     struct entry *entries; /* owned */
     size_t count, capacity;
-    struct index told; /* views at boundaries, and at the boundary "" views that are told of at any */
+    struct index told;   /* views at boundaries, and at the boundary "" views that are told of at any */
+    struct index linked; /* views with a partner, by the side that they are on */
 };
 
 static void entries_fini(struct entries *entries)
@@ -108,6 +109,7 @@ static void entries_fini(struct entries *entries)
     free(entries->entries);
     budget_give(entries->told.budget, entries->capacity * sizeof(*entries->entries));
     index_fini(&entries->told);
+    index_fini(&entries->linked);
 }
 
 static enum result add_entry(struct entries *entries, const struct entry *entry, struct error *err)
@@ -143,6 +145,33 @@ static bool is_told(const struct entries *entries, const char *boundary, const s
     return index_get(&entries->told, index_key_of_view(boundary, view), &ignored);
 }
 
+static struct index_key key_of_side(bool outside, const struct flow_name *view)
+{
+    return index_key_of_view(outside ? "outside" : "inside", view);
+}
+
+static enum result note_links(const struct nat *nat, struct entries *entries, struct error *err)
+{
+    enum result r = RESULT_OK;
+    for (uint32_t i = 0; i < nat->verdicts.count && r == RESULT_OK; i++) {
+        const struct known_verdict *known = &nat->verdicts.verdicts[i];
+        bool outside = known->verdict.side == VERDICT_OUTSIDE;
+        if (verdict_is_linked(known->verdict.verdict) &&
+            (index_put(&entries->linked, key_of_side(outside, &known->view), 0) != RESULT_OK ||
+             index_put(&entries->linked, key_of_side(!outside, &known->partner), 0) != RESULT_OK))
+            r = budget_exceeded(err);
+    }
+    return r;
+}
+
+/* Where one sensor is outside of several NATs, what came by one of them has no partner at the others: it was not seen
+ * on one side only. */
+static bool is_linked_elsewhere(const struct entries *entries, bool outside, const struct flow_name *view)
+{
+    uint32_t ignored;
+    return index_get(&entries->linked, key_of_side(outside, view), &ignored);
+}
+
 static void widen(struct entry *entry, const struct whole_flow *flow)
 {
     if (flow == NULL)
@@ -158,14 +187,17 @@ static enum result enter_verdict(const struct nat *nat, struct entries *entries,
     bool linked = verdict_is_linked(known->verdict.verdict);
     const struct whole_flow *view = flow_set_get(&nat->flows, &known->view);
     const struct whole_flow *partner = linked ? flow_set_get(&nat->flows, &known->partner) : NULL;
+    bool outside = known->verdict.side == VERDICT_OUTSIDE;
     if (view == NULL && partner == NULL)
         return RESULT_OK;
+    if (!linked && is_linked_elsewhere(entries, outside, &known->view))
+        return tell(entries, known->boundary, &known->view, err);
     struct entry entry = {.linked = linked,
                           .first = known->verdict.first_time,
                           .last = known->verdict.last_time,
                           .known = known,
                           .flow = view != NULL ? view : partner,
-                          .outside = known->verdict.side == VERDICT_OUTSIDE};
+                          .outside = outside};
     memcpy(entry.boundary, known->boundary, sizeof(entry.boundary));
     widen(&entry, view);
     widen(&entry, partner);
@@ -197,7 +229,8 @@ static enum result enter_waiting(const struct nat *nat, struct entries *entries,
             const struct whole_flow *flow = &nat->flows.flows[i];
             bool inside = strcmp(boundary.inside, flow->name.observer.sensor) == 0;
             bool outside = strcmp(boundary.outside, flow->name.observer.sensor) == 0;
-            if ((inside || outside) && !is_told(entries, boundary.name, &flow->name))
+            if ((inside || outside) && !is_told(entries, boundary.name, &flow->name) &&
+                !is_linked_elsewhere(entries, outside, &flow->name))
                 r = enter_alone(nat, entries, flow, boundary.name, outside, err);
         }
     }
@@ -333,8 +366,8 @@ static enum result add_alone(struct nat *nat, const struct entry *entry, struct 
 
 enum result nat_answer(struct nat *nat, struct error *err)
 {
-    struct entries entries = {.told = {.budget = &nat->work->memory}};
-    enum result r = RESULT_OK;
+    struct entries entries = {.told = {.budget = &nat->work->memory}, .linked = {.budget = &nat->work->memory}};
+    enum result r = note_links(nat, &entries, err);
     for (uint32_t i = 0; i < nat->verdicts.count && r == RESULT_OK; i++)
         r = enter_verdict(nat, &entries, &nat->verdicts.verdicts[i], err);
     if (r == RESULT_OK)
