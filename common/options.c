@@ -361,6 +361,21 @@ static const char *abbreviation(const struct flags *flags, int found, char **arg
     return row >= 0 && strcspn(given, "=") < strlen("--") + strlen(flags->table[row].name) ? given : NULL;
 }
 
+/* "-from": getopt_long takes it for the letter f and its value. What was typed so, or NULL. */
+static const char *with_one_hyphen(const struct flags *flags, int found, char **argv)
+{
+    int letter = found == '?' || found == ':' ? optopt : found;
+    for (int at = optind - 1; at <= optind && argv[at] != NULL; at++) {
+        if (argv[at][0] != '-' || argv[at][1] != letter)
+            continue;
+        for (const struct option *row = flags->table; row->name != NULL; row++) {
+            if (strcmp(row->name, argv[at] + 1) == 0)
+                return argv[at];
+        }
+    }
+    return NULL;
+}
+
 /* One option as getopt_long found it. */
 static enum result take_flag(struct source *source, int found, struct error *err)
 {
@@ -388,6 +403,9 @@ static enum result pass(const struct options *options, const struct flags *flags
         const char *abbreviated = abbreviation(flags, found, argv);
         if (abbreviated != NULL)
             return unknown_name(options, abbreviated, err);
+        const char *word = with_one_hyphen(flags, found, argv);
+        if (word != NULL)
+            return error_set(err, RESULT_REJECT, "unknown option '%s'; did you mean '-%s'?", word, word);
         if (found == '?')
             return unknown_flag(options, argv, err);
         if (found == ':')

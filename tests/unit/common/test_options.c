@@ -219,6 +219,9 @@ static void test_bad_flags(void **state)
         {ARGV("--verb"), "unknown option '--verb'; did you mean '--verbose'?"},
         {ARGV("--vers"), "unknown option '--vers'; did you mean '--verbose'?"},
         {ARGV("--conf", "x"), "unknown option '--conf'; pavo-test --help lists them"},
+        {ARGV("-interface", "x"), "unknown option '-interface'; did you mean '--interface'?"}, /* not -i nterface */
+        {ARGV("-verbose"), "unknown option '-verbose'; did you mean '--verbose'?"},
+        {ARGV("-v", "-batch-rows", "7"), "unknown option '-batch-rows'; did you mean '--batch-rows'?"},
         {ARGV("-s", "x"), "--status-interval: 'x' is no duration; write 250ms, 5s, 2m, 1h30m or 3d"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
