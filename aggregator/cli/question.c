@@ -205,7 +205,8 @@ int cli_question(struct cli *cli, const char *near, int argc, char **argv)
     if (code < 0) {
         code = read_catalogue(cli, &catalogue);
         if (code >= 0 && near != NULL)
-            cli_note("'%s' is no command of its own; did you mean '%s'?", argv[0], near);
+            cli_note("'%s' is no command of pavo's own: a question of the aggregator's, or did you mean '%s'?", argv[0],
+                     near);
     }
     if (code < 0)
         code = catalogue_has(&catalogue, argv[0]) ? run_catalogued(cli, &catalogue, argc, argv)

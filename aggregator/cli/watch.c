@@ -20,6 +20,7 @@
 #define TOP_ROWS    10 /* where there is no terminal */
 #define TOP_FRAME   4  /* lines of a terminal that are no rows */
 #define EVERY       "5s"
+#define EVERY_NS    (5 * NS_PER_S)
 
 struct watch {
     struct cli *cli;
@@ -351,7 +352,7 @@ static int begin_counted(struct watch *watch, const char *words, bool has_topics
 
 int cli_watch(struct cli *cli, int argc, char **argv)
 {
-    struct watch watch = {.cli = cli, .every_ns = 5 * NS_PER_S};
+    struct watch watch = {.cli = cli};
     struct option_list names = {0};
     char *top = NULL;
     struct topics topics;
@@ -412,6 +413,10 @@ int cli_watch(struct cli *cli, int argc, char **argv)
         code = topics_parse(&names, &topics);
     if (code < 0 && cli->csv && topics.count != 1)
         code = cli_fail(CLI_USAGE, "--csv has the columns of one kind of record: choose one, as in --topic flow");
+    if (code < 0 && top == NULL && watch.every_ns != 0)
+        code = cli_fail(CLI_USAGE, "--every is of --top: pavo watch --top host --every 10s");
+    if (watch.every_ns == 0)
+        watch.every_ns = EVERY_NS;
     if (code < 0 && top != NULL)
         code = begin_counted(&watch, top, names.count > 0);
     if (code < 0) {

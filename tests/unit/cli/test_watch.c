@@ -130,6 +130,8 @@ static void test_top(void **state)
     assert_string_equal(said, "pavo: --top: nothing is counted by 'hots'; did you mean 'host'?\n");
     assert_int_equal(RUN(cli_watch, "watch", "--top", "host", "--json"), CLI_USAGE);
     assert_int_equal(RUN(cli_watch, "watch", "--top", "host", "--topic", "loss"), CLI_USAGE);
+    assert_int_equal(RUN(cli_watch, "watch", "--every", "10s"), CLI_USAGE); /* it was passed over */
+    assert_string_equal(said, "pavo: --every is of --top: pavo watch --top host --every 10s\n");
 }
 
 /* On a terminal in place, and no line longer than it is. */
