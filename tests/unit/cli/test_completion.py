@@ -57,6 +57,13 @@ class Completion(unittest.TestCase):
         self.assertEqual(bash("pavo", "find", "--from", ""), [])
         self.assertEqual(bash("pavo", "find", "host", ""), [])
 
+    def test_words_that_a_command_takes(self):
+        self.assertEqual(bash("pavo", "export", "--format", "z"), ["zeek"])
+        self.assertEqual(bash("pavo-sensor", "--import", ""), ["nfdump", "argus", "zeek"])
+        self.assertEqual(bash("pavo", "report", ""), ["day"])
+        self.assertEqual(bash("pavo", "keys", "enrol", "w"), ["witness"])
+        self.assertEqual(bash("pavo", "new", "s"), ["services"])
+
     def test_files(self):
         with tempfile.TemporaryDirectory() as folder:
             for name in ("one.pcap", "two.pcap"):
