@@ -267,7 +267,8 @@ static void print_help(const struct options *options)
         headed = true;
         print_option(spec->letter, spec->name, spec->argument, spec->help);
     }
-    printf("%sGeneral:\n", headed ? "\n" : "");
+    if (strcmp(group, "General") != 0) /* the program may have some of its own there */
+        printf("%sGeneral:\n", headed ? "\n" : "");
     if (options->section != NULL)
         print_option('c', "config", "FILE", "read options from an INI file: every long option is a key; flags win");
     print_option('h', "help", NULL, "print this");

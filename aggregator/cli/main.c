@@ -37,8 +37,10 @@ static void about(char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s: %s\n", commands[i].name, commands[i].summary);
     snprintf(
         text + used, size - used,
-        "\n`pavo COMMAND --help` explains each. Any other word is a question that the aggregator answers: `pavo "
-        "verdicts`, `pavo losses` ...; `pavo questions` lists them.\n\n"
+        "\n`pavo COMMAND --help` explains each. Any other word is a question that the aggregator answers: `pavo top` "
+        "(who "
+        "had the most), `series` (over time), `peers`, `services`, `new`, `losses`, `store` ...; `pavo "
+        "questions` lists them.\n\n"
         "Exit status: 0 answered, 1 nothing found and nothing known to be missing, 2 wrong usage, 3 not reached or "
         "refused, 4 answered, or nothing found, but something is known to be missing, and it says so.");
 }
