@@ -60,7 +60,7 @@ enum result db_rows_open(duckdb_connection connection, const struct sql *sql, st
 {
     if (sql->failed)
         return error_set(err, RESULT_AGAIN, "out of memory");
-    struct db_rows rows = {0};
+    struct db_rows rows = {.connection = connection};
     enum result r = RESULT_OK;
     if (duckdb_prepare(connection, sql->text, &rows.statement) != DuckDBSuccess)
         r = tell_prepare(err, rows.statement);
@@ -87,11 +87,22 @@ enum result db_rows_next(struct db_rows *rows, struct error *err)
             const char *sentence = duckdb_result_error(&rows->result);
             if (sentence != NULL && sentence[0] != '\0')
                 return tell_result(err, "store, reading a query's rows", &rows->result);
+            rows->ended = true;
             return RESULT_END;
         }
         rows->count = duckdb_data_chunk_get_size(rows->chunk);
     } while (rows->count == 0);
     return RESULT_OK;
+}
+
+/* A streamed result that is let go does not end its statement: DuckDB's threads go on scanning until the connection has
+ * something else to do, for which it cancels what there is and waits. */
+static void cancel(duckdb_connection connection)
+{
+    duckdb_prepared_statement nothing = NULL;
+    duckdb_state state = duckdb_prepare(connection, "SELECT 1", &nothing);
+    (void)state;
+    duckdb_destroy_prepare(&nothing);
 }
 
 void db_rows_close(struct db_rows *rows)
@@ -100,6 +111,8 @@ void db_rows_close(struct db_rows *rows)
         return;
     if (rows->chunk != NULL)
         duckdb_destroy_data_chunk(&rows->chunk);
+    if (!rows->ended)
+        cancel(rows->connection);
     duckdb_destroy_result(&rows->result);
     duckdb_destroy_prepare(&rows->statement);
     *rows = (struct db_rows){0};

@@ -38,16 +38,19 @@ MUST_CHECK enum result db_run(duckdb_connection connection, struct error *err, c
 
 /* A result read chunk by chunk. */
 struct db_rows {
+    duckdb_connection connection; /* borrowed */
     duckdb_prepared_statement statement;
     duckdb_result result;
     duckdb_data_chunk chunk;
     bool open;
+    bool ended;  /* all of them were read */
     idx_t count; /* rows in chunk */
 };
 MUST_CHECK enum result db_rows_open(duckdb_connection connection, const struct sql *sql, struct db_rows *ret_rows,
                                     struct error *err);
 /* RESULT_OK: `chunk` and `count` are the next rows; RESULT_END: no more. */
 MUST_CHECK enum result db_rows_next(struct db_rows *rows, struct error *err);
+/* Nothing reads the statement's sources any more then, also where not all rows were read. */
 void db_rows_close(struct db_rows *rows);
 void *db_column(const struct db_rows *rows, idx_t column);
 /* Text or blob of a row: borrowed while the chunk is. */

@@ -11,7 +11,8 @@ static struct error err;
 static void no_notice(void *context, const char *text)
 {
     (void)context;
-    fail_msg("%s", text); /* a file set aside */
+    fprintf(stderr, "notice: %s\n", text); /* it may come on a thread where a failure says nothing */
+    fail_msg("%s", text);
 }
 
 static struct store *open_store(void)
