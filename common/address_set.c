@@ -283,19 +283,6 @@ static uint8_t *put_varint(uint8_t *at, uint64_t value)
     return at;
 }
 
-static uint64_t take_varint(struct cursor *c)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 35; shift += 7) {
-        uint8_t byte = cursor_u8(c);
-        value |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128)
-            return value;
-    }
-    c->failed = true;
-    return 0;
-}
-
 static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t length)
 {
     memcpy(at, bytes, length);
@@ -346,9 +333,10 @@ static bool take_ranges(struct cursor *c, struct address_set *set, uint32_t coun
 {
     uint64_t next = 0;
     for (; set->count4 < count4; set->count4++) {
-        uint64_t first = next + take_varint(c), last = first + take_varint(c);
-        if (c->failed || last > UINT32_MAX)
+        uint64_t gap = cursor_varint(c), more = cursor_varint(c);
+        if (c->failed || gap > UINT32_MAX || more > UINT32_MAX || next + gap + more > UINT32_MAX)
             return false;
+        uint64_t first = next + gap, last = first + more;
         set->ranges4[set->count4] = (struct range4){(uint32_t)first, (uint32_t)last};
         next = last + 1;
     }

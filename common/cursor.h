@@ -64,6 +64,21 @@ static inline uint8_t cursor_u8(struct cursor *c)
     return p == NULL ? 0 : *p;
 }
 
+/* A number of up to 64 bits, seven a byte, lowest first, the eighth set where more follow (LEB128: protobuf's and
+ * Thrift's). Bits above the 64th are passed over; more than ten bytes fail. */
+static inline uint64_t cursor_varint(struct cursor *c)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        uint8_t byte = cursor_u8(c);
+        value |= shift < 64 ? (uint64_t)(byte & 0x7f) << shift : 0;
+        if (byte < 0x80)
+            return value;
+    }
+    c->failed = true;
+    return 0;
+}
+
 #define CURSOR_READ(name, type, convert)                                                                               \
     static inline type cursor_##name(struct cursor *c)                                                                 \
     {                                                                                                                  \

@@ -31,19 +31,6 @@ static bool spend(struct walk *w, size_t bytes)
     return true;
 }
 
-static uint64_t take_varint(struct cursor *c)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        uint8_t byte = cursor_u8(c);
-        value |= shift < 64 ? (uint64_t)(byte & 0x7f) << shift : 0;
-        if ((byte & 0x80) == 0)
-            return value;
-    }
-    c->failed = true;
-    return 0;
-}
-
 /* How many values a packed field has: its varints end with a byte below 0x80. */
 static size_t packed_count(const ProtobufCFieldDescriptor *field, const uint8_t *bytes, size_t length)
 {
@@ -86,13 +73,13 @@ static bool walk_delimited(struct walk *w, const ProtobufCFieldDescriptor *field
 
 static bool walk_field(struct walk *w, const ProtobufCMessageDescriptor *descriptor, struct cursor *c, unsigned depth)
 {
-    uint64_t tag = take_varint(c), length = 0;
+    uint64_t tag = cursor_varint(c), length = 0;
     const ProtobufCFieldDescriptor *field =
         tag >> 3 > INT32_MAX ? NULL : protobuf_c_message_descriptor_get_field(descriptor, (unsigned)(tag >> 3));
     const uint8_t *from = c->at;
     switch (tag & 7) {
     case WIRE_VARINT:
-        (void)take_varint(c);
+        (void)cursor_varint(c);
         break;
     case WIRE_64:
         cursor_skip(c, 8);
@@ -101,7 +88,7 @@ static bool walk_field(struct walk *w, const ProtobufCMessageDescriptor *descrip
         cursor_skip(c, 4);
         break;
     case WIRE_LENGTH:
-        length = take_varint(c);
+        length = cursor_varint(c);
         from = cursor_take(c, length);
         break;
     default:

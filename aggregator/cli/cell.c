@@ -109,3 +109,9 @@ void cell_sentence(FILE *stream, const pavo_columns *columns, size_t row, bool u
         sentence += length + (sentence[length] != '\0');
     }
 }
+
+const char *cell_text(const pavo_columns *columns, size_t row, const char *name)
+{
+    const char *text = pavo_columns_text(columns, row, pavo_columns_field(columns, name));
+    return text == NULL ? "" : text;
+}

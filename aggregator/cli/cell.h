@@ -14,6 +14,9 @@ int cell_port(const pavo_columns *columns, int field);
 /* Is the text made of more than one value (an address with its port, a list)? Otherwise pavo_columns_show has it. */
 bool cell_is_composed(const pavo_columns *columns, int field);
 
+/* The text of a field by its name; "" where there is none or it is not known. Borrowed from the columns. */
+const char *cell_text(const pavo_columns *columns, size_t row, const char *name);
+
 /* Writes the value: an address with its port ("10.0.0.1:80", "[2001:db8::1]:80"), a list as its items ("blocked 12,
  * no_partner 3"), anything else as pavo_columns_show has it. False: not known, nothing was written. */
 bool cell_put(FILE *stream, const pavo_columns *columns, size_t row, int field, bool utc);

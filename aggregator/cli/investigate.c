@@ -8,6 +8,7 @@
 #include "aggregator/cli/cell.h"
 #include "aggregator/cli/coverage.h"
 #include "aggregator/cli/pager.h"
+#include "aggregator/cli/print.h"
 #include "aggregator/cli/question.h"
 
 #define QUESTION  "investigate"
@@ -21,41 +22,21 @@ struct timeline {
     size_t found;
 };
 
-static const char *text_of(const pavo_columns *page, size_t row, const char *name)
-{
-    const char *text = pavo_columns_text(page, row, pavo_columns_field(page, name));
-    return text == NULL ? "" : text;
-}
-
 /* What a host did; a step that found nothing is told, and is nothing found. */
 static bool is_finding(const pavo_columns *page, size_t row)
 {
-    return strcmp(text_of(page, row, "step"), "nothing") != 0;
-}
-
-static void print_sentence(const struct timeline *t, const pavo_columns *page, size_t row, unsigned indent,
-                           const char *sentence)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (stream == NULL)
-        return;
-    cell_sentence(stream, page, row, t->ask.cli->utc, sentence);
-    if (fclose(stream) == 0)
-        cli_wrap(text, indent);
-    free(text);
+    return strcmp(cell_text(page, row, "step"), "nothing") != 0;
 }
 
 static void print_row(struct timeline *t, const pavo_columns *page, size_t row)
 {
-    bool whole = text_of(page, row, "coverage")[0] == '\0';
+    bool whole = cell_text(page, row, "coverage")[0] == '\0';
     t->found += is_finding(page, row);
-    print_sentence(t, page, row, 0, "{time} {answer}");
-    printf("    $ %s\n", text_of(page, row, "command")); /* in one line: it is to be copied */
-    print_sentence(t, page, row, 4,
-                   whole ? "Not seen of that time: nothing is known to be missing."
-                         : "Not seen of that time: {coverage}");
+    print_row_sentence(t->ask.cli, page, row, 0, "{time} {answer}");
+    printf("    $ %s\n", cell_text(page, row, "command")); /* in one line: it is to be copied */
+    print_row_sentence(t->ask.cli, page, row, 4,
+                       whole ? "Not seen of that time: nothing is known to be missing."
+                             : "Not seen of that time: {coverage}");
     putchar('\n');
 }
 

@@ -7,6 +7,7 @@
 #include "aggregator/cli/cell.h"
 #include "aggregator/cli/coverage.h"
 #include "aggregator/cli/nat.h"
+#include "aggregator/cli/print.h"
 #include "aggregator/cli/question.h"
 #include "common/clock.h"
 #include "common/when.h"
@@ -23,30 +24,18 @@ struct nat {
 
 /* ---------------------------------------------------------------- for people */
 
-static void print_sentence(const struct nat *nat, const pavo_columns *page, size_t row, unsigned indent,
-                           const char *sentence)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (stream == NULL)
-        return;
-    cell_sentence(stream, page, row, nat->ask.cli->utc, sentence);
-    if (fclose(stream) == 0)
-        cli_wrap(text, indent);
-    free(text);
-}
-
 static void print_linked(const struct nat *nat, const pavo_columns *page, size_t row)
 {
-    print_sentence(nat, page, row, 0, "{first_time} {answer}");
-    print_sentence(nat, page, row, 4,
-                   "{protocol}, {state}, from {first_time} to {last_time}; {src_bytes} sent in {src_packets} packets, "
-                   "{dst_bytes} received in {dst_packets}");
-    print_sentence(nat, page, row, 4, "{evidence}");
-    print_sentence(nat, page, row, 4,
-                   "at boundary {boundary}: seen inside by {sensor} (flow {flow}), outside by {partner_sensor} (flow "
-                   "{partner_flow}) with an offset of {offset}");
+    print_row_sentence(nat->ask.cli, page, row, 0, "{first_time} {answer}");
+    print_row_sentence(
+        nat->ask.cli, page, row, 4,
+        "{protocol}, {state}, from {first_time} to {last_time}; {src_bytes} sent in {src_packets} packets, "
+        "{dst_bytes} received in {dst_packets}");
+    print_row_sentence(nat->ask.cli, page, row, 4, "{evidence}");
+    print_row_sentence(
+        nat->ask.cli, page, row, 4,
+        "at boundary {boundary}: seen inside by {sensor} (flow {flow}), outside by {partner_sensor} (flow "
+        "{partner_flow}) with an offset of {offset}");
 }
 
 /* What there is instead of an answer. */
@@ -84,8 +73,9 @@ static void print_row(struct nat *nat, const pavo_columns *page, size_t row)
             print_not_known(nat);
         printf("\nSeen on one side only:\n");
     }
-    print_sentence(nat, page, row, 2, "{first_time} {sensor}: {src} to {dst}, {protocol} {state} (flow {flow})");
-    print_sentence(nat, page, row, 6, "{evidence}");
+    print_row_sentence(nat->ask.cli, page, row, 2,
+                       "{first_time} {sensor}: {src} to {dst}, {protocol} {state} (flow {flow})");
+    print_row_sentence(nat->ask.cli, page, row, 6, "{evidence}");
 }
 
 /* What was not seen stands last, and is that of the answer, not of the neighbours'. */

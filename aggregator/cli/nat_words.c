@@ -16,12 +16,6 @@
 #define NEIGHBOURS_SLACK_NS (3600 * NS_PER_S)
 #define NEIGHBOURS_LIMIT    "200"
 
-static const char *text_of(const pavo_columns *page, size_t row, const char *name)
-{
-    const char *text = pavo_columns_text(page, row, pavo_columns_field(page, name));
-    return text == NULL ? "" : text;
-}
-
 bool nat_is_linked(const pavo_columns *page, size_t row)
 {
     return pavo_columns_text(page, row, pavo_columns_field(page, "partner_sensor")) != NULL;
@@ -83,16 +77,16 @@ void nat_why(const pavo_columns *page, size_t row)
         printf("    why, in powers of two of the odds:\n");
     for (size_t i = 0; i < items; i++) {
         size_t item = pavo_columns_item(page, row, list, i);
-        const char *outcome = text_of(page, item, "term_outcome");
-        long weight = thousandths(text_of(page, item, "term_weight"));
+        const char *outcome = cell_text(page, item, "term_outcome");
+        long weight = thousandths(cell_text(page, item, "term_weight"));
         sum += weight;
-        printf("    %+9.3f  %s%s%s\n", (double)weight / 1000, meaning(text_of(page, item, "term_kind")),
+        printf("    %+9.3f  %s%s%s\n", (double)weight / 1000, meaning(cell_text(page, item, "term_kind")),
                strcmp(outcome, "unknown") == 0 ? "" : " ", strcmp(outcome, "unknown") == 0 ? "" : outcome);
     }
     if (items > 0)
         printf("    %+9.3f  together%s\n", (double)sum / 1000,
-               sum == thousandths(text_of(page, row, "odds")) ? ", which are the odds of the verdict"
-                                                              : "; the verdict's odds are others: it was revised");
+               sum == thousandths(cell_text(page, row, "odds")) ? ", which are the odds of the verdict"
+                                                                : "; the verdict's odds are others: it was revised");
 }
 
 /* ---- a report */
@@ -128,7 +122,7 @@ static bool moment_of(const struct argument *arguments, struct when *ret_at, int
 static bool time_of(const pavo_columns *page, size_t row, const char *name, int64_t *ret_ns)
 {
     struct when when;
-    const char *text = text_of(page, row, name);
+    const char *text = cell_text(page, row, name);
     if (when_parse(text, NULL, &when, NULL, NULL) != RESULT_OK)
         return false;
     *ret_ns = when.from_ns;

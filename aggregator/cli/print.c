@@ -18,6 +18,20 @@
 #define COLUMNS_LEAST 2 /* of a table, whatever room there is */
 #define NOTES         2 /* lines, below it */
 
+void print_row_sentence(const struct cli *cli, const pavo_columns *page, size_t row, unsigned indent,
+                        const char *sentence)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL)
+        return;
+    cell_sentence(stream, page, row, cli->utc, sentence);
+    if (fclose(stream) == 0)
+        cli_wrap(text, indent);
+    free(text);
+}
+
 struct printer {
     const struct cli *cli;
     int field_count;

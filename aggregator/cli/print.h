@@ -17,6 +17,10 @@
 
 #include "aggregator/cli/cli.h"
 
+/* A sentence about a row (cell_sentence), in lines of the terminal's width. */
+void print_row_sentence(const struct cli *cli, const pavo_columns *page, size_t row, unsigned indent,
+                        const char *sentence);
+
 struct printer;
 
 /* For rows with such columns (their rows, if any, are not printed). NULL: out of memory, said. */

@@ -55,6 +55,18 @@ enum result db_run(duckdb_connection connection, struct error *err, const char *
     return r;
 }
 
+/* A streamed result that is let go does not end its statement: DuckDB's threads go on scanning until the connection has
+ * something else to do, for which it waits until what there is has ended. It ends at its next chunk if it is
+ * interrupted, otherwise where its source does. */
+static void cancel(duckdb_connection connection)
+{
+    duckdb_prepared_statement nothing = NULL;
+    duckdb_interrupt(connection);
+    duckdb_state state = duckdb_prepare(connection, "SELECT 1", &nothing);
+    (void)state;
+    duckdb_destroy_prepare(&nothing);
+}
+
 enum result db_rows_open(duckdb_connection connection, const struct sql *sql, struct db_rows *ret_rows,
                          struct error *err)
 {
@@ -67,6 +79,7 @@ enum result db_rows_open(duckdb_connection connection, const struct sql *sql, st
     else if (duckdb_execute_prepared_streaming(rows.statement, &rows.result) != DuckDBSuccess) {
         r = tell_result(err, "store, a query", &rows.result);
         duckdb_destroy_result(&rows.result);
+        cancel(connection);
     }
     if (r != RESULT_OK) {
         duckdb_destroy_prepare(&rows.statement);
@@ -93,16 +106,6 @@ enum result db_rows_next(struct db_rows *rows, struct error *err)
         rows->count = duckdb_data_chunk_get_size(rows->chunk);
     } while (rows->count == 0);
     return RESULT_OK;
-}
-
-/* A streamed result that is let go does not end its statement: DuckDB's threads go on scanning until the connection has
- * something else to do, for which it cancels what there is and waits. */
-static void cancel(duckdb_connection connection)
-{
-    duckdb_prepared_statement nothing = NULL;
-    duckdb_state state = duckdb_prepare(connection, "SELECT 1", &nothing);
-    (void)state;
-    duckdb_destroy_prepare(&nothing);
 }
 
 void db_rows_close(struct db_rows *rows)

@@ -22,22 +22,9 @@ struct cut {
 
 /* ---- reading */
 
-static uint64_t read_varint(struct cursor *in)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = cursor_u8(in);
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return value;
-    }
-    in->failed = true;
-    return 0;
-}
-
 static int64_t read_number(struct cursor *in)
 {
-    uint64_t zigzag = read_varint(in);
+    uint64_t zigzag = cursor_varint(in);
     return (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
 }
 
@@ -56,7 +43,7 @@ static uint64_t read_list(struct cursor *in, uint8_t *type)
 {
     uint8_t head = cursor_u8(in);
     *type = head & 0x0f;
-    return head >> 4 == 15 ? read_varint(in) : head >> 4;
+    return head >> 4 == 15 ? cursor_varint(in) : head >> 4;
 }
 
 static void skip(struct cursor *in, uint8_t type, unsigned depth);
@@ -91,13 +78,13 @@ static void skip(struct cursor *in, uint8_t type, unsigned depth)
     case T_I16:
     case T_I32:
     case T_I64:
-        (void)read_varint(in);
+        (void)cursor_varint(in);
         break;
     case T_DOUBLE:
         cursor_skip(in, 8);
         break;
     case T_BINARY:
-        cursor_skip(in, read_varint(in));
+        cursor_skip(in, cursor_varint(in));
         break;
     case T_LIST:
     case T_SET:

@@ -357,12 +357,58 @@ static void test_its_threads_are_nice(void **state)
     assert_int_equal(getpriority(PRIO_PROCESS, 0), 0);
 }
 
+/* A source that does not end before somebody asks it too late. */
+static struct records *many;
+static atomic_bool gone;
+static atomic_uint asked_late;
+
+static enum result next_of_many(struct engine_source *source, void *thread, struct engine_rows *ret_rows,
+                                struct error *error)
+{
+    (void)source;
+    (void)thread;
+    (void)error;
+    usleep(1000);
+    if (gone) {
+        asked_late++;
+        return RESULT_END;
+    }
+    *ret_rows = (struct engine_rows){.count = many->rows, .records = many, .numbers = numbers};
+    return RESULT_OK;
+}
+
+/* A find that stopped at its limit freed what DuckDB's threads were still reading: a result that is let go did not end
+ * its statement. And it must not wait for the end of what is scanned. */
+static void test_broken_off_nobody_reads_any_more(void **state)
+{
+    (void)state;
+    struct engine_source source = {
+        .kind = record_kinds[RECORD_LOSS], .rows = 1u << 30, .threads = 4, .next = next_of_many};
+    struct sql sql = {0};
+    struct db_rows rows = {0};
+    assert_non_null(many = random_records(source.kind, 100, 0));
+    sql_add(&sql, "SELECT \"count\" FROM ");
+    engine_from(&sql, &source);
+    sql_add(&sql, " WHERE random() < 0.1"); /* or they would rest until what they found is fetched */
+    assert_ok(db_rows_open(connection, &sql, &rows, &err), err);
+    assert_ok(db_rows_next(&rows, &err), err);
+    db_rows_close(&rows);
+    gone = true;
+    usleep(50000);
+    assert_int_equal(asked_late, 0);
+    records_free(&many);
+    sql_fini(&sql);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_kind_comes_back), cmocka_unit_test(test_only_what_is_wanted),
-        cmocka_unit_test(test_several_threads),       cmocka_unit_test(test_an_error_ends_the_statement),
-        cmocka_unit_test(test_what_fits_a_chunk),     cmocka_unit_test(test_an_unknown_observer_is_refused),
-        cmocka_unit_test(test_its_threads_are_nice)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_broken_off_nobody_reads_any_more),
+                                       cmocka_unit_test(test_every_kind_comes_back),
+                                       cmocka_unit_test(test_only_what_is_wanted),
+                                       cmocka_unit_test(test_several_threads),
+                                       cmocka_unit_test(test_an_error_ends_the_statement),
+                                       cmocka_unit_test(test_what_fits_a_chunk),
+                                       cmocka_unit_test(test_an_unknown_observer_is_refused),
+                                       cmocka_unit_test(test_its_threads_are_nice)};
     return cmocka_run_group_tests(tests, engine_setup, engine_teardown);
 }
